@@ -1,0 +1,66 @@
+# `make` lists the targets. Each sets up what it needs in .venv first; PYTHON= names the interpreter to make it with,
+# ARGS= passes arguments on: make test ARGS="-k routing", make run ARGS="--port 9000".
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SETUP = PYTHON="$(PYTHON)" scripts/setup.sh
+BIN = .venv/bin
+
+.PHONY: help run test check e2e bench format lint spell guard types imports cov lock hooks clean setup setup-dev
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup:
+	@$(SETUP) run
+
+setup-dev:
+	@$(SETUP) dev
+
+run: setup ## set everything up and start the gateway in the foreground
+	@exec $(BIN)/keyturn serve $(ARGS)
+
+test: setup-dev ## set everything up and run the whole test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint spell guard types imports cov ## what CI runs: all the checks, and the tests with their coverage floor
+
+e2e: setup-dev ## run the tests that drive the real Claude Code CLI (installs it under .e2e)
+	@claude=$$(scripts/claude-cli.sh) && KEYTURN_TEST_CLAUDE="$$claude" $(BIN)/python -m pytest tests/e2e $(ARGS)
+
+bench: setup-dev ## measure the gateway's CPU time per request and per chunk
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+format: setup-dev ## rewrite the source in the project's format
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
+
+lint: setup-dev ## check format and lint rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+spell: setup-dev ## check spelling
+	@$(BIN)/codespell
+
+guard: setup-dev ## refuse secrets, large files and lock files that are stale or carry addresses
+	@$(BIN)/python scripts/guard.py
+
+types: setup-dev ## check types
+	@$(BIN)/mypy
+
+imports: setup-dev ## check who imports whom
+	@$(BIN)/lint-imports --no-logo
+
+cov: setup-dev ## run the tests with branch coverage
+	@$(BIN)/python -m pytest --cov $(ARGS)
+
+lock: ## pin the packages anew (needs uv); ARGS=--upgrade takes the newest
+	@command -v uv >/dev/null || { echo "make lock needs uv on PATH." >&2; exit 1; }
+	@uv pip compile $(LOCK) -o requirements/run.txt $(ARGS) pyproject.toml requirements/build.in
+	@uv pip compile $(LOCK) -o requirements/dev.txt $(ARGS) --extra dev -c requirements/run.txt pyproject.toml requirements/build.in
+LOCK = --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+hooks: setup-dev ## check every commit before it is made (pre-commit)
+	@$(BIN)/pre-commit install
+
+clean: ## remove everything that make made
+	rm -rf .venv .e2e dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

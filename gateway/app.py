@@ -1,0 +1,187 @@
+"""The composition root: settings in, an ASGI application out. ``uvicorn gateway.app:app`` serves it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from gateway.endpoints import models
+from gateway.endpoints.count_tokens import CountTokensEndpoint
+from gateway.endpoints.messages import MessagesEndpoint
+from gateway.endpoints.table import Endpoints, EndpointTable
+from gateway.logs import RequestLog
+from gateway.metrics import Metrics
+from gateway.relay import Relay
+from gateway.settings import Settings, load_from_process
+from middleware.access import Access as AccessMiddleware
+from middleware.auth import Access, Auth, is_loopback
+from middleware.body_limit import BodyLimit
+from middleware.context import RequestContext
+from middleware.errors import Errors
+from middleware.request_id import RequestId
+from providers.demo import DemoTransport
+from providers.dialects import discover
+from providers.errors import Fault
+from providers.ports import Attempt, Observer
+from providers.registry import Registry
+from providers.transport import http_transport
+from providers.version import VERSION
+
+TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
+
+SERVED = {
+    "/v1/messages": ("POST",),
+    "/v1/messages/count_tokens": ("POST",),
+    "/v1/models": ("GET",),
+    "/v1/models/{model}": ("GET",),
+    "/": ("GET",),
+    "/health": ("GET",),
+    "/healthz": ("GET",),
+    "/readyz": ("GET",),
+    "/metrics": ("GET",),
+}
+
+
+class Observers:
+    """Every observer as one."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def attempt_began(self, attempt: Attempt) -> None:
+        for each in self._observers:
+            each.attempt_began(attempt)
+
+    def attempt_ended(self, attempt: Attempt) -> None:
+        for each in self._observers:
+            each.attempt_ended(attempt)
+
+    def key_state(self, provider: str, key: str, state: str) -> None:
+        for each in self._observers:
+            each.key_state(provider, key, state)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole gateway. Opens nothing before it is served."""
+    clock = time.monotonic
+    metrics = Metrics(_models(settings), (route for route, methods in SERVED.items() if "POST" in methods))
+    log = RequestLog(clock)
+    dialects = discover()
+    registry = Registry(settings.providers, dialects, TRANSPORTS, Observers(metrics, log), clock)
+    relay = Relay(registry, clock)
+    messages = dialects["anthropic"]
+    hot: Endpoints = {
+        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, relay),
+        ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
+    }
+    app = FastAPI(
+        title="Keyturn",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(registry),
+        middleware=[
+            Middleware(RequestId, clock=clock),
+            Middleware(AccessMiddleware, observe=_both(metrics.request_ended, log.request_ended)),
+            Middleware(Errors),
+            Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
+            Middleware(Auth, access=_access(settings)),
+            Middleware(EndpointTable, hot=hot, served=SERVED),
+        ],
+    )
+    app.state.draining = False
+    _add_routes(app, settings, metrics)
+    return app
+
+
+def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await registry.aclose()
+
+    return lifespan
+
+
+def _both(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:
+    def observe(context: RequestContext) -> None:
+        for each in observers:
+            each(context)
+
+    return observe
+
+
+def _models(settings: Settings) -> Iterable[tuple[str, str]]:
+    return {(ref.provider, ref.model) for ref in models.references(settings.routing)}
+
+
+def _access(settings: Settings) -> Access:
+    return Access(
+        tokens=[(token.name, token.secret) for token in settings.tokens],
+        allow_open=settings.allow_open,
+        beyond=not is_loopback(settings.host),
+        metrics_token=settings.metrics_token,
+    )
+
+
+def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    table = settings.routing
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> Response:
+        raise Fault(error.status_code, "not_found_error", str(error.detail)) from error
+
+    @app.get("/")
+    async def root() -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "name": "keyturn",
+            "version": VERSION,
+            "provider": table.default.provider,
+            "model": str(table.default),
+            "providers": sorted(config.id for config in settings.providers if config.chosen and config.usable),
+        }
+
+    @app.get("/health")
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        return {"status": "healthy"}
+
+    @app.get("/readyz")
+    async def ready() -> JSONResponse:
+        if app.state.draining:
+            return JSONResponse({"status": "draining"}, 503)
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics")
+    async def exposition() -> Response:
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/v1/models")
+    async def all_models() -> dict[str, Any]:
+        return models.listing(table)
+
+    @app.get("/v1/models/{model:path}")
+    async def one_model(model: str) -> dict[str, Any]:
+        found = models.find(table, model)
+        if found is None:
+            raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
+        return found
+
+
+def __getattr__(name: str) -> FastAPI:
+    """``app``, made when a server asks for it, so that importing this module reads no settings."""
+    if name != "app":
+        raise AttributeError(name)
+    app = create_app(load_from_process())
+    globals()["app"] = app
+    return app

@@ -1,0 +1,49 @@
+"""POST /v1/messages/count_tokens: the upstream's own counter where its row has one, else an estimate."""
+
+from __future__ import annotations
+
+from gateway import tokens
+from gateway.endpoints.messages import read_call
+from gateway.relay import Relay
+from gateway.reply import ClientWatch, ShieldedStack
+from gateway.routing import RoutingTable
+from middleware.asgi import Receive, Scope, Send, respond
+from middleware.context import RequestContext, context_of
+from providers import policy
+from providers.call import Call, Dialect, Operation
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.json_object import encode
+from providers.registry import Registry
+
+
+class CountTokensEndpoint:
+    """A counter that fails is replaced by the estimate; only its 400 is the client's to hear."""
+
+    def __init__(self, dialect: Dialect, routing: RoutingTable, relay: Relay, registry: Registry) -> None:
+        self._dialect = dialect
+        self._routing = routing
+        self._relay = relay
+        self._registry = registry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = context_of(scope)
+        call = await read_call(scope, receive, self._dialect, Operation.COUNT_TOKENS)
+        context.requested = call.model
+        async with ClientWatch(receive) as watch:
+            counted = await self._counted(call, context)
+            body = counted or encode({"input_tokens": tokens.estimate(call.body)})
+            watch.stop()
+            await respond(send, 200, [(b"content-type", b"application/json")], body)
+
+    async def _counted(self, call: Call, context: RequestContext) -> bytes | None:
+        targets = self._routing.targets(call.model, context.pin)
+        if not self._registry.get(targets[0].provider).config.spec.counts_tokens:
+            return None
+        body: bytes | None = None
+        try:
+            async with ShieldedStack() as stack:
+                body = (await self._relay.open(call, targets, context, stack)).held
+        except UpstreamFailure as failure:
+            if failure.kind is ErrorKind.INVALID_REQUEST:
+                raise policy.fault(failure) from failure
+        return body

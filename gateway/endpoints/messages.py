@@ -1,0 +1,66 @@
+"""POST /v1/messages."""
+
+from __future__ import annotations
+
+from gateway.relay import Relay
+from gateway.reply import Reply
+from gateway.routing import RoutingTable
+from middleware.asgi import Receive, Scope, Send, header
+from middleware.context import context_of
+from providers.call import Call, Dialect, Operation
+from providers.errors import Fault
+from providers.json_object import JsonObject, NotJson
+
+
+class MessagesEndpoint:
+    """Reads, checks and routes; the reply does the rest."""
+
+    def __init__(self, dialect: Dialect, routing: RoutingTable, relay: Relay) -> None:
+        self._dialect = dialect
+        self._routing = routing
+        self._relay = relay
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = context_of(scope)
+        call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
+        context.requested = call.model
+        targets = self._routing.targets(call.model, context.pin)
+        await Reply(self._relay, call, targets, context)(receive, send)
+
+
+async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation: Operation) -> Call:
+    """The request as a Call. Raises Fault (400, 408, 413) for a body that is none."""
+    if encoding := header(scope, b"content-encoding").strip().lower():
+        if encoding != "identity":
+            raise Fault(
+                400,
+                "invalid_request_error",
+                f"content-encoding: request bodies in {encoding[:20]!r} are not read here; send the body uncompressed.",
+            )
+    raw = await _read(receive)
+    try:
+        body = JsonObject(raw)
+        dialect.check(body)
+    except NotJson as error:
+        raise Fault(400, "invalid_request_error", f"body: {error}") from error
+    return Call(
+        request_id=context_of(scope).request_id,
+        dialect=dialect.name,
+        operation=operation,
+        body=body,
+        model=body.get("model"),
+        stream=operation is Operation.MESSAGES and body.get("stream") is True,
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+    )
+
+
+async def _read(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Fault(400, "invalid_request_error", "body: the client left before it was whole.")
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)

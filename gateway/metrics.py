@@ -1,0 +1,75 @@
+"""Every instrument and label. Children are made at the start, so that a rate sees the first failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import generate_latest
+
+from middleware.context import RequestContext
+from providers.keys import STATES
+from providers.ports import Attempt
+from providers.version import VERSION
+
+OUTCOMES = ("ok", "error", "cut", "client_gone")
+OTHER = "other"  # a model that no setting names
+
+
+class Metrics:
+    """The registry, and the observer of attempts, keys and requests."""
+
+    def __init__(self, models: Iterable[tuple[str, str]], routes: Iterable[str]) -> None:
+        """``models`` are the (provider, model) pairs that the configuration names: the only models that are labels."""
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._models = frozenset(models)
+        self._requests = Counter(
+            "keyturn_requests",
+            "Requests by route, provider, model and outcome",
+            ("route", "provider", "model", "outcome"),
+            registry=self.registry,
+        )
+        self._attempts = Counter(
+            "keyturn_attempts",
+            "Attempts at upstreams by provider, key, outcome and reason",
+            ("provider", "key", "outcome", "reason"),
+            registry=self.registry,
+        )
+        self._key_state = Gauge(
+            "keyturn_key_state", "1 for the state a key is in", ("provider", "key", "state"), registry=self.registry
+        )
+        self._inflight = Gauge(
+            "keyturn_inflight", "Attempts that are open", ("provider", "key"), registry=self.registry
+        )
+        build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
+        build.labels(VERSION).set(1)
+        for route in routes:
+            for provider, model in self._models:
+                for outcome in OUTCOMES:
+                    self._requests.labels(route, provider, model, outcome)
+
+    def attempt_began(self, attempt: Attempt) -> None:
+        self._inflight.labels(attempt.provider, attempt.key).inc()
+
+    def attempt_ended(self, attempt: Attempt) -> None:
+        self._inflight.labels(attempt.provider, attempt.key).dec()
+        self._attempts.labels(attempt.provider, attempt.key, attempt.outcome, attempt.reason).inc()
+
+    def key_state(self, provider: str, key: str, state: str) -> None:
+        for each in STATES:
+            self._key_state.labels(provider, key, each).set(each == state)
+        self._attempts.labels(provider, key, "ok", "")
+        self._inflight.labels(provider, key)
+
+    def request_ended(self, context: RequestContext) -> None:
+        attempt = context.attempt
+        provider, model = (attempt.provider, attempt.model) if attempt else ("", "")
+        if attempt and (provider, model) not in self._models:
+            model = OTHER
+        self._requests.labels(context.route, provider, model, context.outcome).inc()
+
+    def exposition(self) -> bytes:
+        """Prometheus text format 0.0.4."""
+        return generate_latest(self.registry)

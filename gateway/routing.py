@@ -1,0 +1,164 @@
+"""Which provider and model serve a request. Pure: a frozen table and two strings in, ordered targets out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from providers.catalog import names
+from providers.errors import Fault
+from providers.spec import ProviderSpec
+
+ALIAS = "claude-"  # before provider/model in a list of models: Claude Code's picker keeps only such names
+TIERS = ("opus", "haiku", "sonnet")  # the order in which a model name is searched for them
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A model at a provider."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A rule of keyturn.toml: requested names that equal or begin with ``match`` go to ``provider``."""
+
+    match: str
+    provider: str
+    model: str = ""  # "" keeps the requested name
+    exact: bool = False
+
+    def takes(self, requested: str) -> bool:
+        if self.exact:
+            return requested == self.match
+        return self.match == "*" or requested.startswith(self.match)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place to send a call. ``thinking`` False asks for the model's thinking to be switched off."""
+
+    provider: str
+    model: str
+    thinking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTable:
+    """All that decides a route. ``explicit`` is False where no MODEL was set: then a default provider that
+    serves the client's own model names keeps them.
+    """
+
+    specs: Mapping[str, ProviderSpec]  # every known provider by id
+    usable: frozenset[str]  # ids that have what a call needs
+    default: Ref
+    explicit: bool = True
+    tiers: Mapping[str, Ref] = field(default_factory=dict)
+    thinking: bool = True
+    tier_thinking: Mapping[str, bool] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+    def targets(self, requested: str, pin: str = "") -> tuple[Target, ...]:
+        """The targets of a call, best first. Raises Fault: 400 for a misspelt provider, 503 for one without a key."""
+        ref = self.resolve(requested, pin)
+        if ref.provider not in self.usable:
+            raise not_configured(self.specs[ref.provider])
+        return (Target(ref.provider, ref.model, self._thinks(requested)),)
+
+    def parse(self, text: str) -> Ref:
+        """What ``a/b/c`` means here (contract.md, "What a model reference means")."""
+        return parse_ref(text, self.specs, self.usable, self.default.provider)
+
+    def resolve(self, requested: str, pin: str = "") -> Ref:
+        """pin, else rule, else ``provider/model`` in the name, else tier, else default. Raises Fault (400)."""
+        if pin:
+            return self.parse(pin)
+        if rule := self._rule(requested):
+            return Ref(rule.provider, rule.model or requested)
+        if "/" in requested:
+            return self.parse(self._without_alias(requested))
+        if tier := self._tier(requested):
+            return self.tiers[tier]
+        if not self.explicit and requested.startswith(self.specs[self.default.provider].keeps):
+            return Ref(self.default.provider, requested)
+        return self.default
+
+    def _without_alias(self, requested: str) -> str:
+        bare = requested.removeprefix(ALIAS)
+        return bare if bare.partition("/")[0] in names(self.specs.values()) else requested
+
+    def _rule(self, requested: str) -> Route | None:
+        taking = [route for route in self.routes if route.takes(requested)]
+        return max(taking, key=lambda route: (route.exact, route.match != "*", len(route.match)), default=None)
+
+    def _tier(self, requested: str) -> str | None:
+        lowered = requested.lower()
+        return next((tier for tier in TIERS if tier in self.tiers and tier in lowered), None)
+
+    def _thinks(self, requested: str) -> bool:
+        lowered = requested.lower()
+        tier = next((tier for tier in TIERS if tier in lowered), "")
+        return self.tier_thinking.get(tier, self.thinking)
+
+
+def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[str], default: str) -> Ref:
+    """Resolve a model reference. ``default`` is the provider of names that carry none."""
+    first, slash, rest = text.partition("/")
+    known = names(specs.values())
+    if not slash:
+        bare = known.get(text)
+        return Ref(bare, specs[bare].default_model) if bare else Ref(default, text)
+    if first in specs and first in usable:
+        return Ref(first, _named(first, rest, text))
+    if default in specs and first in specs[default].namespaces:
+        return Ref(default, text)
+    if first in known:
+        return Ref(known[first], _named(first, rest, text))
+    if near := _near(first, known):
+        raise Fault(
+            400,
+            "invalid_request_error",
+            f"model: {text!r} names no provider that Keyturn knows. Did you mean {' or '.join(near)}? "
+            f"Known providers: {', '.join(sorted(known))}.",
+        )
+    return Ref(default, text)
+
+
+def not_configured(spec: ProviderSpec) -> Fault:
+    """The provider exists, its key does not."""
+    where = f" A key is made at {spec.key_url}." if spec.key_url else ""
+    return Fault(
+        503,
+        "api_error",
+        f"Provider {spec.id} has no key: set {spec.key_variable} in .env or the environment and restart Keyturn."
+        f"{where}",
+        retry=False,
+    )
+
+
+def _named(provider: str, model: str, text: str) -> str:
+    if model:
+        return model
+    raise Fault(400, "invalid_request_error", f"model: {text!r} names no model. Write {provider}/<model>.")
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    """Names one or two letters off (one for names of three letters)."""
+    return sorted(name for name in known if distance(word.lower(), name, cap=2) <= min(2, len(name) - 2))
+
+
+def distance(a: str, b: str, cap: int) -> int:
+    """How many letters to change, add or drop to make ``a`` into ``b``; ``cap + 1`` where it is more than ``cap``."""
+    if abs(len(a) - len(b)) > cap:
+        return cap + 1
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        previous, row[0] = row[0], i
+        for j, right in enumerate(b, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (left != right))
+    return min(row[-1], cap + 1)

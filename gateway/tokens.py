@@ -1,0 +1,84 @@
+"""How many tokens a request is, without a tokenizer. Pure.
+
+An estimate from what the text is made of, since a vocabulary would have to be downloaded or shipped per model and
+takes time that grows with the text; this takes a few hundred microseconds for a megabyte. The weights are close to
+what byte-pair vocabularies of 100k to 200k entries do to English prose, source code, JSON and East Asian text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from providers.json_object import JsonObject, encode
+
+_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS = b"0123456789"
+_SPACE = b" \t\r\n"
+_ASCII = bytes(range(128))
+
+PER_LETTER = 0.21  # about 4.8 letters of a word to the token
+PER_DIGIT = 0.45
+PER_SPACE = 0.02  # most spaces belong to the word that follows; indentation folds
+PER_SIGN = 0.55  # punctuation
+PER_OTHER_BYTE = 0.36  # of UTF-8 beyond ASCII
+
+PER_MESSAGE = 4
+PER_BLOCK = 8
+IMAGE = 1600  # the most an image costs after Anthropic scales it down (vision guide, read 2026-11)
+PER_DOCUMENT_BYTE = 0.05  # of a PDF, decoded
+
+
+def estimate(body: JsonObject) -> int:
+    """Input tokens of a checked Messages request; at least 1."""
+    total = _content(body.get("system") or "")
+    for message in body.get("messages"):
+        total += PER_MESSAGE + _content(message["content"])
+    total += sum(text_tokens(encode(tool)) for tool in body.get("tools") or ())
+    return max(1, round(total))
+
+
+def text_tokens(text: bytes) -> float:
+    """Tokens of UTF-8 text."""
+    other = len(text.translate(None, _ASCII))
+    letters = len(text) - len(text.translate(None, _LETTERS))
+    digits = len(text) - len(text.translate(None, _DIGITS))
+    space = len(text) - len(text.translate(None, _SPACE))
+    signs = len(text) - other - letters - digits - space
+    return letters * PER_LETTER + digits * PER_DIGIT + space * PER_SPACE + signs * PER_SIGN + other * PER_OTHER_BYTE
+
+
+def _content(content: Any) -> float:
+    if isinstance(content, str):
+        return text_tokens(content.encode("utf-8", "replace"))
+    return sum(PER_BLOCK + _block(block) for block in content)
+
+
+def _block(block: Mapping[str, Any]) -> float:
+    match block.get("type"):
+        case "text":
+            return _content(block.get("text") or "")
+        case "image":
+            return IMAGE
+        case "document":
+            return _document(block.get("source"))
+        case "tool_result":
+            return _content(_listed(block.get("content")))
+        case "thinking":
+            return _content(block.get("thinking") or "")
+    return text_tokens(encode(block))
+
+
+def _listed(content: Any) -> str | Iterable[Mapping[str, Any]]:
+    return content if isinstance(content, str | list) else ""
+
+
+def _document(source: Any) -> float:
+    if not isinstance(source, dict):
+        return 0
+    data = source.get("data")
+    if not isinstance(data, str):
+        return text_tokens(encode(source))
+    if source.get("type") == "text":
+        return _content(data)
+    return len(data) * 0.75 * PER_DOCUMENT_BYTE

@@ -1,0 +1,122 @@
+"""Who is asking, and which model their token pins: ``token:provider/model``."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from middleware.asgi import App, Receive, Scope, Send, header
+from middleware.context import context_of
+from providers.errors import Fault
+from providers.secret import Secret
+
+_OPEN_PATHS = frozenset({"/health", "/healthz", "/readyz"})
+_FORWARDING = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"cf-connecting-ip"}
+)
+_PROTECTED = (
+    "This Keyturn has no client token and listens beyond this machine, so it serves only this machine. Add one of "
+    "two lines to its .env and restart it: ANTHROPIC_AUTH_TOKEN=<a token you choose>, or KEYTURN_ALLOW_OPEN=true."
+)
+_NO_TOKEN = "This Keyturn needs a client token. Set ANTHROPIC_AUTH_TOKEN to the one that its owner gave you."
+_WRONG_TOKEN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
+_METRICS = "The metrics need a token here: start Keyturn with METRICS_TOKEN set and send it as a Bearer token."
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """``tokens`` are (name, secret); ``beyond`` says that the gateway listens on more than loopback."""
+
+    tokens: Sequence[tuple[str, Secret]] = ()
+    allow_open: bool = False
+    beyond: bool = False
+    metrics_token: Secret | None = None
+
+
+class Auth:
+    """Sets the context's principal and pin, or raises Fault 401 or 403."""
+
+    def __init__(self, app: App, access: Access) -> None:
+        self.app = app
+        self.access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _needs_nothing(scope):
+            if scope["path"] == "/metrics":
+                self._metrics(scope)
+            else:
+                self._client(scope)
+        await self.app(scope, receive, send)
+
+    def _client(self, scope: Scope) -> None:
+        context = context_of(scope)
+        offered = list(credentials(scope))
+        if self.access.tokens:
+            context.principal, context.pin = self._known(offered)
+        elif not self.access.allow_open and _from_beyond(scope, self.access.beyond):
+            raise Fault(403, "permission_error", _PROTECTED, retry=False)
+        else:
+            context.pin = next((pin for each in offered if (pin := each.partition(":")[2].strip())), "")
+
+    def _known(self, offered: Sequence[str]) -> tuple[str, str]:
+        """The whole value is tried first, so that a token may hold a colon; then the part before the first one."""
+        for value in offered:
+            for candidate, pin in ((value, ""), _split(value)):
+                if name := self._name(candidate):
+                    return name, pin
+        raise Fault(401, "authentication_error", _WRONG_TOKEN if offered else _NO_TOKEN, retry=False)
+
+    def _name(self, candidate: str) -> str:
+        """Every token is compared, so that the time says nothing about which one matched."""
+        matching = [name for name, secret in self.access.tokens if secret.matches(candidate)]
+        return matching[0] if matching else ""
+
+    def _metrics(self, scope: Scope) -> None:
+        token = self.access.metrics_token
+        if token is None:
+            if _from_beyond(scope, self.access.beyond) or self.access.beyond:
+                raise Fault(401, "authentication_error", _METRICS, retry=False)
+        elif not any(token.matches(value) for value in credentials(scope)):
+            raise Fault(401, "authentication_error", _METRICS, retry=False)
+
+
+def credentials(scope: Scope) -> Iterator[str]:
+    """Every credential that the request carries: x-api-key, Authorization: Bearer, anthropic-auth-token."""
+    if key := header(scope, b"x-api-key").strip():
+        yield key
+    scheme, _, rest = header(scope, b"authorization").strip().partition(" ")
+    if rest.strip() and scheme.lower() == "bearer":
+        yield rest.strip()
+    elif scheme and not rest:
+        yield scheme
+    if token := header(scope, b"anthropic-auth-token").strip():
+        yield token.removeprefix("Bearer ").strip()
+
+
+def _split(value: str) -> tuple[str, str]:
+    token, _, pin = value.partition(":")
+    return token.strip(), pin.strip()
+
+
+def _needs_nothing(scope: Scope) -> bool:
+    return scope["path"] in _OPEN_PATHS or (scope["path"] == "/" and scope["method"] == "HEAD")
+
+
+def _from_beyond(scope: Scope, beyond: bool) -> bool:
+    """From another machine, or forwarded by somebody on this one where the gateway listens beyond loopback."""
+    if not is_loopback((scope.get("client") or ("",))[0]):
+        return True
+    return beyond and any(name in _FORWARDING for name, _ in scope["headers"])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or host name is this machine's own; an empty peer (a unix socket) is."""
+    if host in ("", "localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -1,0 +1,47 @@
+"""What is known of one request while it is served. Made by ``request_id``, filled on the way, read by ``access``."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from providers.ports import Attempt
+
+_SLOT = "keyturn"
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Times are on the gateway's monotonic clock, in seconds."""
+
+    request_id: str
+    started: float
+    route: str = "unmatched"
+    principal: str = ""  # the name of the client token
+    pin: str = ""  # the token's suffix
+    requested: str = ""  # the model that the client named
+    attempts: list[Attempt] = field(default_factory=list)
+    sent: float | None = None  # when the first attempt was sent
+    content: float | None = None  # when an upstream's first content, or its last failure, had come
+    status: int = 0  # 0 until the reply starts
+    outcome: str = ""  # ok | error | cut | client_gone
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The one that decided the call."""
+        return self.attempts[-1] if self.attempts else None
+
+    def own_seconds(self, now: float) -> float:
+        """Time spent in Keyturn itself: all but the wait for upstreams."""
+        waited = (self.content or now) - self.sent if self.sent is not None else 0.0
+        return max(0.0, now - self.started - waited)
+
+
+def context_of(scope: MutableMapping[str, Any]) -> RequestContext:
+    """The request's context; every request has one behind ``RequestId``."""
+    return cast(RequestContext, scope[_SLOT])
+
+
+def attach(scope: MutableMapping[str, Any], context: RequestContext) -> None:
+    scope[_SLOT] = context

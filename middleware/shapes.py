@@ -1,0 +1,70 @@
+"""The error shape of a path: what a client of that API can read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from middleware.asgi import Headers, Scope, header
+from providers.chat.sse import frame
+from providers.errors import Fault
+from providers.json_object import encode
+
+_OPENAI_PATHS = (
+    "/v1/chat/",
+    "/v1/responses",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/images",
+    "/v1/audio",
+    "/v1/moderations",
+    "/v1/assistants",
+    "/v1/threads",
+    "/v1/batches",
+    "/v1/fine_tuning",
+    "/v1/vector_stores",
+    "/v1/uploads",
+)
+_SHARED_PATHS = ("/v1/models", "/v1/files")  # both APIs have them; Anthropic's clients name a version
+
+# OpenAI's error types (github.com/openai/openai-python 3.51, read 2026-11).
+_OPENAI_TYPES: Mapping[str, str] = {
+    "invalid_request_error": "invalid_request_error",
+    "authentication_error": "invalid_request_error",
+    "permission_error": "invalid_request_error",
+    "not_found_error": "invalid_request_error",
+    "request_too_large": "invalid_request_error",
+    "rate_limit_error": "rate_limit_error",
+}
+
+
+def speaks_openai(scope: Scope) -> bool:
+    """Whether the path, or on a path of both APIs the client, is OpenAI's."""
+    path: str = scope["path"]
+    if path.startswith(_SHARED_PATHS):
+        return not header(scope, b"anthropic-version")
+    return path.startswith(_OPENAI_PATHS)
+
+
+def error_body(fault: Fault, request_id: str, openai: bool = False) -> bytes:
+    """The JSON of an error in Anthropic's shape or OpenAI's."""
+    if fault.body is not None and not openai:
+        return fault.body
+    if openai:
+        kind = _OPENAI_TYPES.get(fault.type, "server_error")
+        return encode({"error": {"message": fault.message, "type": kind, "param": None, "code": fault.type}})
+    return encode({"type": "error", "error": {"type": fault.type, "message": fault.message}, "request_id": request_id})
+
+
+def error_event(fault: Fault, request_id: str) -> bytes:
+    """The event that ends a Messages stream which cannot go on."""
+    return frame(b"error", error_body(fault, request_id))
+
+
+def error_headers(fault: Fault) -> Headers:
+    """What an error reply says besides its body."""
+    headers: Headers = [(b"content-type", b"application/json"), *fault.headers]
+    if fault.retry is not None:
+        headers.append((b"x-should-retry", b"true" if fault.retry else b"false"))
+    if fault.retry_after is not None:
+        headers.append((b"retry-after", str(fault.retry_after).encode()))
+    return headers

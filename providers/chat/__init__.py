@@ -1,0 +1,1 @@
+"""The language between dialects. Pure: no I/O, no clock, no logger."""

@@ -1,0 +1,83 @@
+"""Server-sent events as bytes: cutting a stream into whole frames, and reading a frame's fields. Pure.
+
+A frame is all bytes of one event up to and including the blank line that ends it. Frames put together again are
+the stream, byte for byte. Lines may end in LF, CRLF or CR (html.spec.whatwg.org, "Server-sent events").
+"""
+
+from __future__ import annotations
+
+import re
+
+# Atomic, so that the CR and LF of one CRLF are never taken for two line ends.
+_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_LINES = re.compile(rb"\r\n|\n|\r")
+
+MAX_FRAME = 16 * 1024 * 1024  # bytes; an upstream that sends more without a blank line is not speaking SSE
+
+
+class FrameTooLarge(ValueError):
+    """More than MAX_FRAME bytes came without the end of an event."""
+
+
+class FrameSplitter:
+    """Bytes in as the network cuts them, whole frames out."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that ``data`` completes; the rest is held for the next call. Raises FrameTooLarge."""
+        seen = max(0, len(self._held) - 3)
+        data = self._held + data if self._held else data
+        frames = _cut_lf(data) if b"\r" not in data else _cut(data, seen)
+        self._held = frames.pop()
+        if len(self._held) > MAX_FRAME:
+            raise FrameTooLarge
+        return frames
+
+    @property
+    def rest(self) -> bytes:
+        """What has come of a frame that has not ended."""
+        return self._held
+
+
+def _cut_lf(data: bytes) -> list[bytes]:
+    frames = data.split(b"\n\n")
+    return [frame + b"\n\n" for frame in frames[:-1]] + frames[-1:]
+
+
+def _cut(data: bytes, seen: int) -> list[bytes]:
+    frames: list[bytes] = []
+    at = 0
+    for blank in _BLANK_LINE.finditer(data, seen):
+        frames.append(data[at : blank.end()])
+        at = blank.end()
+    return [*frames, data[at:]]
+
+
+def name_of(frame: bytes) -> bytes:
+    """The event's name, b"" where the frame has no ``event:`` line."""
+    if frame.startswith(b"event: "):
+        return frame[7 : frame.find(b"\n")].rstrip(b"\r") if b"\r" not in frame else _field(frame, b"event")
+    return _field(frame, b"event") if b"event" in frame else b""
+
+
+def data_of(frame: bytes) -> bytes:
+    """The event's data; several ``data:`` lines are joined by LF."""
+    return _field(frame, b"data")
+
+
+def frame(name: bytes, data: bytes) -> bytes:
+    """One event as every client of these APIs expects it: both lines, LF."""
+    return b"event: " + name + b"\ndata: " + data + b"\n\n"
+
+
+def _field(frame: bytes, wanted: bytes) -> bytes:
+    values = []
+    for line in _LINES.split(frame.removeprefix(b"\xef\xbb\xbf")):
+        name, _, value = line.partition(b":")
+        if name == wanted:
+            values.append(value.removeprefix(b" "))
+    return values[-1] if wanted == b"event" and values else b"\n".join(values)

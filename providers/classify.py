@@ -1,0 +1,116 @@
+"""What a failed answer means. Pure: status, headers and body in, an UpstreamFailure out; the rules are data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.json_object import JsonObject, NotJson, decode
+
+_BY_STATUS: Mapping[int, ErrorKind] = {
+    400: ErrorKind.INVALID_REQUEST,
+    401: ErrorKind.KEY_REFUSED,
+    402: ErrorKind.KEY_UNPAID,
+    403: ErrorKind.KEY_FORBIDDEN,
+    404: ErrorKind.NOT_FOUND,
+    408: ErrorKind.SERVER_ERROR,
+    409: ErrorKind.SERVER_ERROR,
+    413: ErrorKind.TOO_LARGE,
+    422: ErrorKind.INVALID_REQUEST,
+    429: ErrorKind.RATE_LIMITED,
+    529: ErrorKind.OVERLOADED,
+}
+
+# Anthropic's error types (platform.claude.com/docs/en/api/errors, read 2026-11), for errors inside a 200.
+_BY_TYPE: Mapping[str, ErrorKind] = {
+    "invalid_request_error": ErrorKind.INVALID_REQUEST,
+    "authentication_error": ErrorKind.KEY_REFUSED,
+    "billing_error": ErrorKind.KEY_UNPAID,
+    "permission_error": ErrorKind.KEY_FORBIDDEN,
+    "not_found_error": ErrorKind.NOT_FOUND,
+    "request_too_large": ErrorKind.TOO_LARGE,
+    "rate_limit_error": ErrorKind.RATE_LIMITED,
+    "overloaded_error": ErrorKind.OVERLOADED,
+}
+
+_MAX_WORDS = 2000  # characters of an upstream's words that travel on
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+    """An answer whose status is not 2xx."""
+    kind = _BY_STATUS.get(status, ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.MALFORMED)
+    said = words(body) or f"HTTP {status} without a message"
+    return UpstreamFailure(kind, said, status=status, body=_anthropic(body), retry_after=_seconds(headers))
+
+
+def error_inside(body: bytes) -> UpstreamFailure:
+    """An error object that came inside a 200: an ``error`` event's data, or a whole answer that is none."""
+    kind = _BY_TYPE.get(_error_type(body), ErrorKind.SERVER_ERROR)
+    return UpstreamFailure(kind, words(body) or "an error without a message", body=_anthropic(body))
+
+
+def words(body: bytes) -> str:
+    """The upstream's own words, from any of the shapes that providers use; never more than 2,000 characters.
+
+    ``{"error": {"message"}}``, ``{"error": "..."}``, ``{"detail"}``, ``{"message"}``, ``{"title"}``, a list of one
+    of these, HTML (its title), plain text.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        found = _message(decode(body))
+    except NotJson:
+        found = _plain(text)
+    return found[:_MAX_WORDS]
+
+
+def _plain(text: str) -> str:
+    if text[:1] != "<":
+        return text
+    title = _TITLE.search(text)
+    return f"an HTML page titled {title.group(1).strip()!r}" if title else "an HTML page"
+
+
+def _message(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case [first, *_]:
+            return _message(first)
+        case {"error": {"message": str() as message}} | {"error": str() as message}:
+            return message
+        case {"message": str() as message} | {"detail": str() as message} | {"title": str() as message}:
+            return message
+        case {"detail": [{"msg": str() as message}, *_]}:
+            return message
+    return ""
+
+
+def _error_type(body: bytes) -> str:
+    try:
+        match decode(body):
+            case {"error": {"type": str() as kind}}:
+                return kind
+    except NotJson:
+        pass
+    return ""
+
+
+def _anthropic(body: bytes) -> bytes | None:
+    """The body where it is already Anthropic's error shape, so that a client can read it as it came."""
+    try:
+        outer = JsonObject(body)
+        match outer.get("type"), outer.get("error"):
+            case "error", {"type": str(), "message": str()}:
+                return body
+    except NotJson:
+        pass
+    return None
+
+
+def _seconds(headers: Mapping[str, str]) -> int | None:
+    """Retry-After in whole seconds, rounded up; None where there is none in that form."""
+    value = headers.get("retry-after", "").strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 8 else None

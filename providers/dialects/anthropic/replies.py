@@ -1,0 +1,186 @@
+"""A Messages upstream's answer on its way to a Messages client.
+
+The bytes are the upstream's; only the model name is set back to the one that was asked for (Claude Code drops
+signed thinking from its history where the two differ). JSON is read in three kinds of event only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from providers import classify
+from providers.call import Whole
+from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of, frame, name_of
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.json_object import JsonObject, NotJson, encode
+from providers.ports import Usage
+
+
+class MessageStream:
+    """See ``providers.call.StreamReader``."""
+
+    def __init__(self, echo: str) -> None:
+        self.begun = False
+        self.ended = False
+        self.failure: UpstreamFailure | None = None
+        self.usage = Usage()
+        self._echo = echo
+        self._frames = FrameSplitter()
+        self._started = False  # message_start has come
+        self._stopped = False  # a stop_reason has come
+        self._blocks = 0  # open ones
+        self._handlers: dict[bytes, Callable[[bytes], bytes]] = {
+            b"content_block_delta": self._delta,
+            b"content_block_start": self._block_start,
+            b"content_block_stop": self._block_stop,
+            b"message_start": self._message_start,
+            b"message_delta": self._message_delta,
+            b"message_stop": self._message_stop,
+            b"error": self._error,
+        }
+
+    def feed(self, data: bytes) -> bytes:
+        try:
+            frames = self._frames.feed(data)
+        except FrameTooLarge:
+            self._broken("an event without an end")
+            return b""
+        passed: list[bytes] = []
+        for each in frames:
+            if self.ended or self.failure:
+                break
+            passed.append(self._take(each))
+        return b"".join(passed)
+
+    def finish(self) -> bytes:
+        last = self._take(self._frames.rest + b"\n\n") if self._frames.rest.strip() and not self._over else b""
+        if self._over:
+            return last
+        if self._stopped and not self._blocks:
+            self.ended = True
+            return last + frame(b"message_stop", b'{"type":"message_stop"}')
+        where = "in the middle of its answer" if self.begun else "before its answer began"
+        self.failure = UpstreamFailure(ErrorKind.CUT, f"the upstream closed the connection {where}")
+        return last
+
+    @property
+    def _over(self) -> bool:
+        return self.ended or self.failure is not None
+
+    def _take(self, event: bytes) -> bytes:
+        name = name_of(event)
+        if not name and (name := _name_inside(event)):
+            event = frame(name, data_of(event))
+        handler = self._handlers.get(name)
+        return handler(event) if handler else event
+
+    def _delta(self, event: bytes) -> bytes:
+        return event if self._content() else b""
+
+    def _block_start(self, event: bytes) -> bytes:
+        self._blocks += 1
+        return event
+
+    def _block_stop(self, event: bytes) -> bytes:
+        self._blocks -= 1
+        return self._delta(event)
+
+    def _content(self) -> bool:
+        if not self._started:
+            self._broken("content before message_start")
+        self.begun = self._started
+        return self._started
+
+    def _message_start(self, event: bytes) -> bytes:
+        try:
+            outer = JsonObject(data_of(event))
+            message = outer.child("message")
+            self._count(message)
+            edited = message.edited(_model_edit(message, self._echo))
+        except (NotJson, KeyError):
+            self._broken("a message_start that cannot be read")
+            return b""
+        self._started = True
+        if edited == message.raw:
+            return event
+        return event.replace(message.raw, edited, 1) if message.raw in event else _again(outer, edited)
+
+    def _message_delta(self, event: bytes) -> bytes:
+        try:
+            outer = JsonObject(data_of(event))
+            self._count(outer)
+            delta = outer.get("delta")
+        except NotJson:
+            self._broken("a message_delta that cannot be read")
+            return b""
+        self._stopped = self._stopped or (isinstance(delta, dict) and bool(delta.get("stop_reason")))
+        return self._delta(event)
+
+    def _message_stop(self, event: bytes) -> bytes:
+        self.ended = self._content()
+        return event if self.ended else b""
+
+    def _error(self, event: bytes) -> bytes:
+        self.failure = classify.error_inside(data_of(event))
+        return b""
+
+    def _broken(self, what: str) -> None:
+        self.failure = UpstreamFailure(ErrorKind.MALFORMED, f"the upstream sent {what}")
+
+    def _count(self, holder: JsonObject) -> None:
+        _read_usage(holder.get("usage"), self.usage)
+
+
+def whole(body: bytes, echo: str) -> Whole:
+    """See ``providers.call.Dialect``."""
+    try:
+        message = JsonObject(body)
+        if message.get("type") == "error" or "error" in message:
+            raise classify.error_inside(body)
+        if not isinstance(message.get("content"), list):
+            raise UpstreamFailure(ErrorKind.MALFORMED, "the upstream's answer is no message: it has no content list")
+        usage = Usage()
+        _read_usage(message.get("usage"), usage)
+        return Whole(message.edited(_model_edit(message, echo)), usage)
+    except NotJson as error:
+        said = classify.words(body)[:200]
+        raise UpstreamFailure(ErrorKind.MALFORMED, f"the upstream answered 200 without JSON: {said}") from error
+
+
+def _model_edit(message: JsonObject, echo: str) -> dict[str, bytes | None]:
+    return {} if message.get("model") == echo else {"model": encode(echo)}
+
+
+def _again(outer: JsonObject, message: bytes) -> bytes:
+    """For data that came in several lines, in which the message's bytes cannot be found."""
+    return frame(b"message_start", outer.edited({"message": message}))
+
+
+def _name_inside(event: bytes) -> bytes:
+    """The type in the data of an event that came without an ``event:`` line, which clients would not read."""
+    data = data_of(event)
+    if not data.startswith(b"{"):
+        return b""
+    try:
+        kind = JsonObject(data).get("type")
+    except NotJson:
+        return b""
+    return kind.encode() if isinstance(kind, str) and kind.isprintable() else b""
+
+
+_COUNTS = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cache_read_input_tokens": "cache_read_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+}
+
+
+def _read_usage(reported: object, usage: Usage) -> None:
+    """Later reports win where they say something: counts are cumulative, and a null or 0 is no report."""
+    if not isinstance(reported, dict):
+        return
+    for name, field in _COUNTS.items():
+        count = reported.get(name)
+        if isinstance(count, int) and count > 0:
+            setattr(usage, field, count)

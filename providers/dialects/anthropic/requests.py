@@ -1,0 +1,92 @@
+"""A Messages request for a Messages upstream: the client's bytes, with as few edits as its row and route ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from providers.call import Call, Operation, UpstreamRequest
+from providers.json_object import JsonObject, encode
+from providers.spec import Auth, ProviderConfig, Quirks
+from providers.version import VERSION
+
+DEFAULT_VERSION = "2023-06-01"
+
+# New features arrive as a header together with a body field, so the lists are open; the client's own credentials
+# and what only its own HTTP client means are not sent on.
+_TRAVEL = ("anthropic-", "x-anthropic-", "x-claude-code-")
+_TRAVEL_TOO = frozenset({"x-app", "traceparent", "tracestate"})
+_STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-access"})
+
+
+def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
+    """The POST for this upstream."""
+    headers = [*_travelling(call), *_own(config, key)]
+    if not any(name == "anthropic-version" for name, _ in headers):
+        headers.append(("anthropic-version", DEFAULT_VERSION))
+    body = call.body.edited(_edits(call.body, call.model, model, thinking, config.quirks))
+    return UpstreamRequest(url(config.base_url, call.operation), tuple(headers), body, config.timeouts)
+
+
+def url(base: str, operation: Operation) -> str:
+    """``/messages`` under a base that ends in ``/v1``, else ``/v1/messages``."""
+    base = base.rstrip("/")
+    path = "/messages" if base.endswith("/v1") else "/v1/messages"
+    return base + path + ("/count_tokens" if operation is Operation.COUNT_TOKENS else "")
+
+
+def _travelling(call: Call) -> list[tuple[str, str]]:
+    return [
+        (name, value)
+        for name, value in call.headers
+        if (name.startswith(_TRAVEL) or name in _TRAVEL_TOO) and name not in _STAY
+    ]
+
+
+def _own(config: ProviderConfig, key: str) -> list[tuple[str, str]]:
+    headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json"),
+        ("accept-encoding", "identity"),
+        ("user-agent", f"keyturn/{VERSION}"),
+        *config.headers,
+    ]
+    if key and config.spec.auth is Auth.BEARER:
+        headers.append(("authorization", f"Bearer {key}"))
+    elif key and config.spec.auth is Auth.X_API_KEY:
+        headers.append(("x-api-key", key))
+    return headers
+
+
+def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Quirks) -> dict[str, bytes | None]:
+    edits: dict[str, bytes | None] = {}
+    if model != asked:
+        edits["model"] = encode(model)
+    if not thinking:
+        edits |= _without_thinking(body)
+    cap = quirks.max_output_tokens
+    if cap is not None and body.get("max_tokens", 0) > cap:
+        edits["max_tokens"] = encode(cap)
+    if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
+        edits["tools"] = encode([_untyped(tool) for tool in body.get("tools")])
+    return edits
+
+
+def _without_thinking(body: JsonObject) -> dict[str, bytes | None]:
+    """Thinking off, and with it the context edits that the API refuses without thinking."""
+    edits: dict[str, bytes | None] = {"thinking": encode({"type": "disabled"})} if "thinking" in body else {}
+    management = body.get("context_management") or {}
+    context_edits = management.get("edits")
+    if not isinstance(context_edits, list):
+        return edits
+    kept = [edit for edit in context_edits if not _clears_thinking(edit)]
+    if len(kept) < len(context_edits):
+        edits["context_management"] = encode({**management, "edits": kept}) if kept else None
+    return edits
+
+
+def _clears_thinking(edit: Any) -> bool:
+    return isinstance(edit, dict) and str(edit.get("type", "")).startswith("clear_thinking_")
+
+
+def _untyped(tool: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in tool.items() if name != "type" or value != "custom"}

@@ -1,0 +1,111 @@
+"""What can go wrong, and whose it is.
+
+::
+
+    KeyturnError
+    |-- Fault             an answer for the client: status, error type, words, headers
+    |-- UpstreamFailure   one attempt at one provider failed; policy.py says what the client gets
+    `-- ConfigError       the configuration cannot work; every problem of it, named
+
+Foreign exceptions are mapped to these once, where the foreign library is called: the HTTP client's in
+``transport.py``, the JSON decoder's in ``json_object.py``, pydantic's in ``gateway/settings.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ErrorKind(StrEnum):
+    """What happened to one attempt. ``policy.py`` has a consequence for each."""
+
+    INVALID_REQUEST = "invalid_request"  # 400, 422: the request itself
+    NOT_FOUND = "not_found"  # 404: the model, or the base URL
+    TOO_LARGE = "too_large"  # 413
+    KEY_REFUSED = "key_refused"  # 401
+    KEY_UNPAID = "key_unpaid"  # 402
+    KEY_FORBIDDEN = "key_forbidden"  # 403
+    NO_KEY = "no_key"  # the pool is empty
+    RATE_LIMITED = "rate_limited"  # 429
+    OVERLOADED = "overloaded"  # 529, or its event inside a stream
+    SERVER_ERROR = "server_error"  # other 5xx, 408, 409, or an error event inside a stream
+    UNREACHABLE = "unreachable"  # DNS, connect, TLS, proxy
+    FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - not a password
+    STALLED = "stalled"  # silence between two reads
+    CUT = "cut"  # the connection ended before the answer did
+    MALFORMED = "malformed"  # an answer that is not one
+
+
+class Scope(StrEnum):
+    """Whose fault a kind is."""
+
+    REQUEST = "request"
+    MODEL = "model"
+    KEY = "key"
+    PROVIDER = "provider"
+
+
+class KeyturnError(Exception):
+    """Root of all errors that Keyturn raises itself."""
+
+
+@dataclass(eq=False)
+class Fault(KeyturnError):
+    """An error for the client, in no dialect yet.
+
+    ``type`` is an Anthropic error type (``invalid_request_error``, ...); ``message`` says what to do next.
+    ``body``, where given, is already in the client's dialect and goes out as it is (an upstream's own words).
+    """
+
+    status: int
+    type: str
+    message: str
+    retry: bool | None = None  # x-should-retry; None leaves the choice to the client
+    retry_after: int | None = None  # whole seconds
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes | None = None
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.type}: {self.message}"
+
+
+@dataclass(eq=False)
+class UpstreamFailure(KeyturnError):
+    """One attempt failed. ``words`` are the upstream's own where it sent some, free of key material."""
+
+    kind: ErrorKind
+    words: str
+    status: int | None = None  # the upstream's HTTP status, None where none came
+    body: bytes | None = None  # the upstream's error body where its shape is the client's own
+    retry_after: int | None = None
+    provider: str = ""
+    key_label: str = ""
+    key_variable: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.kind}: {self.words}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the configuration."""
+
+    name: str  # the variable or TOML key
+    problem: str
+    fix: str
+    origin: str = ""  # environment, a file's path, a flag
+
+    def __str__(self) -> str:
+        where = f" (from {self.origin})" if self.origin else ""
+        return f"{self.name}{where}: {self.problem}. {self.fix}"
+
+
+@dataclass(eq=False)
+class ConfigError(KeyturnError):
+    """Every problem of a configuration that cannot work."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)

@@ -1,0 +1,69 @@
+"""Live providers by id. Pools are made at the start, transports on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from providers.call import Dialect
+from providers.errors import KeyturnError
+from providers.keys import KeyPool
+from providers.ports import Clock, Observer
+from providers.provider import Provider
+from providers.spec import ProviderConfig
+from providers.transport import TransportFactory
+
+
+class UnknownProvider(KeyturnError, LookupError):
+    """Lists the known ones."""
+
+
+class Registry:
+    """Every provider that can be called."""
+
+    def __init__(
+        self,
+        configs: Iterable[ProviderConfig],
+        dialects: Mapping[str, Dialect],
+        transports: Mapping[str, TransportFactory],
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        """``transports`` by the scheme of a base URL."""
+        self._configs = {config.id: config for config in configs if config.usable}
+        self._pools = {name: _pool(config, observer, clock) for name, config in self._configs.items()}
+        self._dialects = dialects
+        self._transports = transports
+        self._clock = clock
+        self._live: dict[str, Provider] = {}
+
+    def get(self, provider: str) -> Provider:
+        """Raises UnknownProvider."""
+        if provider not in self._live:
+            if provider not in self._configs:
+                raise UnknownProvider(f"no provider {provider!r}; there are {', '.join(sorted(self._configs))}")
+            self._live[provider] = self._make(self._configs[provider])
+        return self._live[provider]
+
+    @property
+    def configs(self) -> tuple[ProviderConfig, ...]:
+        return tuple(self._configs.values())
+
+    @property
+    def pools(self) -> Mapping[str, KeyPool]:
+        return self._pools
+
+    async def aclose(self) -> None:
+        for provider in self._live.values():
+            await provider.aclose()
+
+    def _make(self, config: ProviderConfig) -> Provider:
+        scheme = config.base_url.partition(":")[0]
+        transport = self._transports[scheme](config)
+        dialect = self._dialects.get(config.spec.dialect)
+        return Provider(config, dialect, transport, self._pools[config.id], self._clock)
+
+
+def _pool(config: ProviderConfig, observer: Observer, clock: Clock) -> KeyPool:
+    if config.keys:
+        return KeyPool(config.id, config.keys, observer, clock)
+    return KeyPool.keyless(config.id, observer, clock)
