@@ -19,7 +19,7 @@ from middleware.shapes import error_event
 from providers import policy
 from providers.call import Call
 from providers.errors import UpstreamFailure
-from providers.provider import Answer
+from providers.provider import StreamAnswer, WholeAnswer
 
 LINGER = 0.5  # seconds for an upstream to close a finished stream, so that its connection can be used again
 
@@ -52,9 +52,9 @@ class Reply:
         try:
             async with ShieldedStack() as stack:
                 answer = await self._relay.open(self._call, self._targets, self._context, stack)
-                if answer.reader is None:
+                if isinstance(answer, WholeAnswer):
                     watch.stop()
-                    await respond(send, 200, _JSON, answer.held)
+                    await respond(send, 200, _JSON, answer.body)
                 else:
                     await self._stream(send, watch, answer)
         except UpstreamFailure as failure:
@@ -64,15 +64,15 @@ class Reply:
             self._context.outcome = "cut"
             await send(_part(error_event(fault, self._call.request_id), more=False))
 
-    async def _stream(self, send: Send, watch: ClientWatch, answer: Answer) -> None:
+    async def _stream(self, send: Send, watch: ClientWatch, answer: StreamAnswer) -> None:
         self._streaming = True
         await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
         data = answer.held
-        while not answer.ended:
+        while not answer.reader.ended:
             if data:
                 await send(_part(data, more=True))
-            if answer.failure:
-                raise answer.failure
+            if answer.reader.failure:
+                raise answer.reader.failure
             data = await answer.more()
         watch.stop()
         await send(_part(data, more=False))

@@ -19,8 +19,8 @@ _PROTECTED = (
     "This Keyturn has no client token and listens beyond this machine, so it serves only this machine. Add one of "
     "two lines to its .env and restart it: ANTHROPIC_AUTH_TOKEN=<a token you choose>, or KEYTURN_ALLOW_OPEN=true."
 )
-_NO_TOKEN = "This Keyturn needs a client token. Set ANTHROPIC_AUTH_TOKEN to the one that its owner gave you."
-_WRONG_TOKEN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
+_MISSING = "This Keyturn needs a client token. Set ANTHROPIC_AUTH_TOKEN to the one that its owner gave you."
+_UNKNOWN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
 _METRICS = "The metrics need a token here: start Keyturn with METRICS_TOKEN set and send it as a Bearer token."
 
 
@@ -65,7 +65,7 @@ class Auth:
             for candidate, pin in ((value, ""), _split(value)):
                 if name := self._name(candidate):
                     return name, pin
-        raise Fault(401, "authentication_error", _WRONG_TOKEN if offered else _NO_TOKEN, retry=False)
+        raise Fault(401, "authentication_error", _UNKNOWN if offered else _MISSING, retry=False)
 
     def _name(self, candidate: str) -> str:
         """Every token is compared, so that the time says nothing about which one matched."""

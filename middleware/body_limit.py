@@ -59,7 +59,7 @@ class _Bounded:
             raise Fault(
                 408,
                 "timeout_error",
-                f"The request body was not complete after {self._seconds:g} seconds (BODY_READ_TIMEOUT). Send it again.",
+                f"The request body was not complete after {self._seconds:g} seconds (BODY_READ_TIMEOUT). Send it anew.",
                 headers=((b"connection", b"close"),),
             ) from error
 

@@ -87,9 +87,8 @@ class JsonObject:
         at = _skip(raw, _skip(raw, 0) + 1)
         while raw[at : at + 1] == b'"':
             literal = _STRING.match(raw, at)
-            assert literal is not None  # the split has accepted these bytes
-            name = _decode_text(literal.group())
-            if name in spans:
+            name = _decode_text(literal.group()) if literal else ""
+            if literal is None or name in spans:
                 return None
             start = _skip(raw, _skip(raw, literal.end()) + 1)
             end = start + len(memoryview(self._members[name]))

@@ -18,23 +18,25 @@ MAX_ERROR_BODY = 64 * 1024  # bytes of an upstream's error that are read
 MAX_WHOLE = 64 * 1024 * 1024  # bytes of a whole answer; more is no answer of a model
 
 
-@dataclass(slots=True)
-class Answer:
-    """An upstream's answer with its first content in hand; ``held`` is what the client gets first.
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """An answer that came whole."""
 
-    A whole answer has no ``reader``: ``held`` is all of it.
-    """
+    body: bytes
+
+
+@dataclass(slots=True)
+class StreamAnswer:
+    """A streamed answer with its first content in hand; ``held`` is what the client gets first."""
 
     attempt: Attempt
-    held: bytes
-    reader: StreamReader | None = None
-    reply: UpstreamReply | None = None
-    idle: float | None = None
+    reader: StreamReader
+    reply: UpstreamReply
+    idle: float | None  # seconds that may pass between two reads
+    held: bytes = b""
 
     async def more(self) -> bytes:
-        """The next bytes for the client; b"" may be part of an event. Raises UpstreamFailure: STALLED, CUT, ..."""
-        assert self.reader is not None
-        assert self.reply is not None
+        """The next bytes for the client, b"" where no event is whole yet. Raises UpstreamFailure (STALLED, CUT)."""
         data = await _read(self.reply, self.idle)
         passed = self.reader.feed(data) if data else self.reader.finish()
         self.attempt.usage = self.reader.usage
@@ -42,19 +44,13 @@ class Answer:
 
     async def linger(self, seconds: float) -> None:
         """Take the end of a finished stream off the wire, so that the connection can be used again."""
-        assert self.reply is not None
         with suppress(TimeoutError, UpstreamFailure):
             async with asyncio.timeout(seconds):
                 while await self.reply.read():
                     pass
 
-    @property
-    def ended(self) -> bool:
-        return self.reader is None or self.reader.ended
 
-    @property
-    def failure(self) -> UpstreamFailure | None:
-        return self.reader.failure if self.reader else None
+Answer = WholeAnswer | StreamAnswer
 
 
 class Provider:
@@ -96,10 +92,8 @@ class Provider:
         try:
             async with deadline:
                 reply = await self._send(request, attempt, stack, key)
-                if call.stream:
-                    answer = await self._first_content(dialect, call, attempt, reply)
-                else:
-                    answer = await self._whole(dialect, call, attempt, reply, deadline)
+                read = self._first_content if call.stream else self._whole
+                answer = await read(dialect, call, attempt, reply, deadline)
         except TimeoutError as error:
             raise _too_late(call, limits.first_token, limits.read) from error
         attempt.first_content = self._clock()
@@ -114,11 +108,13 @@ class Provider:
         body = await _body(reply, MAX_ERROR_BODY)
         raise _scrubbed(classify.status_failure(reply.status, reply.headers, body), key)
 
-    async def _first_content(self, dialect: Dialect, call: Call, attempt: Attempt, reply: UpstreamReply) -> Answer:
+    async def _first_content(
+        self, dialect: Dialect, call: Call, attempt: Attempt, reply: UpstreamReply, _: asyncio.Timeout
+    ) -> Answer:
         if "json" in reply.headers.get("content-type", ""):
             raise await _no_stream(reply)
         reader = dialect.stream(call.model)
-        answer = Answer(attempt, b"", reader, reply, self.config.timeouts.read)
+        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read)
         while not reader.begun:
             answer.held += await answer.more()
             if reader.failure:
@@ -130,10 +126,10 @@ class Provider:
     ) -> Answer:
         body = await _body(reply, MAX_WHOLE, deadline, self.config.timeouts.read)
         if call.operation is Operation.COUNT_TOKENS:
-            return Answer(attempt, body)
+            return WholeAnswer(body)
         whole = dialect.whole(body, call.model)
         attempt.usage = whole.usage
-        return Answer(attempt, whole.body)
+        return WholeAnswer(whole.body)
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -13,6 +13,7 @@ from providers import policy
 from providers.call import Call, Dialect, Operation
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.json_object import encode
+from providers.provider import WholeAnswer
 from providers.registry import Registry
 
 
@@ -42,7 +43,8 @@ class CountTokensEndpoint:
         body: bytes | None = None
         try:
             async with ShieldedStack() as stack:
-                body = (await self._relay.open(call, targets, context, stack)).held
+                answer = await self._relay.open(call, targets, context, stack)
+                body = answer.body if isinstance(answer, WholeAnswer) else None
         except UpstreamFailure as failure:
             if failure.kind is ErrorKind.INVALID_REQUEST:
                 raise policy.fault(failure) from failure

@@ -30,13 +30,13 @@ class MessagesEndpoint:
 
 async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation: Operation) -> Call:
     """The request as a Call. Raises Fault (400, 408, 413) for a body that is none."""
-    if encoding := header(scope, b"content-encoding").strip().lower():
-        if encoding != "identity":
-            raise Fault(
-                400,
-                "invalid_request_error",
-                f"content-encoding: request bodies in {encoding[:20]!r} are not read here; send the body uncompressed.",
-            )
+    encoding = header(scope, b"content-encoding").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Fault(
+            400,
+            "invalid_request_error",
+            f"content-encoding: bodies in {encoding[:20]!r} are not read here; send the body uncompressed.",
+        )
     raw = await _read(receive)
     try:
         body = JsonObject(raw)
