@@ -1,0 +1,75 @@
+"""The command line: ``keyturn serve``, ``check`` and ``version``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.settings import load_from_process
+from providers.errors import ConfigError
+from providers.version import VERSION
+
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl+C ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0, 1 where it failed, 2 where it was called or configured wrongly."""
+    options = _parser().parse_args(_with_command(sys.argv[1:] if argv is None else argv))
+    try:
+        return _run(options)
+    except ConfigError as error:
+        print(_problems(error), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "version":
+        print(f"keyturn {VERSION}")
+        return 0
+    # Each command imports what it needs: `check` starts in a third of the time without the web framework.
+    if options.command == "serve":
+        from gateway.cli.serve import serve
+
+        return serve(load_from_process(options.config, _flags(options)))
+    from gateway.cli.check import report
+
+    print(report(load_from_process(options.config)))
+    return 0
+
+
+def _with_command(argv: Sequence[str]) -> list[str]:
+    """``keyturn --port 9000`` is ``keyturn serve --port 9000``."""
+    if argv and (not argv[0].startswith("-") or argv[0] in ("-h", "--help", "--version")):
+        return list(argv)
+    return ["serve", *argv]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="keyturn", description="One endpoint, many keys: an LLM gateway.")
+    parser.add_argument("--version", action="version", version=f"keyturn {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    serve = commands.add_parser("serve", help="start the gateway (what keyturn alone does)")
+    serve.add_argument("--host", help="address to listen on (HOST)")
+    serve.add_argument("--port", help="port to listen on (PORT)")
+    check = commands.add_parser(
+        "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
+    )
+    for command in (serve, check):
+        command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
+    commands.add_parser("version", help="print the version")
+    return parser
+
+
+def _flags(options: argparse.Namespace) -> dict[str, str]:
+    given = {"HOST": options.host, "PORT": options.port}
+    return {name: text for name, text in given.items() if text is not None}
+
+
+def _problems(error: ConfigError) -> str:
+    count = len(error.problems)
+    heading = f"Keyturn cannot start: the configuration has {count} problem{'s' if count > 1 else ''}."
+    return "\n".join([heading, *(f"  {problem}" for problem in error.problems)])

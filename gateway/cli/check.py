@@ -1,0 +1,27 @@
+"""``keyturn check``: what the configuration amounts to."""
+
+from __future__ import annotations
+
+from gateway.cli.banner import columns, model_rows, no_provider, provider_rows, sections, token_state
+from gateway.routing import Route
+from gateway.settings import Settings
+
+
+def report(settings: Settings) -> str:
+    """The resolved configuration as aligned text."""
+    return sections(
+        [
+            ("valid", [f"read: {', '.join(settings.files) or 'no file'}; the environment"]),
+            ("listen", [f"{settings.host} port {settings.port}"]),
+            ("token", token_state(settings)),
+            ("providers", columns(provider_rows(settings)) or no_provider(settings)),
+            ("models", columns(model_rows(settings, every=True))),
+            ("routes", columns([_route(route) for route in settings.routing.routes])),
+            ("warning", list(settings.warnings)),
+        ]
+    )
+
+
+def _route(route: Route) -> tuple[str, str]:
+    match = route.match if route.exact or route.match == "*" else f"{route.match}*"
+    return match, f"{route.provider}/{route.model or '<the same name>'}"

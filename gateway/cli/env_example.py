@@ -1,0 +1,105 @@
+"""Makes .env.example from the settings and the catalog: ``python -m gateway.cli.env_example > .env.example``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic.fields import FieldInfo
+
+from gateway.settings.provider_settings import KEY, KEYS, RowSettings, takes_settings, variables
+from gateway.settings.variables import DEFAULTS, Globals
+from providers.catalog import CATALOG
+from providers.spec import ProviderSpec
+
+HEAD = """\
+# Keyturn's settings. Copy this file to .env and take the # away from the lines that you need.
+# The values shown are the defaults; <...> stands for something of your own.
+# The environment wins over this file, except for ANTHROPIC_AUTH_TOKEN: there the file wins."""
+
+SECTIONS = {
+    "Where Keyturn listens": ("host", "port"),
+    "Who may use it": ("anthropic_auth_token", "keyturn_allow_open", "metrics_token"),
+    "Which model answers": (
+        "model",
+        "model_opus",
+        "model_sonnet",
+        "model_haiku",
+        "enable_model_thinking",
+        "enable_opus_thinking",
+        "enable_sonnet_thinking",
+        "enable_haiku_thinking",
+    ),
+    "How long to wait": (
+        "http_connect_timeout",
+        "http_write_timeout",
+        "http_read_timeout",
+        "first_token_timeout",
+        "body_read_timeout",
+        "drain_timeout",
+    ),
+    "Limits and logs": ("body_limit_mb", "log_level", "log_format"),
+}
+FILLED_IN = {"anthropic_auth_token": "<a token you choose>", "metrics_token": "<a token you choose>"}
+# Their default is another variable's value, or depends on the terminal.
+BLANK = ("enable_opus_thinking", "enable_sonnet_thinking", "enable_haiku_thinking", "log_format")
+TIMEOUTS = {
+    "read_timeout": DEFAULTS.read,
+    "write_timeout": DEFAULTS.write,
+    "connect_timeout": DEFAULTS.connect,
+    "first_token_timeout": DEFAULTS.first_token,
+}
+KEY_HELP = {KEY: "The key.", KEYS: "Further keys, between commas or spaces: Keyturn takes them in turn."}
+
+
+def text() -> str:
+    """The whole file."""
+    parts = [HEAD, *_sections(), _legend(), *(_provider(spec) for spec in CATALOG if takes_settings(spec))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections() -> Iterator[str]:
+    for heading, names in SECTIONS.items():
+        lines = [f"# == {heading}"]
+        for name in names:
+            field = Globals.model_fields[name]
+            lines += [f"# {field.description}", f"#{name.upper()}={_shown(name, field)}"]
+        yield "\n".join(lines)
+
+
+def _shown(name: str, field: FieldInfo) -> str:
+    if name in FILLED_IN or name in BLANK:
+        return FILLED_IN.get(name, "")
+    default = field.get_default()
+    return str(default).lower() if isinstance(default, bool) else _plain(default)
+
+
+def _plain(default: object) -> str:
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _legend() -> str:
+    """What the variables of a provider mean: the same for every one."""
+    described = {name.upper(): field.description for name, field in RowSettings.model_fields.items()}
+    lines = [f"#   _{name}: {meaning}" for name, meaning in {**KEY_HELP, **described}.items()]
+    return "\n".join(["# == Providers", "# Each has the same variables, with a name of its own before them:", *lines])
+
+
+def _provider(spec: ProviderSpec) -> str:
+    lines = [f"# -- {spec.title} ({spec.id})"]
+    if spec.key_url:
+        lines.append(f"# Keys are made at {spec.key_url}")
+    if not spec.needs_key:
+        lines.append("# Runs on this machine; a key is sent where one is set.")
+    if spec.pooling:
+        lines.append(f"# Several keys: {spec.pooling}")
+    return "\n".join([*lines, *(f"#{name}={value}" for name, value in _values(spec).items())])
+
+
+def _values(spec: ProviderSpec) -> dict[str, str]:
+    settings = {KEY: "<your key>", KEYS: "", "BASE_URL": spec.base_url, "PROXY": ""}
+    settings |= {name.upper(): _plain(default) for name, default in TIMEOUTS.items()}
+    return {variables(spec, setting)[0]: value for setting, value in settings.items()}
+
+
+if __name__ == "__main__":
+    print(text(), end="")

@@ -1,0 +1,21 @@
+"""What loading a configuration found wrong, gathered so that an operator sees all of it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from providers.errors import Problem
+
+
+@dataclass(slots=True)
+class Report:
+    """Problems stop the start; warnings are printed."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def problem(self, name: str, problem: str, fix: str, origin: str = "") -> None:
+        self.problems.append(Problem(name, problem, fix, origin))
+
+    def warn(self, name: str, text: str, origin: str = "") -> None:
+        self.warnings.append(f"{name} (from {origin}): {text}" if origin else f"{name}: {text}")

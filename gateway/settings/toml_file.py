@@ -1,0 +1,116 @@
+"""keyturn.toml: the globals in lower case, [[providers]], [[routes]] and [[tokens]]."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.settings.layers import COMMAND_LINE, Layer, Layers, Value, read_text, resolve
+from gateway.settings.model import ClientToken
+from gateway.settings.provider_settings import Row
+from gateway.settings.report import Report
+from gateway.settings.toml_providers import read_providers
+from gateway.settings.toml_table import Table
+from gateway.settings.toml_tokens import read_tokens
+from gateway.settings.variables import REMOVED, Globals
+from providers.catalog import CATALOG
+
+TABLES = ("providers", "routes", "tokens")
+TEXTS = frozenset(name for name, field in Globals.model_fields.items() if field.annotation not in (int, float, bool))
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """One of [[routes]], its provider as written."""
+
+    table: Table
+    match: str
+    provider: str
+    model: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """What the file adds to the other sources."""
+
+    layers: tuple[Layer, ...] = ()
+    rows: tuple[Row, ...] = tuple(Row(spec) for spec in CATALOG)
+    routes: tuple[RouteEntry, ...] = ()
+    tokens: tuple[ClientToken, ...] = ()
+
+
+def find_toml(config: Path | None, outside: Layers, cwd: Path, home: Path, report: Report) -> tuple[Path, str] | None:
+    """The file to read and its name in messages. A file that was named must be there."""
+    named = Value("--config", str(config), COMMAND_LINE) if config else outside.find("KEYTURN_CONFIG")
+    if named and named.text.strip():
+        path = resolve(named.text.strip(), cwd, home)
+        if os.path.isfile(path):
+            return path, named.text.strip()
+        named.reject(report, f"there is no file {named.text.strip()}", "Correct the path or leave it out.")
+        return None
+    usual = [
+        (cwd / "keyturn.toml", "./keyturn.toml"),
+        (home / ".config/keyturn/keyturn.toml", "~/.config/keyturn/keyturn.toml"),
+    ]
+    return next((found for found in usual if os.path.isfile(found[0])), None)
+
+
+def read_toml(found: tuple[Path, str] | None, outside: Layers, home: Path, report: Report) -> TomlFile:
+    """``outside`` are the sources in which ``api_key_env`` and ``token_env`` look their variables up."""
+    if found is None or (data := _parsed(*found, report)) is None:
+        return TomlFile()
+    path, origin = found
+    top = Table("", data, origin, report)
+    _refuse_unknown(top)
+    rows, values = read_providers(top, outside, path.parent, home)
+    return TomlFile(
+        layers=(Layer(origin, {**_globals(top), **values}),),
+        rows=rows,
+        routes=tuple(route for table in top.tables("routes", "match") if (route := _route(table))),
+        tokens=read_tokens(top, outside, path.parent, home),
+    )
+
+
+def _parsed(path: Path, origin: str, report: Report) -> Mapping[str, object] | None:
+    text = read_text(path, origin, "", report)
+    if text is None:
+        return None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        report.problem(origin, f"is not TOML: {error}", "Correct that line: strings are in quotes, tables in [[ ]].")
+        return None
+
+
+def _refuse_unknown(top: Table) -> None:
+    known = (*Globals.model_fields, *TABLES)
+    beginnings = tuple(f"{name.lower()}_" for spec in CATALOG for name in (spec.id, *spec.prefixes))
+    unknown = {key: value for key, value in top.data.items() if key not in known and key.upper() not in REMOVED}
+    for key in unknown:
+        if key.startswith(beginnings):
+            top.reject(
+                key, "this is no key of the top level", "Settings of a provider go into its [[providers]] table."
+            )
+    rest = {key: value for key, value in unknown.items() if not key.startswith(beginnings)}
+    Table(top.where, rest, top.origin, top.report).refuse_unknown(known)
+
+
+def _globals(top: Table) -> dict[str, Value]:
+    keys = [key for key in top.data if key in Globals.model_fields or key.upper() in REMOVED]
+    found = {key.upper(): top.scalar(key, text_only=key in TEXTS - {"http_read_timeout"}) for key in keys}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _route(table: Table) -> RouteEntry | None:
+    table.refuse_unknown(("match", "match_type", "provider", "rewrite_model"))
+    match, provider = table.required("match", "claude-"), table.required("provider", "openai")
+    kind = table.text("match_type", "prefix")
+    if kind not in ("prefix", "exact"):
+        table.reject("match_type", f"{kind!r} is not prefix or exact", 'Write match_type = "prefix" or remove it.')
+    if not (match and provider):
+        return None
+    return RouteEntry(table, match, provider, table.text("rewrite_model"), kind == "exact")

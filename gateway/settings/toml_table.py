@@ -1,0 +1,85 @@
+"""Reading TOML tables: members of the right type are handed out, everything else is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from gateway.settings.layers import Value
+from gateway.settings.report import Report
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of keyturn.toml. ``where`` is its name in messages, such as ``providers.groq``."""
+
+    where: str
+    data: Mapping[str, object]
+    origin: str
+    report: Report
+
+    def name(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
+
+    def reject(self, key: str, problem: str, fix: str) -> None:
+        self.report.problem(self.name(key), problem, fix, self.origin)
+
+    def refuse_unknown(self, known: Sequence[str]) -> None:
+        for key in self.data:
+            if key not in known:
+                self.reject(key, "this key is unknown", nearest(key, known))
+
+    def text(self, key: str, default: str = "") -> str:
+        """A string that is not empty, or ``default`` where there is none."""
+        value = self.data.get(key, default)
+        if isinstance(value, str) and (value.strip() or key not in self.data):
+            return value.strip()
+        problem = "is empty" if isinstance(value, str) else "is not a string"
+        self.reject(key, problem, f'Write for example {key} = "..." or remove it.')
+        return default
+
+    def required(self, key: str, example: str) -> str:
+        if key not in self.data:
+            self.reject(key, "is missing", f'Add for example {key} = "{example}".')
+        return self.text(key)
+
+    def scalar(self, key: str, text_only: bool = False) -> Value | None:
+        """What a variable would hold; None, and a problem, where the value is a list, a table or a date."""
+        value = self.data[key]
+        if isinstance(value, str):
+            return Value(self.name(key), value, self.origin)
+        if isinstance(value, bool | int | float) and not text_only:
+            return Value(self.name(key), str(value).lower(), self.origin)
+        self.reject(key, "is not a string", f'Write it in quotes, as {key} = "...".')
+        return None
+
+    def strings(self, key: str) -> list[str]:
+        """A list of strings, or one string as the only member."""
+        value = self.data[key]
+        members = value if isinstance(value, list) else [value]
+        if members and all(isinstance(member, str) and member.strip() for member in members):
+            return [str(member).strip() for member in members]
+        self.reject(key, "is not a list of strings", f'Write for example {key} = ["...", "..."].')
+        return []
+
+    def tables(self, key: str, label: str = "name") -> list[Table]:
+        """The tables of ``[[key]]``, each named by its member ``label`` where it has one, else by its number."""
+        value = self.data.get(key, [])
+        if isinstance(value, list) and all(isinstance(member, dict) for member in value):
+            return [self._child(key, number, member, label) for number, member in enumerate(value, 1)]
+        self.reject(key, "is not a list of tables", f"Begin each entry with a line [[{key}]].")
+        return []
+
+    def _child(self, key: str, number: int, data: Mapping[str, object], label: str) -> Table:
+        name = data.get(label)
+        where = f"{key}.{name}" if isinstance(name, str) and name.strip() else f"{key}[{number}]"
+        return Table(where, data, self.origin, self.report)
+
+
+def nearest(key: str, known: Sequence[str]) -> str:
+    """What to do about an unknown key."""
+    near = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(sorted(known))}."

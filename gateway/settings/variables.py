@@ -1,0 +1,140 @@
+"""The settings that are Keyturn's own, as variables. Those of a provider are in ``provider_settings.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.settings.layers import Layers, Value
+from gateway.settings.report import Report
+from gateway.settings.values import (
+    Host,
+    LogFormat,
+    LogLevel,
+    Megabytes,
+    Patience,
+    Port,
+    Seconds,
+    Switch,
+    Text,
+    Token,
+    explain,
+    is_placeholder,
+)
+from providers.spec import Timeouts
+
+DEFAULTS = Timeouts()
+REMOVED = ("NIM_ENABLE_THINKING", "ENABLE_THINKING")
+SECRETS = ("anthropic_auth_token", "metrics_token")
+BLANK_MEANS_SOMETHING = ("anthropic_auth_token", "http_read_timeout")
+
+
+class LayerSource(PydanticBaseSettingsSource):
+    """Hands pydantic-settings the layers in place of the process's environment."""
+
+    def __init__(self, settings_cls: type[BaseSettings], layers: Layers) -> None:
+        super().__init__(settings_cls)
+        self._layers = layers
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
+        value = self._layers.find(field_name.upper())
+        if value is None or (field_name in SECRETS and is_placeholder(value.text)):
+            return None, field_name, False
+        blank = not value.text.strip() and field_name not in BLANK_MEANS_SOMETHING
+        return None if blank else value.text.strip(), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: text for name, text in found.items() if text is not None}
+
+
+class Globals(BaseSettings):
+    """Field ``http_read_timeout`` is the variable HTTP_READ_TIMEOUT and the key http_read_timeout of keyturn.toml."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True, validate_default=False
+    )
+
+    host: Host = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every address of this machine.")
+    port: Port = Field(8082, description="Port to listen on.")
+    anthropic_auth_token: Token = Field(
+        None, description="Token that clients send. Needed on any address but 127.0.0.1. Any text of your own."
+    )
+    keyturn_allow_open: Switch = Field(
+        False, description="true serves everybody who reaches the address, without a token."
+    )
+    metrics_token: Token = Field(None, description="Bearer token for /metrics where the address is not loopback.")
+    model: Text = Field(
+        "", description="provider/model that answers. Unset: the default model of the first provider with a key."
+    )
+    model_opus: Text = Field("", description="provider/model for the names that contain opus. Blank: MODEL.")
+    model_sonnet: Text = Field("", description="provider/model for the names that contain sonnet. Blank: MODEL.")
+    model_haiku: Text = Field("", description="provider/model for the names that contain haiku. Blank: MODEL.")
+    enable_model_thinking: Switch = Field(True, description="false switches thinking off.")
+    enable_opus_thinking: Switch = Field(True, description="The same for opus. Blank: ENABLE_MODEL_THINKING.")
+    enable_sonnet_thinking: Switch = Field(True, description="The same for sonnet. Blank: ENABLE_MODEL_THINKING.")
+    enable_haiku_thinking: Switch = Field(True, description="The same for haiku. Blank: ENABLE_MODEL_THINKING.")
+    http_connect_timeout: Seconds = Field(DEFAULTS.connect, description="Seconds to connect to a provider.")
+    http_write_timeout: Seconds = Field(DEFAULTS.write, description="Seconds to send a piece of a request.")
+    http_read_timeout: Patience = Field(
+        DEFAULTS.read, description="Seconds of silence inside an answer. Blank, 0, none or off: wait for ever."
+    )
+    first_token_timeout: Seconds = Field(
+        DEFAULTS.first_token, description="Seconds until the first content of a streamed answer."
+    )
+    body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
+    body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")
+    drain_timeout: Seconds = Field(120.0, description="Seconds that open streams get to finish when Keyturn stops.")
+    log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    log_format: LogFormat = Field("json", description="json or console. Unset: console on a terminal, else json.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        layers: Layers = init_settings()["layers"]
+        return (LayerSource(settings_cls, layers),)
+
+    @classmethod
+    def read(cls, layers: Layers, report: Report) -> Globals:
+        """What is wrong is reported and left at its default."""
+        try:
+            return cls.model_validate({"layers": layers})
+        except ValidationError as invalid:
+            bad = explain(invalid, cls.model_fields, _written(layers), report)
+        return cls.model_validate({"layers": layers.without(name.upper() for name in bad)})
+
+    def is_set(self, name: str) -> bool:
+        """Whether an operator set the field to something."""
+        return name in self.model_fields_set
+
+
+def variables() -> tuple[str, ...]:
+    """The names of all global variables."""
+    return tuple(name.upper() for name in Globals.model_fields)
+
+
+def refuse_removed(layers: Layers, report: Report) -> None:
+    """Earlier systems' names that mean nothing any more: going on would switch thinking the wrong way."""
+    for name in REMOVED:
+        for value in layers.every(name):
+            value.reject(
+                report,
+                "this variable was removed",
+                "Use ENABLE_MODEL_THINKING, or ENABLE_OPUS_THINKING, ENABLE_SONNET_THINKING and ENABLE_HAIKU_THINKING "
+                "for one tier.",
+            )
+
+
+def _written(layers: Layers) -> Mapping[str, Value]:
+    found = {name: layers.find(name.upper()) for name in Globals.model_fields}
+    return {name: value for name, value in found.items() if value is not None}
