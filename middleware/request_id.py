@@ -9,6 +9,7 @@ from collections.abc import Callable
 from middleware.asgi import App, Headers, Message, Receive, Scope, Send, header
 from middleware.context import RequestContext, attach
 
+_UNFIT = re.compile(r"[^ -~]")
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -48,8 +49,13 @@ def _story(context: RequestContext, now: float) -> Headers:
     if attempt is not None and attempt.key:
         headers += [
             (b"x-keyturn-provider", attempt.provider.encode()),
-            (b"x-keyturn-model", attempt.model.encode("ascii", "replace")),
+            (b"x-keyturn-model", _plain(attempt.model)),
             (b"x-keyturn-key", attempt.key.encode()),
             (b"x-keyturn-attempts", str(len(context.attempts)).encode()),
         ]
     return headers
+
+
+def _plain(text: str) -> bytes:
+    """What a client or an upstream may have chosen, fit for a header."""
+    return _UNFIT.sub("?", text[:1000]).encode()
