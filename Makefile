@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 SETUP = PYTHON="$(PYTHON)" scripts/setup.sh
 BIN = .venv/bin
 
-.PHONY: help run test check e2e bench format lint spell guard types imports cov lock hooks clean setup setup-dev
+.PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -50,8 +50,11 @@ types: setup-dev ## check types
 imports: setup-dev ## check who imports whom
 	@$(BIN)/lint-imports --no-logo
 
-cov: setup-dev ## run the tests with branch coverage
-	@$(BIN)/python -m pytest --cov $(ARGS)
+cov: setup-dev ## run the tests with branch coverage (those of make e2e apart)
+	@$(BIN)/python -m pytest --cov --ignore=tests/e2e $(ARGS)
+
+newcomer: ## make run in a clean clone, twice, as the README has it
+	@scripts/newcomer.sh
 
 lock: ## pin the packages anew (needs uv); ARGS=--upgrade takes the newest
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH." >&2; exit 1; }
