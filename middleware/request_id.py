@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from middleware.asgi import App, Headers, Message, Receive, Scope, Send, header
 from middleware.context import RequestContext, attach
 
+_UNFIT = re.compile(r"[^\w.,:\[\] -]", re.ASCII)
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -52,4 +53,11 @@ def _story(context: RequestContext, now: float) -> Headers:
             (b"x-keyturn-key", attempt.key.encode()),
             (b"x-keyturn-attempts", str(len(context.attempts)).encode()),
         ]
+        if attempt.lost:
+            headers.append((b"x-keyturn-lost", _plain(attempt.lost)))
     return headers
+
+
+def _plain(names: Iterable[str]) -> bytes:
+    """Names that a client chose, fit for a header."""
+    return _UNFIT.sub("?", ", ".join(names)[:1000]).encode()

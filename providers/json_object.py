@@ -8,7 +8,7 @@ raw members, each member is decoded when it is asked for, and an edit splices by
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -43,6 +43,10 @@ class JsonObject:
         self._decoded: dict[str, Any] = {}
         if not raw.isascii():
             _check_utf8(raw)
+
+    def __iter__(self) -> Iterator[str]:
+        """The members' names, in their order."""
+        return iter(self._members)
 
     def __contains__(self, name: str) -> bool:
         return name in self._members

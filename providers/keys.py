@@ -107,7 +107,16 @@ class Lease(AbstractAsyncContextManager[Key, None]):
         if isinstance(error, UpstreamFailure):
             error.provider, error.key_label = self._pool.provider, self._key.label
             error.key_variable = self._key.variable
+            _scrub(error, self._key.secret)
         self._pool.settle(self._key, self._attempt, error)
+
+
+def _scrub(failure: UpstreamFailure, secret: Secret | None) -> None:
+    """An upstream may echo the key that it refuses."""
+    if secret:
+        failure.words = secret.scrub(failure.words)
+        if failure.body is not None:
+            failure.body = secret.scrub(failure.body.decode("utf-8", "replace")).encode()
 
 
 def _verdict(error: BaseException | None) -> tuple[str, str]:

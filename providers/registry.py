@@ -59,8 +59,7 @@ class Registry:
     def _make(self, config: ProviderConfig) -> Provider:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
-        dialect = self._dialects.get(config.spec.dialect)
-        return Provider(config, dialect, transport, self._pools[config.id], self._clock)
+        return Provider(config, self._dialects, transport, self._pools[config.id], self._clock)
 
 
 def _pool(config: ProviderConfig, observer: Observer, clock: Clock) -> KeyPool:

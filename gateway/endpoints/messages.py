@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+
+from gateway import tokens
 from gateway.relay import Relay
 from gateway.reply import Reply
 from gateway.routing import RoutingTable
@@ -50,6 +54,8 @@ async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation:
         body=body,
         model=body.get("model"),
         stream=operation is Operation.MESSAGES and body.get("stream") is True,
+        received=int(time.time()),
+        estimate=partial(tokens.estimate, body),
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
     )
 

@@ -69,15 +69,25 @@ def data_of(frame: bytes) -> bytes:
     return _field(frame, b"data")
 
 
+def data_lines(frame: bytes) -> list[bytes]:
+    """The values of the frame's ``data:`` lines, one by one."""
+    return _values(frame, b"data")
+
+
 def frame(name: bytes, data: bytes) -> bytes:
     """One event as every client of these APIs expects it: both lines, LF."""
     return b"event: " + name + b"\ndata: " + data + b"\n\n"
 
 
 def _field(frame: bytes, wanted: bytes) -> bytes:
+    values = _values(frame, wanted)
+    return values[-1] if wanted == b"event" and values else b"\n".join(values)
+
+
+def _values(frame: bytes, wanted: bytes) -> list[bytes]:
     values = []
     for line in _LINES.split(frame.removeprefix(b"\xef\xbb\xbf")):
         name, _, value = line.partition(b":")
         if name == wanted:
             values.append(value.removeprefix(b" "))
-    return values[-1] if wanted == b"event" and values else b"\n".join(values)
+    return values

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from providers import classify
-from providers.call import Whole
 from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of, frame, name_of
+from providers.dialects.anthropic.usage import read_usage
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.json_object import JsonObject, NotJson, encode
 from providers.ports import Usage
@@ -62,6 +62,18 @@ class MessageStream:
         where = "in the middle of its answer" if self.begun else "before its answer began"
         self.failure = UpstreamFailure(ErrorKind.CUT, f"the upstream closed the connection {where}")
         return last
+
+    def take_whole(self, body: bytes) -> bytes:
+        failure = classify.error_inside(body)
+        if failure.body is None:
+            words = f"the upstream answered a streamed request with one body: {classify.words(body)[:200]}"
+            failure = UpstreamFailure(ErrorKind.MALFORMED, words)
+        self.failure = failure
+        return b""
+
+    @property
+    def closing(self) -> bool:
+        return self._stopped
 
     @property
     def _over(self) -> bool:
@@ -128,23 +140,57 @@ class MessageStream:
         self.failure = UpstreamFailure(ErrorKind.MALFORMED, f"the upstream sent {what}")
 
     def _count(self, holder: JsonObject) -> None:
-        _read_usage(holder.get("usage"), self.usage)
+        read_usage(holder.get("usage"), self.usage)
 
 
-def whole(body: bytes, echo: str) -> Whole:
-    """See ``providers.call.Dialect``."""
-    try:
-        message = JsonObject(body)
+class Verbatim:
+    """See ``providers.call.StreamReader``. An answer that comes as one body, and is not looked into."""
+
+    begun = closing = False
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.failure: UpstreamFailure | None = None
+        self.usage = Usage()
+
+    def feed(self, data: bytes) -> bytes:
+        """Never called: no stream was asked for."""
+        return self.take_whole(data)
+
+    def finish(self) -> bytes:
+        return self.take_whole(b"")
+
+    def take_whole(self, body: bytes) -> bytes:
+        self.ended = True
+        return body
+
+
+class PassedMessage(Verbatim):
+    """See ``providers.call.StreamReader``. A whole message, its model named ``echo``."""
+
+    def __init__(self, echo: str) -> None:
+        super().__init__()
+        self._echo = echo
+
+    def take_whole(self, body: bytes) -> bytes:
+        try:
+            return self._edited(JsonObject(body), body)
+        except NotJson:
+            said = classify.words(body)[:200]
+            self.failure = UpstreamFailure(ErrorKind.MALFORMED, f"the upstream answered 200 without JSON: {said}")
+        return b""
+
+    def _edited(self, message: JsonObject, body: bytes) -> bytes:
         if message.get("type") == "error" or "error" in message:
-            raise classify.error_inside(body)
-        if not isinstance(message.get("content"), list):
-            raise UpstreamFailure(ErrorKind.MALFORMED, "the upstream's answer is no message: it has no content list")
-        usage = Usage()
-        _read_usage(message.get("usage"), usage)
-        return Whole(message.edited(_model_edit(message, echo)), usage)
-    except NotJson as error:
-        said = classify.words(body)[:200]
-        raise UpstreamFailure(ErrorKind.MALFORMED, f"the upstream answered 200 without JSON: {said}") from error
+            self.failure = classify.error_inside(body)
+        elif not isinstance(message.get("content"), list):
+            words = "the upstream's answer is no message: it has no content list"
+            self.failure = UpstreamFailure(ErrorKind.MALFORMED, words)
+        else:
+            self.ended = True
+            read_usage(message.get("usage"), self.usage)
+            return message.edited(_model_edit(message, self._echo))
+        return b""
 
 
 def _model_edit(message: JsonObject, echo: str) -> dict[str, bytes | None]:
@@ -166,21 +212,3 @@ def _name_inside(event: bytes) -> bytes:
     except NotJson:
         return b""
     return kind.encode() if isinstance(kind, str) and kind.isprintable() else b""
-
-
-_COUNTS = {
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-    "cache_read_input_tokens": "cache_read_tokens",
-    "cache_creation_input_tokens": "cache_write_tokens",
-}
-
-
-def _read_usage(reported: object, usage: Usage) -> None:
-    """Later reports win where they say something: counts are cumulative, and a null or 0 is no report."""
-    if not isinstance(reported, dict):
-        return
-    for name, field in _COUNTS.items():
-        count = reported.get(name)
-        if isinstance(count, int) and count > 0:
-            setattr(usage, field, count)
