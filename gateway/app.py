@@ -21,7 +21,7 @@ from gateway.metrics import Metrics
 from gateway.relay import Relay
 from gateway.settings import Settings, load_from_process
 from middleware.access import Access as AccessMiddleware
-from middleware.auth import Access, Auth, is_loopback
+from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
@@ -128,7 +128,7 @@ def _access(settings: Settings) -> Access:
     return Access(
         tokens=[(token.name, token.secret) for token in settings.tokens],
         allow_open=settings.allow_open,
-        beyond=not is_loopback(settings.host),
+        beyond=not settings.loopback,
         metrics_token=settings.metrics_token,
     )
 

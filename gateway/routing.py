@@ -112,7 +112,7 @@ def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[st
     known = names(specs.values())
     if not slash:
         bare = known.get(text)
-        return Ref(bare, specs[bare].default_model) if bare else Ref(default, text)
+        return Ref(bare, _named(bare, specs[bare].default_model, text)) if bare else Ref(default, text)
     if first in specs and first in usable:
         return Ref(first, _named(first, rest, text))
     if default in specs and first in specs[default].namespaces:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from middleware.asgi import App, Receive, Scope, Send, header
 from middleware.context import context_of
+from middleware.loopback import is_loopback
 from providers.errors import Fault
 from providers.secret import Secret
 
@@ -73,11 +73,10 @@ class Auth:
         return matching[0] if matching else ""
 
     def _metrics(self, scope: Scope) -> None:
+        if not (self.access.beyond or _from_beyond(scope, self.access.beyond)):
+            return
         token = self.access.metrics_token
-        if token is None:
-            if _from_beyond(scope, self.access.beyond) or self.access.beyond:
-                raise Fault(401, "authentication_error", _METRICS, retry=False)
-        elif not any(token.matches(value) for value in credentials(scope)):
+        if token is None or not any(token.matches(value) for value in credentials(scope)):
             raise Fault(401, "authentication_error", _METRICS, retry=False)
 
 
@@ -105,18 +104,7 @@ def _needs_nothing(scope: Scope) -> bool:
 
 def _from_beyond(scope: Scope, beyond: bool) -> bool:
     """From another machine, or forwarded by somebody on this one where the gateway listens beyond loopback."""
-    if not is_loopback((scope.get("client") or ("",))[0]):
+    peer = (scope.get("client") or ("",))[0]
+    if peer and not is_loopback(peer):  # a unix socket has no peer, and is this machine's
         return True
     return beyond and any(name in _FORWARDING for name, _ in scope["headers"])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or host name is this machine's own; an empty peer (a unix socket) is."""
-    if host in ("", "localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from middleware.asgi import App, Headers, Message, Receive, Scope, Send, header
 from middleware.context import RequestContext, attach
 
-_UNFIT = re.compile(r"[^\w.,:\[\] -]", re.ASCII)
+_UNFIT = re.compile(r"[^ -~]")
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -49,15 +49,15 @@ def _story(context: RequestContext, now: float) -> Headers:
     if attempt is not None and attempt.key:
         headers += [
             (b"x-keyturn-provider", attempt.provider.encode()),
-            (b"x-keyturn-model", attempt.model.encode("ascii", "replace")),
+            (b"x-keyturn-model", _plain(attempt.model)),
             (b"x-keyturn-key", attempt.key.encode()),
             (b"x-keyturn-attempts", str(len(context.attempts)).encode()),
         ]
         if attempt.lost:
-            headers.append((b"x-keyturn-lost", _plain(attempt.lost)))
+            headers.append((b"x-keyturn-lost", _plain(", ".join(attempt.lost))))
     return headers
 
 
-def _plain(names: Iterable[str]) -> bytes:
-    """Names that a client chose, fit for a header."""
-    return _UNFIT.sub("?", ", ".join(names)[:1000]).encode()
+def _plain(text: str) -> bytes:
+    """What a client or an upstream may have chosen, fit for a header."""
+    return _UNFIT.sub("?", text[:1000]).encode()

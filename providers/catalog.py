@@ -88,6 +88,7 @@ CATALOG: tuple[ProviderSpec, ...] = (
         key_url="https://ollama.com/settings/keys",
         default_model="qwen3-coder",
         local=True,
+        root_dialect="anthropic",
     ),
     ProviderSpec(
         # lmstudio.ai/docs/developer/anthropic-compat, read 2026-11

@@ -108,8 +108,7 @@ class Provider:
         attempt.status = reply.status
         if 200 <= reply.status < 300:
             return reply
-        body = await _body(reply, b"", MAX_ERROR_BODY)
-        raise classify.status_failure(reply.status, reply.headers, body)
+        raise classify.status_failure(reply.status, reply.headers, await _error_body(reply))
 
     async def _answer(
         self, exchange: Exchange, call: Call, attempt: Attempt, reply: UpstreamReply, deadline: asyncio.Timeout
@@ -150,6 +149,15 @@ async def _read(reply: UpstreamReply, idle: float | None) -> bytes:
             return await reply.read()
     except TimeoutError as error:
         raise UpstreamFailure(ErrorKind.STALLED, f"the upstream sent nothing for {idle:g} seconds") from error
+
+
+async def _error_body(reply: UpstreamReply) -> bytes:
+    """What comes of it: the status says enough where the connection breaks before its end."""
+    parts: list[bytes] = []
+    with suppress(UpstreamFailure):
+        while sum(map(len, parts)) < MAX_ERROR_BODY and (data := await reply.read()):
+            parts.append(data)
+    return b"".join(parts)
 
 
 async def _body(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from providers.secret import Secret
@@ -56,6 +56,7 @@ class ProviderSpec:
     keeps: tuple[str, ...] = ()  # beginnings of the model names that clients use and this provider serves itself
     counts_tokens: bool = False  # has /v1/messages/count_tokens
     local: bool = False  # runs on the user's machine; no proxy variables hold for it
+    root_dialect: str = ""  # in this dialect its base URL never ends in /v1: such a one belongs to its other face
     quirks: Quirks = Quirks()
     pooling: str = ""  # what the provider's terms say on several keys, with its source, where known
 
@@ -88,7 +89,7 @@ class ProviderConfig:
     proxy: Secret | None = None  # a URL, which may hold a password
     timeouts: Timeouts = Timeouts()
     quirks: Quirks = Quirks()
-    headers: tuple[tuple[str, str], ...] = ()  # sent with every call
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent with every call; may hold a credential
     chosen: bool = False  # an operator configured it: a key, a base URL, or a TOML entry
 
     @property

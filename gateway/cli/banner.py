@@ -62,7 +62,7 @@ def url(host: str, port: int) -> str:
 def token_state(settings: Settings) -> list[str]:
     if settings.tokens:
         names = ", ".join(token.name for token in settings.tokens)
-        return [f"required; {len(settings.tokens)} known: {names}"]
+        return [f"required; clients: {names}"]
     if settings.loopback:
         return ["open: only programs on this machine reach this address, and any token will do"]
     if settings.allow_open:

@@ -48,7 +48,7 @@ async def _models(provider: ProviderConfig) -> list[str] | None:
     try:
         async with asyncio.timeout(PATIENCE):
             return _names(await _get(urlsplit(provider.base_url)))
-    except (OSError, TimeoutError, ValueError):
+    except (OSError, TimeoutError, ValueError, RecursionError):
         return None
 
 

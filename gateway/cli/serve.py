@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import math
 import os
 import signal
@@ -11,13 +12,16 @@ import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from gateway.cli.banner import banner
 from gateway.cli.local_runtimes import find
 from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 FORCED = 130  # the second Ctrl+C cut open streams off
 # A port that is closed a moment before the client uses it again costs that client an error.
@@ -34,25 +38,18 @@ def serve(settings: Settings) -> int:
         return 1
     # Imported late: a port in use is told at once, not after the web framework is loaded.
     from gateway.app import create_app
+    from gateway.logs import configure
 
-    return run(create_app(settings), settings, sockets)
-
-
-def run(app: Callable[..., Any], settings: Settings, sockets: list[socket.socket]) -> int:
-    """Serve ``app`` on bound sockets until a signal comes."""
-    server = Server(app, settings)
-    try:
-        server.run(sockets)
-    finally:
-        for each in sockets:
-            each.close()
+    configure(settings.log_level, settings.log_format)
+    server = Server(create_app(settings), settings)
+    server.run(sockets)
     return FORCED if server.force_exit else 0
 
 
 class Server(uvicorn.Server):
     """Prints the banner once it listens, and leaves with status 0 where a signal asked it to stop."""
 
-    def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
         config = uvicorn.Config(
             app,
             host=settings.host,
@@ -60,7 +57,8 @@ class Server(uvicorn.Server):
             lifespan="on",
             ws="none",
             log_config=None,
-            log_level="warning",
+            # Its news is in the banner.
+            log_level=max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level]),
             access_log=False,
             server_header=False,
             # The peer's real address decides in protected mode, whatever a header claims.
@@ -69,6 +67,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout),
         )
         super().__init__(config)
+        self._app = app
         self._settings = settings
         self._abort: Callable[[], object] = lambda: None
 
@@ -94,6 +93,7 @@ class Server(uvicorn.Server):
             self.force_exit = True
             self._abort()
         self.should_exit = True
+        self._app.state.draining = True
 
     def _abort_connections(self) -> None:
         """Python 3.12 and later wait for every connection, a forced exit or not."""

@@ -21,8 +21,9 @@ from gateway.settings.provider_settings import ProviderReader
 from gateway.settings.references import Resolver, choose_named
 from gateway.settings.report import Report
 from gateway.settings.toml_file import find_toml, read_toml
-from gateway.settings.values import is_loopback, is_placeholder
+from gateway.settings.values import is_placeholder
 from gateway.settings.variables import SECRETS, Globals, refuse_removed
+from middleware.loopback import is_loopback
 from providers.errors import ConfigError
 from providers.secret import Secret
 from providers.spec import ProviderConfig
@@ -37,7 +38,7 @@ def load_from_process(config: Path | None = None, flags: Mapping[str, str] = NO_
     """``load`` with this process's environment and folders. Nothing else in Keyturn reads the environment."""
     # expanduser answers "~" where there is no home; Path.home() would raise.
     home = Path(os.path.expanduser("~"))
-    return load(os.environ, Path.cwd(), home, config, flags, terminal=sys.stdout.isatty())
+    return load(os.environ, Path.cwd(), home, config, flags, terminal=sys.stderr.isatty())
 
 
 def load(

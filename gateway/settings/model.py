@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.routing import RoutingTable
-from gateway.settings.values import is_loopback
+from middleware.loopback import is_loopback
 from providers.secret import Secret
 from providers.spec import ProviderConfig
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.settings.layers import Layers, Value
+from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
 from gateway.settings.values import (
     BaseUrl,
@@ -76,7 +77,7 @@ class ProviderReader:
             spec,
             base_url=url,
             keys=keys,
-            proxy=settings.proxy,
+            proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=_timeouts(settings, self.common),
             quirks=replace(spec.quirks, max_output_tokens=row.max_output_tokens or spec.quirks.max_output_tokens),
             headers=row.headers,
@@ -151,5 +152,4 @@ def _completed(url: str, spec: ProviderSpec) -> str:
 
 
 def _has_v1(text: str, spec: ProviderSpec) -> bool:
-    """Ollama's Anthropic face is under its root; the /v1 that its OpenAI face ends in was always refused."""
-    return spec.id == "ollama" and spec.dialect == "anthropic" and text.strip().rstrip("/").endswith("/v1")
+    return spec.root_dialect == spec.dialect and text.strip().rstrip("/").endswith("/v1")

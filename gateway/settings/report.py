@@ -18,4 +18,7 @@ class Report:
         self.problems.append(Problem(name, problem, fix, origin))
 
     def warn(self, name: str, text: str, origin: str = "") -> None:
-        self.warnings.append(f"{name} (from {origin}): {text}" if origin else f"{name}: {text}")
+        """The same thing is said once, however many providers it is about."""
+        warning = f"{name} (from {origin}): {text}" if origin else f"{name}: {text}"
+        if warning not in self.warnings:
+            self.warnings.append(warning)

@@ -9,8 +9,6 @@ from difflib import get_close_matches
 from gateway.settings.layers import Value
 from gateway.settings.report import Report
 
-Scalar = str | int | float | bool
-
 
 @dataclass(frozen=True, slots=True)
 class Table:

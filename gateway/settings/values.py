@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from gateway.settings.layers import Value
 from gateway.settings.report import Report
+from middleware.loopback import is_loopback
 from providers.secret import Secret
 
 FOREVER = ("", "none", "null", "off", "disabled")
@@ -45,14 +46,6 @@ def host_name(text: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?", bare):
         return bare
     return str(ipaddress.ip_address(bare))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches ``host``. A name other than localhost counts as reachable."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
 
 
 def points_here(url: str) -> bool:
@@ -115,8 +108,6 @@ def split_keys(text: str) -> list[str]:
 
 def base_url(text: str) -> str:
     """An http(s) URL without credentials, query or closing slash. Raises Rejected."""
-    if not text:
-        return ""
     parts = _split(text)
     if parts.scheme not in ("http", "https"):
         raise Rejected("is not an http:// or https:// URL", "Write for example https://llm.example.com/v1.")
@@ -130,9 +121,7 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def proxy_url(text: str) -> Secret | None:
-    if not text:
-        return None
+def proxy_url(text: str) -> Secret:
     if _split(text).scheme not in PROXY_SCHEMES:
         raise Rejected(
             "is not an http://, https:// or socks5:// URL", "Write for example http://127.0.0.1:3128 or leave it out."

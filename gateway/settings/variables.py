@@ -69,7 +69,8 @@ class Globals(BaseSettings):
     )
     metrics_token: Token = Field(None, description="Bearer token for /metrics where the address is not loopback.")
     model: Text = Field(
-        "", description="provider/model that answers. Unset: the default model of the first provider with a key."
+        "",
+        description="provider/model that answers, such as anthropic/claude-sonnet-5. Unset: the first one with a key.",
     )
     model_opus: Text = Field("", description="provider/model for the names that contain opus. Blank: MODEL.")
     model_sonnet: Text = Field("", description="provider/model for the names that contain sonnet. Blank: MODEL.")

@@ -1,0 +1,64 @@
+"""The shipped .env.example."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from gateway.cli.env_example import SECTIONS, text
+from gateway.settings.variables import Globals
+from providers.catalog import CATALOG
+from tests.gateway.place import Place
+from tests.gateway_process import ROOT
+
+VARIABLE = re.compile(r"^#([A-Z][A-Z0-9_]*=.*)$", re.MULTILINE)
+
+
+def test_the_shipped_file_is_what_the_generator_prints() -> None:
+    shipped = (ROOT / ".env.example").read_text(encoding="utf-8")
+    command = [sys.executable, "-m", "gateway.cli.env_example"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True, timeout=60).stdout
+    assert shipped == printed, "run: python -m gateway.cli.env_example > .env.example"
+
+
+def test_every_global_is_in_one_section() -> None:
+    listed = [name for names in SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(Globals.model_fields)
+
+
+def test_every_provider_has_its_lines_and_its_facts() -> None:
+    for spec in CATALOG[1:]:
+        assert f"\n#{spec.key_variable}=<your key>\n" in text()
+        assert f"\n#{spec.prefixes[0]}_BASE_URL={spec.base_url}\n" in text()
+        assert spec.key_url in text()
+        assert spec.pooling in text()
+
+
+def test_as_it_is_it_sets_nothing(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.write(".env", text())
+    assert place.load().providers == Place(place.home).load().providers
+
+
+def test_with_every_line_in_use_there_are_only_warnings(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.write(".env", VARIABLE.sub(r"\1", text()))
+    settings = place.load()
+    placeholders = re.findall(r"^#([A-Z_]+)=<", text(), re.MULTILINE)
+    assert sorted(warning.split(" ")[0] for warning in settings.warnings) == sorted(placeholders)
+    assert not any(each.keys for each in settings.providers)
+    untouched = Place(place.home).load()
+    assert [(each.base_url, each.timeouts, each.proxy) for each in settings.providers] == [
+        (each.base_url, each.timeouts, each.proxy) for each in untouched.providers
+    ]
+    assert (settings.host, settings.port, settings.body_limit) == (untouched.host, untouched.port, untouched.body_limit)
+
+
+def test_every_variable_has_a_comment_above_it_or_in_the_legend() -> None:
+    written = text().splitlines()
+    for number, line in enumerate(written):
+        name = line[1:].partition("=")[0]
+        if VARIABLE.match(line) and name.lower() in Globals.model_fields:
+            assert written[number - 1] == f"# {Globals.model_fields[name.lower()].description}"
