@@ -134,6 +134,9 @@ class ChatReader:
 
     def _frame(self, frame: bytes) -> Iterator[Event]:
         lines = data_lines(frame)
+        if len(lines) == 1 and frame.startswith(b"data"):
+            yield from self._data(lines[0])
+            return
         joined = b"\n".join(lines)
         if not joined.strip():
             return
@@ -145,9 +148,12 @@ class ChatReader:
             yield from self._data(data)
 
     def _data(self, data: bytes) -> Iterator[Event]:
-        if data.strip().startswith(b"[DONE]"):
-            yield from self._done()
-            return
+        if not data.startswith(b"{"):
+            data = data.strip()
+            if data.startswith(b"[DONE]"):
+                yield from self._done()
+            if not data or data.startswith(b"[DONE]"):
+                return
         try:
             chunk = decode(data)
         except NotJson:
