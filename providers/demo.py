@@ -27,6 +27,8 @@ INTRODUCTION = (
 _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|'([^']+)'")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _ASKING = r"(?:\b(?:use|using|call|run|invoke|try|with)\b[^.\n]{0,40}?"
+_DEEPEST = 8  # levels of a schema that are filled
+_MOST = 1000  # characters of a string; items of a list
 _PIECES = re.compile(r"\S+\s*")
 
 
@@ -160,30 +162,51 @@ def _quoted(prompt: str) -> str:
     return next(part for part in quoted.groups() if part) if quoted else "demo"
 
 
-def _fill(schema: Mapping[str, Any], text: str, depth: int = 0) -> Any:
-    """A small value that fits a JSON schema: the required properties only."""
+def _fill(schema: Any, text: str, depth: int = 0) -> Any:
+    """A small value that fits a JSON schema: the required properties only. Nothing in a schema makes it fail."""
+    if not isinstance(schema, dict) or depth > _DEEPEST:
+        return {}
     for given in ("const", "default"):
         if given in schema:
             return schema[given]
-    if schema.get("enum"):
-        return schema["enum"][0]
+    for several in ("enum", "anyOf", "oneOf", "allOf"):
+        choices = schema.get(several)
+        if isinstance(choices, list) and choices:
+            return choices[0] if several == "enum" else _fill(choices[0], text, depth + 1)
     kind = schema.get("type")
-    match kind[0] if isinstance(kind, list) and kind else kind:
+    return _fill_kind(kind[0] if isinstance(kind, list) and kind else kind, schema, text, depth)
+
+
+def _fill_kind(kind: Any, schema: Mapping[str, Any], text: str, depth: int) -> Any:
+    match kind:
         case "string":
-            return text
+            return text[: int(_bound(schema, "maxLength", _MOST))].ljust(int(_bound(schema, "minLength", 0)), ".")
         case "integer" | "number":
-            return schema.get("minimum", 1)
+            return _number(schema)
         case "boolean":
             return False
         case "array":
-            return []
+            least = int(_bound(schema, "minItems", 0))
+            return [_fill(schema.get("items", {}), text, depth + 1) for _ in range(least)]
         case "null":
             return None
-    properties = schema.get("properties")
-    if not isinstance(properties, dict) or depth > 8:
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, dict) or not isinstance(required, list):
         return {}
-    required = [name for name in schema.get("required") or () if isinstance(properties.get(name), dict)]
-    return {name: _fill(properties[name], text, depth + 1) for name in required}
+    return {name: _fill(properties.get(name), text, depth + 1) for name in required if isinstance(name, str)}
+
+
+def _number(schema: Mapping[str, Any]) -> float:
+    """1 where the bounds allow it, else the nearest whole number that they do."""
+    low = max(_bound(schema, "minimum", 1), _bound(schema, "exclusiveMinimum", 0) + 1)
+    return min(low, _bound(schema, "maximum", low), _bound(schema, "exclusiveMaximum", low + 1) - 1)
+
+
+def _bound(schema: Mapping[str, Any], name: str, default: float) -> float:
+    """A number of the schema; sizes are kept below what could fill the memory."""
+    value = schema.get(name)
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else default
+    return number if name.endswith("imum") else max(0, min(number, _MOST))
 
 
 class DemoReply:

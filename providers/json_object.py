@@ -69,6 +69,8 @@ class JsonObject:
         Where every changed member stands once and keeps its place, only its bytes change. Otherwise the object
         is put together again from its members: same order, same bytes in each, new members last.
         """
+        if not changes:
+            return self.raw
         spans = self._spans() if None not in changes.values() and changes.keys() <= self._members.keys() else None
         if spans is None:
             return self._composed(changes)

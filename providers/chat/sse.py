@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 
+from providers.json_object import NotJson, decode
+
 # Atomic, so that the CR and LF of one CRLF are never taken for two line ends.
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINES = re.compile(rb"\r\n|\n|\r")
 
 MAX_FRAME = 16 * 1024 * 1024  # bytes; an upstream that sends more without a blank line is not speaking SSE
+
+DONE = b"[DONE]"  # how OpenAI's streams end
 
 
 class FrameTooLarge(ValueError):
@@ -37,10 +41,10 @@ class FrameSplitter:
             raise FrameTooLarge
         return frames
 
-    @property
-    def rest(self) -> bytes:
-        """What has come of a frame that has not ended."""
-        return self._held
+    def last(self) -> bytes:
+        """The frame that the end completes (some servers leave out the last blank line), b"" where it cuts one."""
+        data = data_of(self._held).strip()
+        return self._held + b"\n\n" if data == DONE or is_json(data) else b""
 
 
 def _cut_lf(data: bytes) -> list[bytes]:
@@ -58,9 +62,9 @@ def _cut(data: bytes, seen: int) -> list[bytes]:
 
 
 def name_of(frame: bytes) -> bytes:
-    """The event's name, b"" where the frame has no ``event:`` line."""
-    if frame.startswith(b"event: "):
-        return frame[7 : frame.find(b"\n")].rstrip(b"\r") if b"\r" not in frame else _field(frame, b"event")
+    """The event's name, b"" where the frame has no ``event:`` line; the last of several counts."""
+    if frame.startswith(b"event: ") and b"\nevent" not in frame and b"\r" not in frame:
+        return frame[7 : frame.find(b"\n")]
     return _field(frame, b"event") if b"event" in frame else b""
 
 
@@ -78,7 +82,16 @@ def data_lines(frame: bytes) -> list[bytes]:
 
 def frame(name: bytes, data: bytes) -> bytes:
     """One event as every client of these APIs expects it: both lines, LF."""
-    return b"event: " + name + b"\ndata: " + data + b"\n\n"
+    return b"event: " + name + b"\ndata: " + data.replace(b"\n", b"\ndata: ") + b"\n\n"
+
+
+def is_json(data: bytes) -> bool:
+    """Whether data is one JSON value."""
+    try:
+        decode(data)
+    except NotJson:
+        return False
+    return True
 
 
 def _field(frame: bytes, wanted: bytes) -> bytes:

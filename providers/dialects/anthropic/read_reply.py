@@ -54,6 +54,8 @@ class MessageReader:
         return self._finished is not None
 
     def feed(self, data: bytes) -> list[Event]:
+        if self._over:
+            return []
         try:
             frames = self._frames.feed(data)
         except FrameTooLarge:
@@ -83,8 +85,7 @@ class MessageReader:
         return Failed(UpstreamFailure(ErrorKind.MALFORMED, f"the upstream sent {what}"))
 
     def _finish(self) -> Iterator[Event]:
-        if self._frames.rest.strip():
-            yield from self._frame(data_of(self._frames.rest))
+        yield from self._frame(data_of(self._frames.last()))
         if self._over:
             return
         if self._finished is not None and not self._open:

@@ -40,6 +40,8 @@ class MessageStream:
         }
 
     def feed(self, data: bytes) -> bytes:
+        if self._over:
+            return b""
         try:
             frames = self._frames.feed(data)
         except FrameTooLarge:
@@ -53,7 +55,10 @@ class MessageStream:
         return b"".join(passed)
 
     def finish(self) -> bytes:
-        last = self._take(self._frames.rest + b"\n\n") if self._frames.rest.strip() and not self._over else b""
+        if self._over:
+            return b""
+        rest = self._frames.last()
+        last = self._take(rest) if rest else b""
         if self._over:
             return last
         if self._stopped and not self._blocks:

@@ -24,7 +24,7 @@ from providers.chat.events import (
     TextDelta,
     ThinkingDelta,
 )
-from providers.chat.sse import FrameSplitter, FrameTooLarge, data_lines, name_of
+from providers.chat.sse import DONE, FrameSplitter, FrameTooLarge, data_lines, is_json, name_of
 from providers.dialects.openai_chat import usage as usages
 from providers.dialects.openai_chat.tool_calls import Confused, ToolCalls
 from providers.errors import ErrorKind, UpstreamFailure
@@ -144,15 +144,15 @@ class ChatReader:
             yield Failed(classify.error_inside(joined))
             return
         # Some servers leave out the blank line between events: then each line is one.
-        for data in [joined] if len(lines) == 1 or _is_json(joined) else lines:
+        for data in [joined] if len(lines) == 1 or is_json(joined) else lines:
             yield from self._data(data)
 
     def _data(self, data: bytes) -> Iterator[Event]:
         if not data.startswith(b"{"):
             data = data.strip()
-            if data.startswith(b"[DONE]"):
+            if data.startswith(DONE):
                 yield from self._done()
-            if not data or data.startswith(b"[DONE]"):
+            if not data or data.startswith(DONE):
                 return
         try:
             chunk = decode(data)
@@ -175,8 +175,8 @@ class ChatReader:
         yield from self._done()
 
     def _finish(self) -> Iterator[Event]:
-        if self._frames.rest.strip():
-            yield from self._frame(self._frames.rest + b"\n\n")
+        if last := self._frames.last():
+            yield from self._frame(last)
         if self._over:
             return
         if self._stop is not None or (self._blank and self._tools.all_whole):
@@ -298,14 +298,6 @@ class ChatReader:
         if not self._counted:
             self._usage.output_tokens = max(1, self._said // 4)
         return self._usage
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        decode(data)
-    except NotJson:
-        return False
-    return True
 
 
 def _reasoning(delta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
