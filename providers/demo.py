@@ -28,7 +28,8 @@ _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|'([^']+)'")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _ASKING = r"(?:\b(?:use|using|call|run|invoke|try|with)\b[^.\n]{0,40}?"
 _DEEPEST = 8  # levels of a schema that are filled
-_MOST = 1000  # characters of a string; items of a list
+_MOST = 1000  # characters of a string
+_MOST_ITEMS = 16  # of a list; half as many one level down, so that nested ones stay small
 _PIECES = re.compile(r"\S+\s*")
 
 
@@ -186,7 +187,7 @@ def _fill_kind(kind: Any, schema: Mapping[str, Any], text: str, depth: int) -> A
         case "boolean":
             return False
         case "array":
-            least = int(_bound(schema, "minItems", 0))
+            least = min(int(_bound(schema, "minItems", 0)), _MOST_ITEMS >> depth)
             return [_fill(schema.get("items", {}), text, depth + 1) for _ in range(least)]
         case "null":
             return None
