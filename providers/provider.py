@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from providers import classify
 from providers.call import Call, Dialect, StreamReader
+from providers.chat.sse import begins_stream
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.exchange import Exchange, arrange
 from providers.keys import Key, KeyPool
@@ -20,7 +21,6 @@ from providers.transport import Transport, UpstreamReply
 MAX_ERROR_BODY = 64 * 1024  # bytes of an upstream's error that are read
 MAX_WHOLE = 64 * 1024 * 1024  # bytes of a whole answer; more is no answer of a model
 CLOSING = 5.0  # seconds that an upstream may take to end its stream after it gave the reason to stop
-_NO_STREAM = (b"{", b"[", b"<")  # how JSON and HTML begin, and server-sent events do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Provider:
         reader = exchange.reader
         answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read)
         first = await reply.read()
-        if exchange.streamed and not first.lstrip().startswith(_NO_STREAM):
+        if exchange.streamed and begins_stream(first):
             await self._stream(answer, first, call, deadline)
         else:
             body = await _body(reply, first, MAX_WHOLE, deadline, answer.idle)

@@ -14,6 +14,8 @@ from providers.json_object import NotJson, decode
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINES = re.compile(rb"\r\n|\n|\r")
 
+_FIELDS = (b":", b"event:", b"data:", b"id:", b"retry:")
+
 MAX_FRAME = 16 * 1024 * 1024  # bytes; an upstream that sends more without a blank line is not speaking SSE
 
 DONE = b"[DONE]"  # how OpenAI's streams end
@@ -43,8 +45,9 @@ class FrameSplitter:
 
     def last(self) -> bytes:
         """The frame that the end completes (some servers leave out the last blank line), b"" where it cuts one."""
-        data = data_of(self._held).strip()
-        return self._held + b"\n\n" if data == DONE or is_json(data) else b""
+        lines = data_lines(self._held)
+        ends = lines and (lines[-1].strip() == DONE or is_json(lines[-1]) or is_json(b"\n".join(lines)))
+        return self._held + b"\n\n" if ends else b""
 
 
 def _cut_lf(data: bytes) -> list[bytes]:
@@ -83,6 +86,12 @@ def data_lines(frame: bytes) -> list[bytes]:
 def frame(name: bytes, data: bytes) -> bytes:
     """One event as every client of these APIs expects it: both lines, LF."""
     return b"event: " + name + b"\ndata: " + data.replace(b"\n", b"\ndata: ") + b"\n\n"
+
+
+def begins_stream(data: bytes) -> bool:
+    """Whether the first bytes of a body can be those of an event stream, and not of JSON, HTML or prose."""
+    data = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return any(data.startswith(field) or field.startswith(data) for field in _FIELDS)
 
 
 def is_json(data: bytes) -> bool:

@@ -186,7 +186,7 @@ class ChatReader:
         yield self._failed(ErrorKind.CUT, f"the upstream closed the connection {where}")
 
     def _chunk(self, chunk: Mapping[str, Any], data: bytes) -> Iterator[Event]:
-        if chunk.get("error"):
+        if chunk.get("error") or chunk.get("object") == "error":
             yield Failed(classify.error_inside(data))
             return
         self._count(chunk)

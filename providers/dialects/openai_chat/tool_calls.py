@@ -115,10 +115,16 @@ class ToolCalls:
             known = [call for call in self._calls if identity and call.id == identity] or self._calls[-1:]
         else:
             known = [call for call in self._calls if call.index == number]
-        if not known or _begins_another(known[-1], identity, name):
+        if not known or (_begins_another(known[-1], identity, name) and not self._continues(known[-1], name)):
             self._calls.append(_Call(number))
             return self._calls[-1]
         return known[-1]
+
+    def _continues(self, call: _Call, name: str) -> bool:
+        """Whether a name is the next piece of the call's: only together do they name a tool."""
+        if not name or call.arguments or call.name in self._names or name in self._names:
+            return False
+        return any(known.startswith(call.name + name) for known in self._names)
 
     def _extend(self, call: _Call, piece: str) -> None:
         if not piece:
