@@ -43,6 +43,11 @@ class FrameSplitter:
             raise FrameTooLarge
         return frames
 
+    @property
+    def rest(self) -> bytes:
+        """What has come of a frame that has not ended."""
+        return self._held
+
     def last(self) -> bytes:
         """The frame that the end completes (some servers leave out the last blank line), b"" where it cuts one."""
         lines = data_lines(self._held)
