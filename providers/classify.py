@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -47,6 +48,7 @@ _BY_CODE: Mapping[str, ErrorKind] = {
 }
 
 _MAX_WORDS = 2000  # characters of an upstream's words that travel on
+_SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -84,11 +86,11 @@ def _plain(text: str) -> str:
 
 
 def _message(value: Any) -> str:
+    while isinstance(value, list) and value:
+        value = value[0]
     match value:
         case str():
             return value
-        case [first, *_]:
-            return _message(first)
         case {"error": {"message": str() as message}} | {"error": str() as message}:
             return message
         case {"message": str() as message} | {"detail": str() as message} | {"title": str() as message}:
@@ -121,7 +123,8 @@ def _error_object(body: bytes) -> Mapping[str, Any]:
 
 
 def _of_status(status: int) -> ErrorKind:
-    return _BY_STATUS.get(status, ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.MALFORMED)
+    """What is no status of HTTP's (600 and more) is no answer."""
+    return _BY_STATUS.get(status, ErrorKind.SERVER_ERROR if 500 <= status < 600 else ErrorKind.MALFORMED)
 
 
 def _anthropic(body: bytes) -> bytes | None:
@@ -137,6 +140,6 @@ def _anthropic(body: bytes) -> bytes | None:
 
 
 def _seconds(headers: Mapping[str, str]) -> int | None:
-    """Retry-After in whole seconds, rounded up; None where there is none in that form."""
+    """Retry-After in seconds, rounded up; None where there is none in that form."""
     value = headers.get("retry-after", "").strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
+    return math.ceil(float(value)) if _SECONDS.fullmatch(value) else None

@@ -26,7 +26,7 @@ INTRODUCTION = (
 
 _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|'([^']+)'")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
-_ASKING = r"(?:\b(?:use|using|call|run|invoke|try|with)\b[^.\n]{0,40}?"
+_ASKING = r"(?:(?i:\b(?:use|using|call|run|invoke|try|with)\b)[^.\n]{0,40}?"
 _DEEPEST = 8  # levels of a schema that are filled
 _MOST = 1000  # characters of a string
 _MOST_ITEMS = 16  # of a list; half as many one level down, so that nested ones stay small
@@ -112,9 +112,9 @@ def _thinking(request: Mapping[str, Any], prompt: str) -> list[dict[str, Any]]:
 def _content(request: Mapping[str, Any], prompt: str, result: str | None, token: str) -> list[dict[str, Any]]:
     if result is not None:
         return [{"type": "text", "text": f"The tool answered: {result[:400]}"}]
-    schema = ((request.get("output_config") or {}).get("format") or {}).get("schema")
-    if isinstance(schema, dict):
-        return [{"type": "text", "text": encode(_fill(schema, "Keyturn demo")).decode()}]
+    match request.get("output_config"):
+        case {"format": {"schema": dict() as schema}}:
+            return [{"type": "text", "text": encode(_fill(schema, "Keyturn demo")).decode()}]
     if tool := _asked_for(request.get("tools") or [], prompt):
         call = {
             "type": "tool_use",

@@ -66,8 +66,8 @@ class JsonObject:
     def edited(self, changes: Mapping[str, bytes | None]) -> bytes:
         """The object's bytes with members set to new JSON, or dropped (None).
 
-        Where every changed member stands once and keeps its place, only its bytes change. Otherwise the object
-        is put together again from its members: same order, same bytes in each, new members last.
+        Where no name stands twice and no member comes or goes, only the changed members' bytes change. Otherwise
+        the object is put together again from its members: same order, same bytes in each, new members last.
         """
         if not changes:
             return self.raw

@@ -43,10 +43,14 @@ class KeyPool:
             observer.key_state(provider, key.label, key.state)
 
     @classmethod
-    def keyless(cls, provider: str, observer: Observer, clock: Clock) -> KeyPool:
-        """The pool of a provider that takes no key: one lease-holder without a secret."""
+    def keyless(cls, provider: str, observer: Observer, clock: Clock, variable: str = "") -> KeyPool:
+        """The pool of a provider that takes no key: one lease-holder without a secret.
+
+        ``variable`` is the one to set where the provider wants a key after all.
+        """
         pool = cls(provider, (), observer, clock)
-        pool._keys.append(Key(provider, "", None))
+        pool._keys.append(Key(provider, variable, None))
+        observer.key_state(provider, provider, "ready")
         return pool
 
     @property

@@ -21,6 +21,7 @@ from providers.transport import Transport, UpstreamReply
 MAX_ERROR_BODY = 64 * 1024  # bytes of an upstream's error that are read
 MAX_WHOLE = 64 * 1024 * 1024  # bytes of a whole answer; more is no answer of a model
 CLOSING = 5.0  # seconds that an upstream may take to end its stream after it gave the reason to stop
+_JSON = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ class Provider:
         if exchange.streamed and begins_stream(first):
             await self._stream(answer, first, call, deadline)
         else:
-            body = await _body(reply, first, MAX_WHOLE, deadline, answer.idle)
+            most = MAX_WHOLE if first.lstrip().startswith(_JSON) else MAX_ERROR_BODY
+            body = await _body(reply, first, most, deadline, answer.idle)
             answer.held = reader.take_whole(body)
         if reader.failure:
             raise reader.failure

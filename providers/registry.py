@@ -65,4 +65,4 @@ class Registry:
 def _pool(config: ProviderConfig, observer: Observer, clock: Clock) -> KeyPool:
     if config.keys:
         return KeyPool(config.id, config.keys, observer, clock)
-    return KeyPool.keyless(config.id, observer, clock)
+    return KeyPool.keyless(config.id, observer, clock, config.spec.key_variable)

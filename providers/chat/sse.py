@@ -28,31 +28,47 @@ class FrameTooLarge(ValueError):
 class FrameSplitter:
     """Bytes in as the network cuts them, whole frames out."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_size")
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held: list[bytes] = []  # pieces without a blank line, put together only when one comes
+        self._size = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that ``data`` completes; the rest is held for the next call. Raises FrameTooLarge."""
-        seen = max(0, len(self._held) - 3)
-        data = self._held + data if self._held else data
-        frames = _cut_lf(data) if b"\r" not in data else _cut(data, seen)
-        self._held = frames.pop()
-        if len(self._held) > MAX_FRAME:
-            raise FrameTooLarge
+        if self._held:
+            if not _BLANK_LINE.search(self._end() + data):
+                return self._hold(data)
+            data = self.rest + data
+            self._held.clear()
+        frames = _cut_lf(data) if b"\r" not in data else _cut(data)
+        self._size = 0
+        self._hold(frames.pop())
         return frames
 
     @property
     def rest(self) -> bytes:
         """What has come of a frame that has not ended."""
-        return self._held
+        return b"".join(self._held)
+
+    def _end(self) -> bytes:
+        """The last three bytes that are held: where half a blank line can be."""
+        return b"".join(piece[-3:] for piece in self._held[-3:])[-3:]
+
+    def _hold(self, data: bytes) -> list[bytes]:
+        if data:
+            self._held.append(data)
+            self._size += len(data)
+        if self._size > MAX_FRAME:
+            raise FrameTooLarge
+        return []
 
     def last(self) -> bytes:
         """The frame that the end completes (some servers leave out the last blank line), b"" where it cuts one."""
-        lines = data_lines(self._held)
+        rest = self.rest
+        lines = data_lines(rest)
         ends = lines and (lines[-1].strip() == DONE or is_json(lines[-1]) or is_json(b"\n".join(lines)))
-        return self._held + b"\n\n" if ends else b""
+        return rest + b"\n\n" if ends else b""
 
 
 def _cut_lf(data: bytes) -> list[bytes]:
@@ -60,10 +76,10 @@ def _cut_lf(data: bytes) -> list[bytes]:
     return [frame + b"\n\n" for frame in frames[:-1]] + frames[-1:]
 
 
-def _cut(data: bytes, seen: int) -> list[bytes]:
+def _cut(data: bytes) -> list[bytes]:
     frames: list[bytes] = []
     at = 0
-    for blank in _BLANK_LINE.finditer(data, seen):
+    for blank in _BLANK_LINE.finditer(data):
         frames.append(data[at : blank.end()])
         at = blank.end()
     return [*frames, data[at:]]

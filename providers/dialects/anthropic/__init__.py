@@ -29,7 +29,7 @@ class Passing:
 
     def reader(self, call: Call) -> StreamReader:
         if call.operation is Operation.COUNT_TOKENS:
-            return replies.Verbatim()
+            return replies.Count()
         return replies.MessageStream(call.model) if call.stream else replies.PassedMessage(call.model)
 
 

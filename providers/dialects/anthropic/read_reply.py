@@ -181,7 +181,7 @@ class MessageReader:
             message = decode(body)
         except NotJson:
             message = None
-        if isinstance(message, dict) and (message.get("type") == "error" or "error" in message):
+        if isinstance(message, dict) and (message.get("type") == "error" or message.get("error")):
             yield Failed(classify.error_inside(body))
             return
         if not isinstance(message, dict) or not isinstance(message.get("content"), list):

@@ -71,7 +71,8 @@ class MessageStream:
     def take_whole(self, body: bytes) -> bytes:
         failure = classify.error_inside(body)
         if failure.body is None:
-            words = f"the upstream answered a streamed request with one body: {classify.words(body)[:200]}"
+            said = classify.words(body)[:200] or "JSON without an error in it"
+            words = f"the upstream answered a streamed request with one body: {said}"
             failure = UpstreamFailure(ErrorKind.MALFORMED, words)
         self.failure = failure
         return b""
@@ -120,7 +121,8 @@ class MessageStream:
         self._started = True
         if edited == message.raw:
             return event
-        return event.replace(message.raw, edited, 1) if message.raw in event else _again(outer, edited)
+        data = outer.edited({"message": edited})
+        return event.replace(outer.raw, data, 1) if outer.raw in event else frame(b"message_start", data)
 
     def _message_delta(self, event: bytes) -> bytes:
         try:
@@ -149,7 +151,7 @@ class MessageStream:
 
 
 class Verbatim:
-    """See ``providers.call.StreamReader``. An answer that comes as one body, and is not looked into."""
+    """See ``providers.call.StreamReader``. An answer that comes as one body, and is passed on as it is."""
 
     begun = closing = False
 
@@ -170,6 +172,20 @@ class Verbatim:
         return body
 
 
+class Count(Verbatim):
+    """See ``providers.call.StreamReader``. What a counter of tokens answers."""
+
+    def take_whole(self, body: bytes) -> bytes:
+        try:
+            count = JsonObject(body).get("input_tokens")
+        except NotJson:
+            count = None
+        if isinstance(count, int) and not isinstance(count, bool):
+            return super().take_whole(body)
+        self.failure = UpstreamFailure(ErrorKind.MALFORMED, "the upstream's counter answered without a count")
+        return b""
+
+
 class PassedMessage(Verbatim):
     """See ``providers.call.StreamReader``. A whole message, its model named ``echo``."""
 
@@ -186,7 +202,7 @@ class PassedMessage(Verbatim):
         return b""
 
     def _edited(self, message: JsonObject, body: bytes) -> bytes:
-        if message.get("type") == "error" or "error" in message:
+        if message.get("type") == "error" or message.get("error"):
             self.failure = classify.error_inside(body)
         elif not isinstance(message.get("content"), list):
             words = "the upstream's answer is no message: it has no content list"
@@ -202,18 +218,14 @@ def _model_edit(message: JsonObject, echo: str) -> dict[str, bytes | None]:
     return {} if message.get("model") == echo else {"model": encode(echo)}
 
 
-def _again(outer: JsonObject, message: bytes) -> bytes:
-    """For data that came in several lines, in which the message's bytes cannot be found."""
-    return frame(b"message_start", outer.edited({"message": message}))
-
-
 def _name_inside(event: bytes) -> bytes:
     """The type in the data of an event that came without an ``event:`` line, which clients would not read."""
     data = data_of(event)
     if not data.startswith(b"{"):
         return b""
     try:
-        kind = JsonObject(data).get("type")
+        event_data = JsonObject(data)
+        kind = event_data.get("type") or ("error" if event_data.get("error") else "")
     except NotJson:
         return b""
     return kind.encode() if isinstance(kind, str) and kind.isprintable() else b""

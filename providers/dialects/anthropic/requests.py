@@ -21,7 +21,9 @@ _STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-a
 
 def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
     """The POST for this upstream."""
-    headers = (*_travelling(call), *own_headers(config, key, "application/json"))
+    own = own_headers(config, key, "application/json")
+    named = {name for name, _ in own}
+    headers = (*(pair for pair in _travelling(call) if pair[0] not in named), *own)
     body = call.body.edited(_edits(call.body, call.model, model, thinking, config.quirks))
     return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts)
 
