@@ -76,8 +76,8 @@ def template(served: Iterable[str], path: str) -> str | None:
     """The served path that ``path`` is, None where it is none; a doubled /v1 is one."""
     if path.startswith(_DOUBLED):
         path = path.removeprefix("/v1")
-    found = [route for route in served if route == path]
-    return (found or [route for route in served if route.endswith("}") and _under(route, path)] or [None])[0]
+    exact = next((route for route in served if route == path), None)
+    return exact or next((route for route in served if route.endswith("}") and _under(route, path)), None)
 
 
 def _under(route: str, path: str) -> bool:
