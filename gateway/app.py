@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from gateway.endpoints import models
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
-from gateway.endpoints.table import Endpoints, EndpointTable
+from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.relay import Relay
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan(registry),
         middleware=[
             Middleware(RequestId, clock=clock),
-            Middleware(AccessMiddleware, observe=_both(metrics.request_ended, log.request_ended)),
+            Middleware(AccessMiddleware, observe=_both(metrics.request_ended, log.request_ended), route=_route),
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
             Middleware(Auth, access=_access(settings)),
@@ -101,6 +101,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.draining = False
     _add_routes(app, settings, metrics)
     return app
+
+
+def _route(path: str) -> str:
+    return template(SERVED, path) or "unmatched"
 
 
 def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

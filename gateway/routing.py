@@ -75,13 +75,18 @@ class RoutingTable:
         return parse_ref(text, self.specs, self.usable, self.default.provider)
 
     def resolve(self, requested: str, pin: str = "") -> Ref:
-        """pin, else rule, else ``provider/model`` in the name, else tier, else default. Raises Fault (400)."""
+        """pin, else rule, else ``provider/model`` in the name, else the rule "*", else tier, else default.
+
+        Raises Fault (400).
+        """
         if pin:
             return self.parse(pin)
-        if rule := self._rule(requested):
+        rule = self._rule(requested)
+        bare = self._without_alias(requested)
+        if "/" in bare and (rule is None or (rule.match == "*" and self._names_provider(bare))):
+            return self.parse(bare)
+        if rule is not None:
             return Ref(rule.provider, rule.model or requested)
-        if "/" in requested:
-            return self.parse(self._without_alias(requested))
         if tier := self._tier(requested):
             return self.tiers[tier]
         if not self.explicit and requested.startswith(self.specs[self.default.provider].keeps):
@@ -90,7 +95,11 @@ class RoutingTable:
 
     def _without_alias(self, requested: str) -> str:
         bare = requested.removeprefix(ALIAS)
-        return bare if bare.partition("/")[0] in names(self.specs.values()) else requested
+        return bare if self._names_provider(bare) else requested
+
+    def _names_provider(self, text: str) -> bool:
+        first, slash, _ = text.partition("/")
+        return bool(slash) and first in names(self.specs.values())
 
     def _rule(self, requested: str) -> Route | None:
         taking = [route for route in self.routes if route.takes(requested)]

@@ -7,7 +7,6 @@ what byte-pair vocabularies of 100k to 200k entries do to English prose, source 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from providers.json_object import JsonObject, encode
@@ -49,28 +48,27 @@ def text_tokens(text: bytes) -> float:
 
 
 def _content(content: Any) -> float:
+    """A string or a list of blocks; anything else is counted as the JSON that it is."""
     if isinstance(content, str):
         return text_tokens(content.encode("utf-8", "replace"))
-    return sum(PER_BLOCK + _block(block) for block in content)
+    if isinstance(content, list):
+        return sum(PER_BLOCK + _block(block) for block in content)
+    return text_tokens(encode(content)) if content is not None else 0
 
 
-def _block(block: Mapping[str, Any]) -> float:
-    match block.get("type"):
-        case "text":
-            return _content(block.get("text") or "")
-        case "image":
+def _block(block: Any) -> float:
+    match block:
+        case {"type": "text", "text": text}:
+            return _content(text)
+        case {"type": "thinking", "thinking": text}:
+            return _content(text)
+        case {"type": "tool_result"}:
+            return _content(block.get("content"))
+        case {"type": "image"}:
             return IMAGE
-        case "document":
+        case {"type": "document"}:
             return _document(block.get("source"))
-        case "tool_result":
-            return _content(_listed(block.get("content")))
-        case "thinking":
-            return _content(block.get("thinking") or "")
     return text_tokens(encode(block))
-
-
-def _listed(content: Any) -> str | Iterable[Mapping[str, Any]]:
-    return content if isinstance(content, str | list) else ""
 
 
 def _document(source: Any) -> float:

@@ -11,17 +11,19 @@ RequestObserver = Callable[[RequestContext], None]
 
 
 class Access:
-    """Calls ``observe`` once per request, whatever became of it."""
+    """Calls ``observe`` once per request, whatever became of it. ``route`` gives a path its label."""
 
-    def __init__(self, app: App, observe: RequestObserver) -> None:
+    def __init__(self, app: App, observe: RequestObserver, route: Callable[[str], str]) -> None:
         self.app = app
         self.observe = observe
+        self.route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         context = context_of(scope)
+        context.route = self.route(scope["path"])
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -30,6 +32,9 @@ class Access:
 
         try:
             await self.app(scope, receive, noted)
+        except BaseException:
+            context.outcome = context.outcome or ("cut" if context.status else "error")
+            raise
         finally:
             context.outcome = context.outcome or _outcome(context.status)
             self.observe(context)

@@ -53,6 +53,8 @@ def _story(context: RequestContext, now: float) -> Headers:
             (b"x-keyturn-key", attempt.key.encode()),
             (b"x-keyturn-attempts", str(len(context.attempts)).encode()),
         ]
+        if attempt.lost:
+            headers.append((b"x-keyturn-lost", _plain(", ".join(attempt.lost))))
     return headers
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from providers.chat.events import Event
+from providers.chat.fold import WholeMessage
+from providers.chat.request import ChatRequest
 from providers.errors import UpstreamFailure
 from providers.json_object import JsonObject
 from providers.ports import Usage
@@ -30,6 +34,8 @@ class Call:
     model: str  # as the client wrote it; every reply names it again
     stream: bool
     headers: tuple[tuple[str, str], ...] = ()
+    received: int = 0  # Unix time
+    estimate: Callable[[], int] = lambda: 0  # of the input's tokens, for upstreams that do not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +49,88 @@ class UpstreamRequest:
 
 
 class StreamReader(Protocol):
-    """One upstream's stream in, bytes for the client out: a machine without I/O.
+    """One upstream's answer in, bytes for the client out: a machine without I/O.
 
     ``begun`` turns true with the first event that carries content, ``ended`` with the last of a whole answer,
     ``failure`` is set where the upstream said that it failed or broke the grammar; bytes are then no longer taken.
     """
 
-    begun: bool
-    ended: bool
-    failure: UpstreamFailure | None
-    usage: Usage
+    @property
+    def begun(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def failure(self) -> UpstreamFailure | None: ...
+
+    @property
+    def usage(self) -> Usage: ...
+
+    @property
+    def closing(self) -> bool:
+        """The reason to stop has come: nothing that a client waits for can follow."""
 
     def feed(self, data: bytes) -> bytes:
-        """What the client may be sent now: whole events only."""
+        """What the client may be sent now: whole events only, or a whole body once it has ended."""
 
     def finish(self) -> bytes:
         """The upstream has closed: the last bytes, with ``ended`` or ``failure`` set."""
 
+    def take_whole(self, body: bytes) -> bytes:
+        """The upstream's answer came as one body: all bytes for the client, with ``ended`` or ``failure`` set."""
+
+
+class StraightLine(Protocol):
+    """What a dialect does where client and upstream both speak it: the bytes pass through."""
+
+    def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
+        """The call as this dialect's upstream wants it. ``key`` is "" where none is sent."""
+
+    def reader(self, call: Call) -> StreamReader:
+        """A reader that gives the answer the model name that the client asked for."""
+
+
+class EventReader(Protocol):
+    """An upstream's answer in, neutral events out in the order of ``chat.grammar``; Ended or Failed is the last."""
+
+    @property
+    def closing(self) -> bool:
+        """The reason to stop has come."""
+
+    def feed(self, data: bytes) -> list[Event]: ...
+
+    def finish(self) -> list[Event]:
+        """The upstream has closed."""
+
+    def whole(self, body: bytes) -> list[Event]:
+        """All events of an answer that came as one body."""
+
+
+class EventWriter(Protocol):
+    """Neutral events in, bytes for a client out."""
+
+    def write(self, event: Event) -> bytes: ...
+
+    def whole(self, message: WholeMessage) -> bytes:
+        """The body of an answer that is not streamed."""
+
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole (not streamed) answer for the client."""
+class Translated:
+    """A neutral request in an upstream's dialect, the reader of its answer, and what could not be said."""
 
-    body: bytes
-    usage: Usage
+    request: UpstreamRequest
+    reader: EventReader
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a translation needs besides the request: material for unique ids, and an estimate of the input's tokens."""
+
+    token: str
+    estimate: int
 
 
 class Dialect(Protocol):
@@ -75,14 +139,17 @@ class Dialect(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def straight(self) -> StraightLine | None: ...
+
     def check(self, body: JsonObject) -> None:
         """Raises Fault (400) naming the first field that is wrong."""
 
-    def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
-        """The call as this dialect's upstream wants it. ``key`` is "" where none is sent."""
+    def read_request(self, body: JsonObject, model: str, thinking: bool) -> ChatRequest:
+        """A checked body in the neutral language. ``thinking`` False switches thinking off."""
 
-    def stream(self, echo: str) -> StreamReader:
-        """A reader that gives the answer the model name ``echo``."""
+    def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
+        """The request for an upstream of this dialect, streamed whatever the client wants."""
 
-    def whole(self, body: bytes, echo: str) -> Whole:
-        """Raises UpstreamFailure where ``body`` is an error, or no answer at all."""
+    def writer(self, call: Call) -> EventWriter:
+        """A writer for the client that made ``call``."""

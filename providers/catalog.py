@@ -135,6 +135,12 @@ CATALOG: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://platform.openai.com/api-keys",
         default_model="gpt-4o",
+        quirks=Quirks(
+            max_tokens_field="max_completion_tokens",
+            files=True,
+            effort_models=("o1", "o3", "o4", "gpt-5"),
+            efforts=("minimal", "low", "medium", "high"),
+        ),
     ),
     ProviderSpec(
         # console.groq.com/docs/rate-limits, read 2026-11
@@ -147,6 +153,7 @@ CATALOG: tuple[ProviderSpec, ...] = (
         key_url="https://console.groq.com/keys",
         default_model="openai/gpt-oss-120b",
         namespaces=("meta-llama", "moonshotai", "openai", "qwen"),
+        quirks=Quirks(effort_models=("openai/gpt-oss",), efforts=("low", "medium", "high")),
         pooling="limits are per organisation, whatever the key (console.groq.com/docs/rate-limits, read 2026-11)",
     ),
 )

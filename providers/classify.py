@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -35,21 +36,32 @@ _BY_TYPE: Mapping[str, ErrorKind] = {
     "overloaded_error": ErrorKind.OVERLOADED,
 }
 
+# Chat Completions' codes and types that say more (openai-python 3.51 and litellm 1.109.1, read 2026-11).
+_BY_CODE: Mapping[str, ErrorKind] = {
+    "context_length_exceeded": ErrorKind.INVALID_REQUEST,
+    "invalid_api_key": ErrorKind.KEY_REFUSED,
+    "model_not_found": ErrorKind.NOT_FOUND,
+    "rate_limit_exceeded": ErrorKind.RATE_LIMITED,
+    "slow_down": ErrorKind.RATE_LIMITED,
+    "server_is_overloaded": ErrorKind.OVERLOADED,
+    "service_unavailable_error": ErrorKind.OVERLOADED,
+}
+
 _MAX_WORDS = 2000  # characters of an upstream's words that travel on
+_SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
     """An answer whose status is not 2xx."""
-    kind = _BY_STATUS.get(status, ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.MALFORMED)
+    kind = _of_status(status)
     said = words(body) or f"HTTP {status} without a message"
     return UpstreamFailure(kind, said, status=status, body=_anthropic(body), retry_after=_seconds(headers))
 
 
 def error_inside(body: bytes) -> UpstreamFailure:
     """An error object that came inside a 200: an ``error`` event's data, or a whole answer that is none."""
-    kind = _BY_TYPE.get(_error_type(body), ErrorKind.SERVER_ERROR)
-    return UpstreamFailure(kind, words(body) or "an error without a message", body=_anthropic(body))
+    return UpstreamFailure(_kind_inside(body), words(body) or "an error without a message", body=_anthropic(body))
 
 
 def words(body: bytes) -> str:
@@ -74,11 +86,11 @@ def _plain(text: str) -> str:
 
 
 def _message(value: Any) -> str:
+    while isinstance(value, list) and value:
+        value = value[0]
     match value:
         case str():
             return value
-        case [first, *_]:
-            return _message(first)
         case {"error": {"message": str() as message}} | {"error": str() as message}:
             return message
         case {"message": str() as message} | {"detail": str() as message} | {"title": str() as message}:
@@ -88,14 +100,31 @@ def _message(value: Any) -> str:
     return ""
 
 
-def _error_type(body: bytes) -> str:
+def _kind_inside(body: bytes) -> ErrorKind:
+    """By the error's code, which OpenRouter and vLLM write as an HTTP status, else by its type."""
+    error = _error_object(body)
+    code, kind = error.get("code"), error.get("type")
+    number = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else 0
+    if 400 <= number < 600:
+        return _of_status(number)
+    names = [name for name in (code, kind) if isinstance(name, str)]
+    found = [table[name] for name in names for table in (_BY_CODE, _BY_TYPE) if name in table]
+    return found[0] if found else ErrorKind.SERVER_ERROR
+
+
+def _error_object(body: bytes) -> Mapping[str, Any]:
     try:
         match decode(body):
-            case {"error": {"type": str() as kind}}:
-                return kind
+            case {"error": dict() as error} | ({"object": "error"} as error):
+                return error
     except NotJson:
         pass
-    return ""
+    return {}
+
+
+def _of_status(status: int) -> ErrorKind:
+    """What is no status of HTTP's (600 and more) is no answer."""
+    return _BY_STATUS.get(status, ErrorKind.SERVER_ERROR if 500 <= status < 600 else ErrorKind.MALFORMED)
 
 
 def _anthropic(body: bytes) -> bytes | None:
@@ -111,6 +140,6 @@ def _anthropic(body: bytes) -> bytes | None:
 
 
 def _seconds(headers: Mapping[str, str]) -> int | None:
-    """Retry-After in whole seconds, rounded up; None where there is none in that form."""
+    """Retry-After in seconds, rounded up; None where there is none in that form."""
     value = headers.get("retry-after", "").strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
+    return math.ceil(float(value)) if _SECONDS.fullmatch(value) else None

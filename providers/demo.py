@@ -26,7 +26,10 @@ INTRODUCTION = (
 
 _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|'([^']+)'")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
-_ASKING = r"(?:\b(?:use|using|call|run|invoke|try|with)\b[^.\n]{0,40}?"
+_ASKING = r"(?:(?i:\b(?:use|using|call|run|invoke|try|with)\b)[^.\n]{0,40}?"
+_DEEPEST = 8  # levels of a schema that are filled
+_MOST = 1000  # characters of a string
+_MOST_ITEMS = 16  # of a list; half as many one level down, so that nested ones stay small
 _PIECES = re.compile(r"\S+\s*")
 
 
@@ -109,9 +112,9 @@ def _thinking(request: Mapping[str, Any], prompt: str) -> list[dict[str, Any]]:
 def _content(request: Mapping[str, Any], prompt: str, result: str | None, token: str) -> list[dict[str, Any]]:
     if result is not None:
         return [{"type": "text", "text": f"The tool answered: {result[:400]}"}]
-    schema = ((request.get("output_config") or {}).get("format") or {}).get("schema")
-    if isinstance(schema, dict):
-        return [{"type": "text", "text": encode(_fill(schema, "Keyturn demo")).decode()}]
+    match request.get("output_config"):
+        case {"format": {"schema": dict() as schema}}:
+            return [{"type": "text", "text": encode(_fill(schema, "Keyturn demo")).decode()}]
     if tool := _asked_for(request.get("tools") or [], prompt):
         call = {
             "type": "tool_use",
@@ -160,30 +163,51 @@ def _quoted(prompt: str) -> str:
     return next(part for part in quoted.groups() if part) if quoted else "demo"
 
 
-def _fill(schema: Mapping[str, Any], text: str, depth: int = 0) -> Any:
-    """A small value that fits a JSON schema: the required properties only."""
+def _fill(schema: Any, text: str, depth: int = 0) -> Any:
+    """A small value that fits a JSON schema: the required properties only. Nothing in a schema makes it fail."""
+    if not isinstance(schema, dict) or depth > _DEEPEST:
+        return {}
     for given in ("const", "default"):
         if given in schema:
             return schema[given]
-    if schema.get("enum"):
-        return schema["enum"][0]
+    for several in ("enum", "anyOf", "oneOf", "allOf"):
+        choices = schema.get(several)
+        if isinstance(choices, list) and choices:
+            return choices[0] if several == "enum" else _fill(choices[0], text, depth + 1)
     kind = schema.get("type")
-    match kind[0] if isinstance(kind, list) and kind else kind:
+    return _fill_kind(kind[0] if isinstance(kind, list) and kind else kind, schema, text, depth)
+
+
+def _fill_kind(kind: Any, schema: Mapping[str, Any], text: str, depth: int) -> Any:
+    match kind:
         case "string":
-            return text
+            return text[: int(_bound(schema, "maxLength", _MOST))].ljust(int(_bound(schema, "minLength", 0)), ".")
         case "integer" | "number":
-            return schema.get("minimum", 1)
+            return _number(schema)
         case "boolean":
             return False
         case "array":
-            return []
+            least = min(int(_bound(schema, "minItems", 0)), _MOST_ITEMS >> depth)
+            return [_fill(schema.get("items", {}), text, depth + 1) for _ in range(least)]
         case "null":
             return None
-    properties = schema.get("properties")
-    if not isinstance(properties, dict) or depth > 8:
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, dict) or not isinstance(required, list):
         return {}
-    required = [name for name in schema.get("required") or () if isinstance(properties.get(name), dict)]
-    return {name: _fill(properties[name], text, depth + 1) for name in required}
+    return {name: _fill(properties.get(name), text, depth + 1) for name in required if isinstance(name, str)}
+
+
+def _number(schema: Mapping[str, Any]) -> float:
+    """1 where the bounds allow it, else the nearest whole number that they do."""
+    low = max(_bound(schema, "minimum", 1), _bound(schema, "exclusiveMinimum", 0) + 1)
+    return min(low, _bound(schema, "maximum", low), _bound(schema, "exclusiveMaximum", low + 1) - 1)
+
+
+def _bound(schema: Mapping[str, Any], name: str, default: float) -> float:
+    """A number of the schema; sizes are kept below what could fill the memory."""
+    value = schema.get(name)
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else default
+    return number if name.endswith("imum") else max(0, min(number, _MOST))
 
 
 class DemoReply:

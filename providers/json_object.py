@@ -8,7 +8,7 @@ raw members, each member is decoded when it is asked for, and an edit splices by
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -44,6 +44,10 @@ class JsonObject:
         if not raw.isascii():
             _check_utf8(raw)
 
+    def __iter__(self) -> Iterator[str]:
+        """The members' names, in their order."""
+        return iter(self._members)
+
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
@@ -62,9 +66,11 @@ class JsonObject:
     def edited(self, changes: Mapping[str, bytes | None]) -> bytes:
         """The object's bytes with members set to new JSON, or dropped (None).
 
-        Where every changed member stands once and keeps its place, only its bytes change. Otherwise the object
-        is put together again from its members: same order, same bytes in each, new members last.
+        Where no name stands twice and no member comes or goes, only the changed members' bytes change. Otherwise
+        the object is put together again from its members: same order, same bytes in each, new members last.
         """
+        if not changes:
+            return self.raw
         spans = self._spans() if None not in changes.values() and changes.keys() <= self._members.keys() else None
         if spans is None:
             return self._composed(changes)

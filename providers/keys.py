@@ -43,10 +43,14 @@ class KeyPool:
             observer.key_state(provider, key.label, key.state)
 
     @classmethod
-    def keyless(cls, provider: str, observer: Observer, clock: Clock) -> KeyPool:
-        """The pool of a provider that takes no key: one lease-holder without a secret."""
+    def keyless(cls, provider: str, observer: Observer, clock: Clock, variable: str = "") -> KeyPool:
+        """The pool of a provider that takes no key: one lease-holder without a secret.
+
+        ``variable`` is the one to set where the provider wants a key after all.
+        """
         pool = cls(provider, (), observer, clock)
-        pool._keys.append(Key(provider, "", None))
+        pool._keys.append(Key(provider, variable, None))
+        observer.key_state(provider, provider, "ready")
         return pool
 
     @property
@@ -107,7 +111,16 @@ class Lease(AbstractAsyncContextManager[Key, None]):
         if isinstance(error, UpstreamFailure):
             error.provider, error.key_label = self._pool.provider, self._key.label
             error.key_variable = self._key.variable
+            _scrub(error, self._key.secret)
         self._pool.settle(self._key, self._attempt, error)
+
+
+def _scrub(failure: UpstreamFailure, secret: Secret | None) -> None:
+    """An upstream may echo the key that it refuses."""
+    if secret:
+        failure.words = secret.scrub(failure.words)
+        if failure.body is not None:
+            failure.body = secret.scrub(failure.body.decode("utf-8", "replace")).encode()
 
 
 def _verdict(error: BaseException | None) -> tuple[str, str]:

@@ -82,5 +82,5 @@ def _about_key(failure: UpstreamFailure, said: str) -> str:
     variable = failure.key_variable or "its key"
     return (
         f"Provider {failure.provider} refused Keyturn's key {failure.key_label} ({variable}){status}: {said} "
-        f"-- replace the value of {variable} and restart Keyturn. Your own client token is fine."
+        f"-- set {variable} to a key that it takes and restart Keyturn. Your own client token is fine."
     )

@@ -17,10 +17,11 @@ Clock = Callable[[], float]
 class Usage:
     """Tokens as the upstream reported them; 0 where it said nothing."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int = 0  # neither read from a cache nor written to one
+    output_tokens: int = 0  # reasoning included
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Attempt:
     reason: str = ""  # an ErrorKind where it failed
     status: int | None = None  # the upstream's
     usage: Usage = field(default_factory=Usage)
+    lost: tuple[str, ...] = ()  # what translation could not carry
 
 
 class Observer(Protocol):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from providers import classify
-from providers.call import Call, Dialect, Operation, StreamReader, UpstreamRequest
+from providers.call import Call, Dialect, StreamReader
+from providers.chat.sse import begins_stream
 from providers.errors import ErrorKind, UpstreamFailure
+from providers.exchange import Exchange, arrange
 from providers.keys import Key, KeyPool
 from providers.ports import Attempt, Clock
 from providers.spec import ProviderConfig
@@ -16,6 +20,8 @@ from providers.transport import Transport, UpstreamReply
 
 MAX_ERROR_BODY = 64 * 1024  # bytes of an upstream's error that are read
 MAX_WHOLE = 64 * 1024 * 1024  # bytes of a whole answer; more is no answer of a model
+CLOSING = 5.0  # seconds that an upstream may take to end its stream after it gave the reason to stop
+_JSON = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +43,19 @@ class StreamAnswer:
 
     async def more(self) -> bytes:
         """The next bytes for the client, b"" where no event is whole yet. Raises UpstreamFailure (STALLED, CUT)."""
-        data = await _read(self.reply, self.idle)
+        data = await self._read()
         passed = self.reader.feed(data) if data else self.reader.finish()
         self.attempt.usage = self.reader.usage
         return passed
+
+    async def _read(self) -> bytes:
+        """What is missing once the reason to stop has come is not worth a failure."""
+        if not self.reader.closing:
+            return await _read(self.reply, self.idle)
+        try:
+            return await _read(self.reply, CLOSING if self.idle is None else min(self.idle, CLOSING))
+        except UpstreamFailure:
+            return b""
 
     async def linger(self, seconds: float) -> None:
         """Take the end of a finished stream off the wire, so that the connection can be used again."""
@@ -57,79 +72,70 @@ class Provider:
     """Opens calls. Everything that a call holds is entered on the caller's exit stack."""
 
     def __init__(
-        self, config: ProviderConfig, dialect: Dialect | None, transport: Transport, pool: KeyPool, clock: Clock
+        self,
+        config: ProviderConfig,
+        dialects: Mapping[str, Dialect],
+        transport: Transport,
+        pool: KeyPool,
+        clock: Clock,
     ) -> None:
         self.config = config
-        self.dialect = dialect
         self.pool = pool
+        self._dialects = dialects
         self._transport = transport
         self._clock = clock
 
     async def open(self, call: Call, attempt: Attempt, thinking: bool, stack: AsyncExitStack) -> Answer:
         """One attempt, up to the first content (or the end, of a whole answer). Raises UpstreamFailure."""
-        if self.dialect is None or self.dialect.name != call.dialect:
-            raise UpstreamFailure(
-                ErrorKind.MALFORMED,
-                f"it speaks {self.config.spec.dialect}, and this release of Keyturn has no translation to that "
-                f"from {call.dialect}; choose a model of another provider",
-                provider=self.config.id,
-            )
         key = await stack.enter_async_context(self.pool.lease(attempt))
-        request = self.dialect.request(call, attempt.model, thinking, self.config, _value(key))
-        return await self._attempt(self.dialect, call, attempt, request, stack, key)
-
-    async def _attempt(
-        self,
-        dialect: Dialect,
-        call: Call,
-        attempt: Attempt,
-        request: UpstreamRequest,
-        stack: AsyncExitStack,
-        key: Key,
-    ) -> Answer:
+        client, upstream = self._dialects[call.dialect], self._dialects[self.config.spec.dialect]
+        token = secrets.token_hex(12)
+        exchange = arrange(client, upstream, call, attempt.model, thinking, self.config, _value(key), token)
+        attempt.lost = exchange.lost
         limits = self.config.timeouts
-        deadline = asyncio.timeout(limits.first_token if call.stream else limits.read)
+        deadline = asyncio.timeout(limits.first_token if exchange.streamed else limits.read)
         try:
             async with deadline:
-                reply = await self._send(request, attempt, stack, key)
-                read = self._first_content if call.stream else self._whole
-                answer = await read(dialect, call, attempt, reply, deadline)
+                reply = await self._send(exchange, attempt, stack)
+                answer = await self._answer(exchange, call, attempt, reply, deadline)
         except TimeoutError as error:
-            raise _too_late(call, limits.first_token, limits.read) from error
+            raise _too_late(exchange, self.config) from error
         attempt.first_content = self._clock()
         return answer
 
-    async def _send(self, request: UpstreamRequest, attempt: Attempt, stack: AsyncExitStack, key: Key) -> UpstreamReply:
-        reply = await self._transport.send(request)
+    async def _send(self, exchange: Exchange, attempt: Attempt, stack: AsyncExitStack) -> UpstreamReply:
+        reply = await self._transport.send(exchange.request)
         stack.push_async_callback(reply.aclose)
         attempt.status = reply.status
         if 200 <= reply.status < 300:
             return reply
-        body = await _body(reply, MAX_ERROR_BODY)
-        raise _scrubbed(classify.status_failure(reply.status, reply.headers, body), key)
+        raise classify.status_failure(reply.status, reply.headers, await _error_body(reply))
 
-    async def _first_content(
-        self, dialect: Dialect, call: Call, attempt: Attempt, reply: UpstreamReply, _: asyncio.Timeout
+    async def _answer(
+        self, exchange: Exchange, call: Call, attempt: Attempt, reply: UpstreamReply, deadline: asyncio.Timeout
     ) -> Answer:
-        if "json" in reply.headers.get("content-type", ""):
-            raise await _no_stream(reply)
-        reader = dialect.stream(call.model)
+        reader = exchange.reader
         answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read)
-        while not reader.begun:
-            answer.held += await answer.more()
-            if reader.failure:
-                raise reader.failure
-        return answer
+        first = await reply.read()
+        if exchange.streamed and begins_stream(first):
+            await self._stream(answer, first, call, deadline)
+        else:
+            most = MAX_WHOLE if first.lstrip().startswith(_JSON) else MAX_ERROR_BODY
+            body = await _body(reply, first, most, deadline, answer.idle)
+            answer.held = reader.take_whole(body)
+        if reader.failure:
+            raise reader.failure
+        attempt.usage = reader.usage
+        return answer if call.stream else WholeAnswer(answer.held)
 
-    async def _whole(
-        self, dialect: Dialect, call: Call, attempt: Attempt, reply: UpstreamReply, deadline: asyncio.Timeout
-    ) -> Answer:
-        body = await _body(reply, MAX_WHOLE, deadline, self.config.timeouts.read)
-        if call.operation is Operation.COUNT_TOKENS:
-            return WholeAnswer(body)
-        whole = dialect.whole(body, call.model)
-        attempt.usage = whole.usage
-        return WholeAnswer(whole.body)
+    async def _stream(self, answer: StreamAnswer, first: bytes, call: Call, deadline: asyncio.Timeout) -> None:
+        """Up to the first content, or for a client that wants the answer whole, to its end."""
+        reader = answer.reader
+        answer.held = reader.feed(first) if first else reader.finish()
+        while not (reader.failure or reader.ended or (reader.begun and call.stream)):
+            if reader.begun:
+                deadline.reschedule(None)
+            answer.held += await answer.more()
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -147,12 +153,25 @@ async def _read(reply: UpstreamReply, idle: float | None) -> bytes:
         raise UpstreamFailure(ErrorKind.STALLED, f"the upstream sent nothing for {idle:g} seconds") from error
 
 
-async def _body(
-    reply: UpstreamReply, most: int, deadline: asyncio.Timeout | None = None, idle: float | None = None
-) -> bytes:
-    """All of a body, up to ``most`` bytes; each read moves the deadline."""
+async def _error_body(reply: UpstreamReply) -> bytes:
+    """What comes of it: the status says enough where the connection breaks before its end."""
     parts: list[bytes] = []
-    size = 0
+    with suppress(UpstreamFailure):
+        while sum(map(len, parts)) < MAX_ERROR_BODY and (data := await reply.read()):
+            parts.append(data)
+    return b"".join(parts)
+
+
+async def _body(
+    reply: UpstreamReply,
+    first: bytes,
+    most: int,
+    deadline: asyncio.Timeout | None = None,
+    idle: float | None = None,
+) -> bytes:
+    """All of a body after its ``first`` bytes, up to ``most``; each read moves the deadline."""
+    parts = [first]
+    size = len(first)
     while size < most and (data := await reply.read()):
         parts.append(data)
         size += len(data)
@@ -161,25 +180,9 @@ async def _body(
     return b"".join(parts)
 
 
-async def _no_stream(reply: UpstreamReply) -> UpstreamFailure:
-    body = await _body(reply, MAX_ERROR_BODY)
-    failure = classify.error_inside(body)
-    if failure.body is not None:
-        return failure
-    return UpstreamFailure(ErrorKind.MALFORMED, "it answered a streamed request with JSON", status=reply.status)
-
-
-def _scrubbed(failure: UpstreamFailure, key: Key) -> UpstreamFailure:
-    """An upstream may echo the key it refuses."""
-    if key.secret:
-        failure.words = key.secret.scrub(failure.words)
-        if failure.body is not None:
-            failure.body = key.secret.scrub(failure.body.decode("utf-8", "replace")).encode()
-    return failure
-
-
-def _too_late(call: Call, first_token: float, read: float | None) -> UpstreamFailure:
-    if call.stream:
-        words = f"no content came within {first_token:g} seconds (FIRST_TOKEN_TIMEOUT)"
+def _too_late(exchange: Exchange, config: ProviderConfig) -> UpstreamFailure:
+    limits = config.timeouts
+    if exchange.streamed and not exchange.reader.begun:
+        words = f"no content came within {limits.first_token:g} seconds (FIRST_TOKEN_TIMEOUT)"
         return UpstreamFailure(ErrorKind.FIRST_TOKEN_TIMEOUT, words)
-    return UpstreamFailure(ErrorKind.STALLED, f"nothing came for {read or 0:g} seconds (HTTP_READ_TIMEOUT)")
+    return UpstreamFailure(ErrorKind.STALLED, f"nothing came for {limits.read or 0:g} seconds (HTTP_READ_TIMEOUT)")

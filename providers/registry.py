@@ -59,11 +59,10 @@ class Registry:
     def _make(self, config: ProviderConfig) -> Provider:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
-        dialect = self._dialects.get(config.spec.dialect)
-        return Provider(config, dialect, transport, self._pools[config.id], self._clock)
+        return Provider(config, self._dialects, transport, self._pools[config.id], self._clock)
 
 
 def _pool(config: ProviderConfig, observer: Observer, clock: Clock) -> KeyPool:
     if config.keys:
         return KeyPool(config.id, config.keys, observer, clock)
-    return KeyPool.keyless(config.id, observer, clock)
+    return KeyPool.keyless(config.id, observer, clock, config.spec.key_variable)

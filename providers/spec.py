@@ -18,10 +18,14 @@ class Auth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Where a provider departs from its dialect. Each one is an edit of the request body."""
+    """Where a provider departs from its dialect. Each one is a way to write the request's body."""
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
+    max_tokens_field: str = "max_tokens"  # what Chat Completions calls it here
+    files: bool = False  # takes documents as Chat Completions' file parts
+    effort_models: tuple[str, ...] = ()  # beginnings of the models that take reasoning_effort
+    efforts: tuple[str, ...] = ()  # the values that they take, rising
 
 
 @dataclass(frozen=True, slots=True)

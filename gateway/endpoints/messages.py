@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+
+from gateway import tokens
 from gateway.relay import Relay
 from gateway.reply import Reply
 from gateway.routing import RoutingTable
 from middleware.asgi import Receive, Scope, Send, header
-from middleware.context import context_of
+from middleware.context import RequestContext, context_of
 from providers.call import Call, Dialect, Operation
 from providers.errors import Fault
 from providers.json_object import JsonObject, NotJson
@@ -37,7 +41,7 @@ async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation:
             "invalid_request_error",
             f"content-encoding: bodies in {encoding[:20]!r} are not read here; send the body uncompressed.",
         )
-    raw = await _read(receive)
+    raw = await _read(receive, context_of(scope))
     try:
         body = JsonObject(raw)
         dialect.check(body)
@@ -50,16 +54,19 @@ async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation:
         body=body,
         model=body.get("model"),
         stream=operation is Operation.MESSAGES and body.get("stream") is True,
+        received=int(time.time()),
+        estimate=partial(tokens.estimate, body),
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
     )
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, context: RequestContext) -> bytes:
     parts: list[bytes] = []
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
+            context.outcome = "client_gone"
             raise Fault(400, "invalid_request_error", "body: the client left before it was whole.")
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)

@@ -6,12 +6,11 @@ never reach it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 
 from middleware.asgi import App, Receive, Scope, Send
-from middleware.context import context_of
 from providers.errors import Fault
 
 Endpoints = Mapping[tuple[str, str], App]
@@ -37,8 +36,7 @@ class EndpointTable:
         if scope["path"].startswith(_DOUBLED):
             self._undouble(scope)
         method, path = scope["method"], scope["path"]
-        route = self._template(path)
-        context_of(scope).route = route or "unmatched"
+        route = template(self.served, path)
         if endpoint := self.hot.get((method, path)):
             await endpoint(scope, receive, send)
         elif route is None:
@@ -60,11 +58,6 @@ class EndpointTable:
         await send({"type": "http.response.start", "status": 204, "headers": [allow]})
         await send({"type": "http.response.body", "body": b""})
 
-    def _template(self, path: str) -> str | None:
-        if path in self.served:
-            return path
-        return next((route for route in self.served if route.endswith("}") and _under(route, path)), None)
-
     def _not_found(self, method: str, path: str) -> Fault:
         served = ", ".join(f"{' '.join(methods)} {route}" for route, methods in self.served.items())
         return Fault(404, "not_found_error", f"{method[:20]} {path[:200]} is not served here. Served: {served}.")
@@ -77,6 +70,14 @@ class EndpointTable:
                 "a client asks for /v1/v1/...: its ANTHROPIC_BASE_URL should not end in /v1",
                 user_agent=dict(scope["headers"]).get(b"user-agent", b"")[:100].decode("latin-1"),
             )
+
+
+def template(served: Iterable[str], path: str) -> str | None:
+    """The served path that ``path`` is, None where it is none; a doubled /v1 is one."""
+    if path.startswith(_DOUBLED):
+        path = path.removeprefix("/v1")
+    exact = next((route for route in served if route == path), None)
+    return exact or next((route for route in served if route.endswith("}") and _under(route, path)), None)
 
 
 def _under(route: str, path: str) -> bool:

@@ -2,9 +2,11 @@
 
 In an async test ``async with Upstream() as upstream``; in a sync test ``with Upstream() as upstream`` runs the same
 server on a thread of its own. ``signals`` and ``reply`` are the vocabulary, ``server`` is the core that knows no
-dialect, ``sockets`` are addresses that never answer, and ``anthropic`` writes the Messages dialect.
+dialect, ``sockets`` are addresses that never answer, ``anthropic`` writes the Messages dialect, and ``openai_chat``,
+used by its own name, writes Chat Completions.
 """
 
+from tests.upstream import openai_chat
 from tests.upstream.anthropic import (
     SSE,
     Block,
@@ -30,6 +32,7 @@ from tests.upstream.anthropic import (
     thinking,
     tool_use,
 )
+from tests.upstream.openai_chat import ChatUpstream
 from tests.upstream.reply import Answer, Cut, Drip, Hang, Head, Pause, Raw, Reply, Reset, Send, Step, json_reply
 from tests.upstream.request import Request
 from tests.upstream.server import ScriptedServer
@@ -40,6 +43,7 @@ __all__ = [
     "SSE",
     "Answer",
     "Block",
+    "ChatUpstream",
     "Cut",
     "Drip",
     "Hang",
@@ -70,6 +74,7 @@ __all__ = [
     "message_delta",
     "message_start",
     "message_stop",
+    "openai_chat",
     "ping",
     "redacted_thinking",
     "refusing",

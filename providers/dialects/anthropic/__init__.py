@@ -1,29 +1,56 @@
-"""Anthropic Messages: the straight line. What a client sends and what an upstream answers pass through as bytes."""
+"""Anthropic Messages. Between a client and an upstream that both speak it, bytes pass through (``straight``)."""
 
 from __future__ import annotations
 
-from providers.call import Call, Dialect, StreamReader, UpstreamRequest, Whole
-from providers.dialects.anthropic import checks, replies, requests
+from providers.call import (
+    Call,
+    Dialect,
+    EventWriter,
+    Hints,
+    Operation,
+    StraightLine,
+    StreamReader,
+    Translated,
+    UpstreamRequest,
+)
+from providers.chat.request import ChatRequest
+from providers.dialects.anthropic import checks, read_request, replies, requests, write_request
+from providers.dialects.anthropic.read_reply import MessageReader
+from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.json_object import JsonObject
 from providers.spec import ProviderConfig
+
+
+class Passing:
+    """See ``providers.call.StraightLine``."""
+
+    def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
+        return requests.build(call, model, thinking, config, key)
+
+    def reader(self, call: Call) -> StreamReader:
+        if call.operation is Operation.COUNT_TOKENS:
+            return replies.Count()
+        return replies.MessageStream(call.model) if call.stream else replies.PassedMessage(call.model)
 
 
 class AnthropicDialect:
     """See ``providers.call.Dialect``."""
 
     name = "anthropic"
+    straight: StraightLine | None = Passing()
 
     def check(self, body: JsonObject) -> None:
         checks.check(body)
 
-    def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
-        return requests.build(call, model, thinking, config, key)
+    def read_request(self, body: JsonObject, model: str, thinking: bool) -> ChatRequest:
+        return read_request.read(body, model, thinking)
 
-    def stream(self, echo: str) -> StreamReader:
-        return replies.MessageStream(echo)
+    def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
+        body, lost = write_request.write(request, config.quirks)
+        return Translated(requests.translated(body, config, key), MessageReader(), lost)
 
-    def whole(self, body: bytes, echo: str) -> Whole:
-        return replies.whole(body, echo)
+    def writer(self, call: Call) -> EventWriter:
+        return MessageWriter(call.model)
 
 
 DIALECT: Dialect = AnthropicDialect()

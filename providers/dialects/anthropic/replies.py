@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from providers import classify
-from providers.call import Whole
 from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of, frame, name_of
+from providers.dialects.anthropic.usage import read_usage
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.json_object import JsonObject, NotJson, encode
 from providers.ports import Usage
@@ -40,6 +40,8 @@ class MessageStream:
         }
 
     def feed(self, data: bytes) -> bytes:
+        if self._over:
+            return b""
         try:
             frames = self._frames.feed(data)
         except FrameTooLarge:
@@ -53,7 +55,10 @@ class MessageStream:
         return b"".join(passed)
 
     def finish(self) -> bytes:
-        last = self._take(self._frames.rest + b"\n\n") if self._frames.rest.strip() and not self._over else b""
+        if self._over:
+            return b""
+        rest = self._frames.last()
+        last = self._take(rest) if rest else b""
         if self._over:
             return last
         if self._stopped and not self._blocks:
@@ -62,6 +67,19 @@ class MessageStream:
         where = "in the middle of its answer" if self.begun else "before its answer began"
         self.failure = UpstreamFailure(ErrorKind.CUT, f"the upstream closed the connection {where}")
         return last
+
+    def take_whole(self, body: bytes) -> bytes:
+        failure = classify.error_inside(body)
+        if failure.body is None:
+            said = classify.words(body)[:200] or "JSON without an error in it"
+            words = f"the upstream answered a streamed request with one body: {said}"
+            failure = UpstreamFailure(ErrorKind.MALFORMED, words)
+        self.failure = failure
+        return b""
+
+    @property
+    def closing(self) -> bool:
+        return self._stopped
 
     @property
     def _over(self) -> bool:
@@ -103,7 +121,8 @@ class MessageStream:
         self._started = True
         if edited == message.raw:
             return event
-        return event.replace(message.raw, edited, 1) if message.raw in event else _again(outer, edited)
+        data = outer.edited({"message": edited})
+        return event.replace(outer.raw, data, 1) if outer.raw in event else frame(b"message_start", data)
 
     def _message_delta(self, event: bytes) -> bytes:
         try:
@@ -128,32 +147,75 @@ class MessageStream:
         self.failure = UpstreamFailure(ErrorKind.MALFORMED, f"the upstream sent {what}")
 
     def _count(self, holder: JsonObject) -> None:
-        _read_usage(holder.get("usage"), self.usage)
+        read_usage(holder.get("usage"), self.usage)
 
 
-def whole(body: bytes, echo: str) -> Whole:
-    """See ``providers.call.Dialect``."""
-    try:
-        message = JsonObject(body)
-        if message.get("type") == "error" or "error" in message:
-            raise classify.error_inside(body)
-        if not isinstance(message.get("content"), list):
-            raise UpstreamFailure(ErrorKind.MALFORMED, "the upstream's answer is no message: it has no content list")
-        usage = Usage()
-        _read_usage(message.get("usage"), usage)
-        return Whole(message.edited(_model_edit(message, echo)), usage)
-    except NotJson as error:
-        said = classify.words(body)[:200]
-        raise UpstreamFailure(ErrorKind.MALFORMED, f"the upstream answered 200 without JSON: {said}") from error
+class Verbatim:
+    """See ``providers.call.StreamReader``. An answer that comes as one body, and is passed on as it is."""
+
+    begun = closing = False
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.failure: UpstreamFailure | None = None
+        self.usage = Usage()
+
+    def feed(self, data: bytes) -> bytes:
+        """Never called: no stream was asked for."""
+        return self.take_whole(data)
+
+    def finish(self) -> bytes:
+        return self.take_whole(b"")
+
+    def take_whole(self, body: bytes) -> bytes:
+        self.ended = True
+        return body
+
+
+class Count(Verbatim):
+    """See ``providers.call.StreamReader``. What a counter of tokens answers."""
+
+    def take_whole(self, body: bytes) -> bytes:
+        try:
+            count = JsonObject(body).get("input_tokens")
+        except NotJson:
+            count = None
+        if isinstance(count, int) and not isinstance(count, bool):
+            return super().take_whole(body)
+        self.failure = UpstreamFailure(ErrorKind.MALFORMED, "the upstream's counter answered without a count")
+        return b""
+
+
+class PassedMessage(Verbatim):
+    """See ``providers.call.StreamReader``. A whole message, its model named ``echo``."""
+
+    def __init__(self, echo: str) -> None:
+        super().__init__()
+        self._echo = echo
+
+    def take_whole(self, body: bytes) -> bytes:
+        try:
+            return self._edited(JsonObject(body), body)
+        except NotJson:
+            said = classify.words(body)[:200]
+            self.failure = UpstreamFailure(ErrorKind.MALFORMED, f"the upstream answered 200 without JSON: {said}")
+        return b""
+
+    def _edited(self, message: JsonObject, body: bytes) -> bytes:
+        if message.get("type") == "error" or message.get("error"):
+            self.failure = classify.error_inside(body)
+        elif not isinstance(message.get("content"), list):
+            words = "the upstream's answer is no message: it has no content list"
+            self.failure = UpstreamFailure(ErrorKind.MALFORMED, words)
+        else:
+            self.ended = True
+            read_usage(message.get("usage"), self.usage)
+            return message.edited(_model_edit(message, self._echo))
+        return b""
 
 
 def _model_edit(message: JsonObject, echo: str) -> dict[str, bytes | None]:
     return {} if message.get("model") == echo else {"model": encode(echo)}
-
-
-def _again(outer: JsonObject, message: bytes) -> bytes:
-    """For data that came in several lines, in which the message's bytes cannot be found."""
-    return frame(b"message_start", outer.edited({"message": message}))
 
 
 def _name_inside(event: bytes) -> bytes:
@@ -162,25 +224,8 @@ def _name_inside(event: bytes) -> bytes:
     if not data.startswith(b"{"):
         return b""
     try:
-        kind = JsonObject(data).get("type")
+        event_data = JsonObject(data)
+        kind = event_data.get("type") or ("error" if event_data.get("error") else "")
     except NotJson:
         return b""
     return kind.encode() if isinstance(kind, str) and kind.isprintable() else b""
-
-
-_COUNTS = {
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-    "cache_read_input_tokens": "cache_read_tokens",
-    "cache_creation_input_tokens": "cache_write_tokens",
-}
-
-
-def _read_usage(reported: object, usage: Usage) -> None:
-    """Later reports win where they say something: counts are cumulative, and a null or 0 is no report."""
-    if not isinstance(reported, dict):
-        return
-    for name, field in _COUNTS.items():
-        count = reported.get(name)
-        if isinstance(count, int) and count > 0:
-            setattr(usage, field, count)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from providers.call import Call, Operation, UpstreamRequest
+from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, encode
-from providers.spec import Auth, ProviderConfig, Quirks
-from providers.version import VERSION
+from providers.spec import ProviderConfig, Quirks
 
 DEFAULT_VERSION = "2023-06-01"
 
@@ -20,11 +21,22 @@ _STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-a
 
 def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
     """The POST for this upstream."""
-    headers = [*_travelling(call), *_own(config, key)]
-    if not any(name == "anthropic-version" for name, _ in headers):
-        headers.append(("anthropic-version", DEFAULT_VERSION))
+    own = own_headers(config, key, "application/json")
+    named = {name for name, _ in own}
+    headers = (*(pair for pair in _travelling(call) if pair[0] not in named), *own)
     body = call.body.edited(_edits(call.body, call.model, model, thinking, config.quirks))
-    return UpstreamRequest(url(config.base_url, call.operation), tuple(headers), body, config.timeouts)
+    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts)
+
+
+def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:
+    """The POST of a request that came in another dialect."""
+    headers = _versioned(own_headers(config, key, "text/event-stream"))
+    return UpstreamRequest(url(config.base_url, Operation.MESSAGES), headers, encode(body), config.timeouts)
+
+
+def _versioned(headers: Pairs) -> Pairs:
+    named = any(name == "anthropic-version" for name, _ in headers)
+    return headers if named else (*headers, ("anthropic-version", DEFAULT_VERSION))
 
 
 def url(base: str, operation: Operation) -> str:
@@ -40,21 +52,6 @@ def _travelling(call: Call) -> list[tuple[str, str]]:
         for name, value in call.headers
         if (name.startswith(_TRAVEL) or name in _TRAVEL_TOO) and name not in _STAY
     ]
-
-
-def _own(config: ProviderConfig, key: str) -> list[tuple[str, str]]:
-    headers = [
-        ("content-type", "application/json"),
-        ("accept", "application/json"),
-        ("accept-encoding", "identity"),
-        ("user-agent", f"keyturn/{VERSION}"),
-        *config.headers,
-    ]
-    if key and config.spec.auth is Auth.BEARER:
-        headers.append(("authorization", f"Bearer {key}"))
-    elif key and config.spec.auth is Auth.X_API_KEY:
-        headers.append(("x-api-key", key))
-    return headers
 
 
 def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Quirks) -> dict[str, bytes | None]:

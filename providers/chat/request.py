@@ -1,0 +1,136 @@
+"""The neutral request: what any client can ask of any model. Pure data.
+
+It is shaped like Anthropic's Messages, the richest of the dialects. What a dialect's reader does not know it keeps as
+``Raw``, so that a writer can carry it or say that it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["user", "assistant", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """``data`` is base64 and has a media type; else ``url`` is set."""
+
+    media_type: str = ""
+    data: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file: base64 ``data`` of ``media_type`` (PDF), plain ``text``, or a ``url``."""
+
+    media_type: str = ""
+    data: str = ""
+    text: str = ""
+    url: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A model's reasoning; ``signature`` is opaque to everybody but the upstream that made it."""
+
+    text: str
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A model's call of a tool. ``arguments`` is JSON text: an object, or what the model made of one."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    tool_use_id: str
+    content: tuple[Block, ...]
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A block that only its own dialect knows, as it came."""
+
+    type: str
+    value: Mapping[str, Any]
+
+
+Block = Text | Image | Document | Thinking | ToolUse | ToolResult | Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the client runs. ``schema`` is its JSON Schema."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """``any`` demands some tool, ``tool`` the one that ``name`` says."""
+
+    mode: Literal["auto", "any", "tool", "none"]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """How much a model should think: not at all, as it likes, or up to ``budget`` tokens; ``effort`` as named."""
+
+    mode: Literal["unset", "off", "adaptive", "budget"] = "unset"
+    budget: int = 0
+    effort: str = ""  # minimal | low | medium | high | xhigh | max, "" where none was named
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema:
+    """The form that an answer must have."""
+
+    schema: Mapping[str, Any]
+    name: str = ""
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """``lost`` names what the reader found and this language cannot say: field names, in order."""
+
+    model: str
+    messages: tuple[Message, ...]
+    system: tuple[Text, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tools: bool | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning: Reasoning = Reasoning()
+    format: JsonSchema | None = None
+    user: str = ""
+    stream: bool = False
+    lost: tuple[str, ...] = ()

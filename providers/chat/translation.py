@@ -1,0 +1,66 @@
+"""An upstream's events on their way to a client of another dialect. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from providers.call import EventReader, EventWriter
+from providers.chat.events import Ended, Event, Failed, Finished
+from providers.chat.fold import Fold
+from providers.chat.grammar import Grammar, OutOfOrder
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.ports import Usage
+
+
+class Translation:
+    """See ``providers.call.StreamReader``. A whole answer is the fold of its stream."""
+
+    def __init__(self, reader: EventReader, writer: EventWriter, stream: bool) -> None:
+        self.failure: UpstreamFailure | None = None
+        self.usage = Usage()
+        self._reader = reader
+        self._writer = writer
+        self._grammar = Grammar()
+        self._fold = None if stream else Fold()
+
+    @property
+    def begun(self) -> bool:
+        return self._grammar.begun
+
+    @property
+    def ended(self) -> bool:
+        return self._grammar.ended
+
+    @property
+    def closing(self) -> bool:
+        return self._reader.closing
+
+    def feed(self, data: bytes) -> bytes:
+        return self._write(self._reader.feed(data))
+
+    def finish(self) -> bytes:
+        return self._write(self._reader.finish())
+
+    def take_whole(self, body: bytes) -> bytes:
+        return self._write(self._reader.whole(body))
+
+    def _write(self, events: Iterable[Event]) -> bytes:
+        passed: list[bytes] = []
+        for event in events:
+            if isinstance(event, Failed):
+                self.failure = event.failure
+                break
+            try:
+                self._grammar.take(event)
+            except OutOfOrder as error:
+                self.failure = UpstreamFailure(ErrorKind.MALFORMED, f"the upstream's answer is out of order: {error}")
+                break
+            if isinstance(event, Finished):
+                self.usage = event.usage
+            if self._fold is None:
+                passed.append(self._writer.write(event))
+            else:
+                self._fold.take(event)
+                if isinstance(event, Ended):
+                    passed.append(self._writer.whole(self._fold.message))
+        return b"".join(passed)

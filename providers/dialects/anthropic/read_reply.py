@@ -1,0 +1,216 @@
+"""A Messages answer, streamed or whole, as neutral events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from providers import classify
+from providers.chat.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStarted,
+    BlockStopped,
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    RawDelta,
+    SignatureDelta,
+    Started,
+    Stop,
+    TextDelta,
+    ThinkingDelta,
+)
+from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of
+from providers.dialects.anthropic.usage import read_usage
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.json_object import NotJson, decode, encode
+from providers.ports import Usage
+
+_KINDS = {"text": BlockKind.TEXT, "thinking": BlockKind.THINKING, "tool_use": BlockKind.TOOL_USE}
+_DELTAS: Mapping[str, tuple[Callable[[str], Event], str]] = {
+    "text_delta": (TextDelta, "text"),
+    "thinking_delta": (ThinkingDelta, "thinking"),
+    "signature_delta": (SignatureDelta, "signature"),
+    "input_json_delta": (ArgumentsDelta, "partial_json"),
+}
+
+
+class MessageReader:
+    """Bytes of a stream in, events out; after Failed or Ended nothing more."""
+
+    def __init__(self) -> None:
+        self._frames = FrameSplitter()
+        self._usage = Usage()
+        self._open = False
+        self._finished: Finished | None = None
+        self._started = False
+        self._over = False
+
+    @property
+    def closing(self) -> bool:
+        """The reason to stop has come; only the end can follow."""
+        return self._finished is not None
+
+    def feed(self, data: bytes) -> list[Event]:
+        if self._over:
+            return []
+        try:
+            frames = self._frames.feed(data)
+        except FrameTooLarge:
+            return [self._broken("an event without an end")]
+        return self._guarded(event for frame in frames for event in self._frame(data_of(frame)))
+
+    def finish(self) -> list[Event]:
+        return self._guarded(self._finish())
+
+    def whole(self, body: bytes) -> list[Event]:
+        """All events of an answer that came as one JSON body."""
+        return self._guarded(self._whole(body))
+
+    def _guarded(self, events: Iterator[Event]) -> list[Event]:
+        taken: list[Event] = []
+        if self._over:
+            return taken
+        for event in events:
+            taken.append(event)
+            if isinstance(event, Failed | Ended):
+                self._over = True
+                break
+        return taken
+
+    def _broken(self, what: str) -> Failed:
+        self._over = True
+        return Failed(UpstreamFailure(ErrorKind.MALFORMED, f"the upstream sent {what}"))
+
+    def _finish(self) -> Iterator[Event]:
+        yield from self._frame(data_of(self._frames.last()))
+        if self._over:
+            return
+        if self._finished is not None and not self._open:
+            yield from self._end()
+            return
+        where = "in the middle of its answer" if self._started else "before its answer began"
+        yield Failed(UpstreamFailure(ErrorKind.CUT, f"the upstream closed the connection {where}"))
+
+    def _frame(self, data: bytes) -> Iterator[Event]:
+        if not data.startswith(b"{"):
+            return
+        try:
+            event = decode(data)
+        except NotJson:
+            yield self._broken("an event that is not JSON")
+            return
+        yield from self._event(event, data)
+
+    def _event(self, event: Mapping[str, Any], data: bytes) -> Iterator[Event]:
+        match event:
+            case {"type": "message_start", "message": dict() as message}:
+                yield self._start(message)
+            case {"type": "content_block_start", "content_block": dict() as block}:
+                yield from self._block(block)
+            case {"type": "content_block_delta", "delta": dict() as delta}:
+                yield from self._delta(delta)
+            case {"type": "content_block_stop"}:
+                yield from self._close()
+            case {"type": "message_delta"}:
+                self._note(event)
+            case {"type": "message_stop"}:
+                yield from self._end()
+            case {"type": "error"}:
+                yield Failed(classify.error_inside(data))
+
+    def _start(self, message: Mapping[str, Any]) -> Event:
+        self._started = True
+        read_usage(message.get("usage"), self._usage)
+        return Started(str(message.get("id") or ""), str(message.get("model") or ""), self._counts())
+
+    def _block(self, block: Mapping[str, Any]) -> Iterator[Event]:
+        if not self._started:
+            yield self._broken("content before message_start")
+            return
+        yield from self._close()
+        self._open = True
+        kind = _KINDS.get(str(block.get("type")), BlockKind.RAW)
+        if kind is BlockKind.TOOL_USE:
+            yield BlockStarted(kind, str(block.get("id") or ""), str(block.get("name") or ""))
+        else:
+            yield BlockStarted(kind, raw=block if kind is BlockKind.RAW else {})
+
+    def _delta(self, delta: Mapping[str, Any]) -> Iterator[Event]:
+        if not self._open:
+            yield self._broken("a delta outside of a block")
+            return
+        kind = str(delta.get("type"))
+        if kind not in _DELTAS:
+            yield RawDelta(delta)
+            return
+        event, field = _DELTAS[kind]
+        value = delta.get(field)
+        if isinstance(value, str) and value:
+            yield event(value)
+
+    def _close(self) -> Iterator[Event]:
+        if self._open:
+            self._open = False
+            yield BlockStopped()
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        read_usage(event.get("usage"), self._usage)
+        delta = event.get("delta")
+        if isinstance(delta, dict) and delta.get("stop_reason"):
+            self._finished = Finished(stop_of(delta["stop_reason"]), self._counts(), delta.get("stop_sequence"))
+
+    def _end(self) -> Iterator[Event]:
+        yield from self._close()
+        finished = self._finished
+        yield Finished(
+            finished.stop if finished else Stop.END_TURN,
+            self._counts(),
+            finished.stop_sequence if finished else None,
+        )
+        yield Ended()
+
+    def _counts(self) -> Usage:
+        usage = self._usage
+        return Usage(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+
+    def _whole(self, body: bytes) -> Iterator[Event]:
+        try:
+            message = decode(body)
+        except NotJson:
+            message = None
+        if isinstance(message, dict) and (message.get("type") == "error" or message.get("error")):
+            yield Failed(classify.error_inside(body))
+            return
+        if not isinstance(message, dict) or not isinstance(message.get("content"), list):
+            yield self._broken("no message")
+            return
+        yield self._start(message)
+        for block in message["content"]:
+            yield from self._whole_block(block if isinstance(block, dict) else {})
+        self._finished = Finished(stop_of(message.get("stop_reason")), self._counts(), message.get("stop_sequence"))
+        yield from self._end()
+
+    def _whole_block(self, block: Mapping[str, Any]) -> Iterator[Event]:
+        yield from self._block(block)
+        match block:
+            case {"type": "text", "text": str() as text} if text:
+                yield TextDelta(text)
+            case {"type": "thinking"}:
+                if thought := str(block.get("thinking") or ""):
+                    yield ThinkingDelta(thought)
+                if signature := str(block.get("signature") or ""):
+                    yield SignatureDelta(signature)
+            case {"type": "tool_use"}:
+                yield ArgumentsDelta(encode(block.get("input") or {}).decode())
+        yield from self._close()
+
+
+def stop_of(reason: Any) -> Stop:
+    """An unknown reason, of which new ones come, is a plain end."""
+    try:
+        return Stop(reason)
+    except ValueError:
+        return Stop.END_TURN

@@ -1,0 +1,194 @@
+"""A checked Messages request in the neutral language. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from providers.chat.request import (
+    Block,
+    ChatRequest,
+    Document,
+    Image,
+    JsonSchema,
+    Message,
+    Raw,
+    Reasoning,
+    Role,
+    Text,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+)
+from providers.json_object import JsonObject, encode
+
+# Fields that the neutral language says, or that mean nothing to another upstream's answer.
+_KNOWN = frozenset(
+    {
+        "model",
+        "messages",
+        "system",
+        "max_tokens",
+        "stream",
+        "stop_sequences",
+        "temperature",
+        "top_p",
+        "top_k",
+        "metadata",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "cache_control",
+        "betas",
+    }
+)
+# Claude Code's first system block changes from call to call and tells a model nothing.
+_ATTRIBUTION = "x-anthropic-billing-header:"
+_CHOICES = ("auto", "any", "tool", "none")
+
+
+def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
+    """``model`` is the target's; ``thinking`` False switches thinking off whatever the client wants."""
+    lost = [name for name in body if name not in _KNOWN]
+    tools = tuple(_tools(body.get("tools") or (), lost))
+    choice = body.get("tool_choice") or {}
+    output = body.get("output_config") or {}
+    lost += [f"output_config.{name}" for name in output if name not in ("effort", "format")]
+    return ChatRequest(
+        model=model,
+        messages=tuple(_message(message) for message in body.get("messages")),
+        system=tuple(_system(body.get("system"))),
+        tools=tools,
+        tool_choice=_tool_choice(choice),
+        parallel_tools=False if choice.get("disable_parallel_tool_use") is True else None,
+        max_tokens=body.get("max_tokens"),
+        temperature=body.get("temperature"),
+        top_p=body.get("top_p"),
+        top_k=body.get("top_k"),
+        stop=tuple(body.get("stop_sequences") or ()),
+        reasoning=_reasoning(body.get("thinking") or {}, output.get("effort"), thinking),
+        format=_format(output.get("format"), lost),
+        user=_user(body.get("metadata") or {}),
+        stream=body.get("stream") is True,
+        lost=tuple(lost),
+    )
+
+
+def _message(message: Mapping[str, Any]) -> Message:
+    return Message(cast(Role, message["role"]), tuple(_blocks(message.get("content"))))
+
+
+def _blocks(content: Any) -> Iterator[Block]:
+    if isinstance(content, str):
+        yield Text(content)
+        return
+    for block in content or ():
+        yield _block(block)
+
+
+def _block(block: Mapping[str, Any]) -> Block:
+    kind = block["type"]
+    if kind == "text":
+        return Text(_string(block, "text"))
+    if kind == "image":
+        return _image(block)
+    if kind == "document":
+        return _document(block)
+    if kind == "thinking":
+        return Thinking(_string(block, "thinking"), _string(block, "signature"))
+    if kind == "tool_use":
+        return ToolUse(block["id"], block["name"], encode(block["input"]).decode())
+    if kind == "tool_result":
+        content = tuple(_blocks(block.get("content")))
+        return ToolResult(block["tool_use_id"], content, block.get("is_error") is True)
+    if kind == "search_result":
+        return _search_result(block)
+    return Raw(kind, block)
+
+
+def _image(block: Mapping[str, Any]) -> Block:
+    source = block.get("source")
+    match source:
+        case {"type": "base64", "media_type": str() as media_type, "data": str() as data}:
+            return Image(media_type, data)
+        case {"type": "url", "url": str() as url}:
+            return Image(url=url)
+    return Raw("image", block)
+
+
+def _document(block: Mapping[str, Any]) -> Block:
+    title = _string(block, "title")
+    source = block.get("source")
+    match source:
+        case {"type": "base64", "media_type": str() as media_type, "data": str() as data}:
+            return Document(media_type, data, title=title)
+        case {"type": "text", "data": str() as text}:
+            return Document("text/plain", text=text, title=title)
+        case {"type": "url", "url": str() as url}:
+            return Document("application/pdf", url=url, title=title)
+        case {"type": "content", "content": content}:
+            return Document("text/plain", text=_plain(content), title=title)
+    return Raw("document", block)
+
+
+def _search_result(block: Mapping[str, Any]) -> Block:
+    title = _string(block, "title") or _string(block, "source")
+    return Document("text/plain", text=_plain(block.get("content")), title=title)
+
+
+def _plain(content: Any) -> str:
+    return "\n".join(block.text for block in _blocks(content) if isinstance(block, Text))
+
+
+def _system(system: Any) -> Iterator[Text]:
+    for block in _blocks(system):
+        if isinstance(block, Text) and not block.text.startswith(_ATTRIBUTION):
+            yield block
+
+
+def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
+    """Tools that the client runs; those that Anthropic's servers run exist nowhere else."""
+    for tool in tools:
+        name, kind = _string(tool, "name"), tool.get("type")
+        if not name or kind not in (None, "custom"):
+            lost.append(f"tools.{kind or 'unnamed'}")
+            continue
+        schema = tool.get("input_schema") or {"type": "object", "properties": {}}
+        yield Tool(name, _string(tool, "description"), schema)
+
+
+def _tool_choice(choice: Mapping[str, Any]) -> ToolChoice | None:
+    mode = choice.get("type")
+    return ToolChoice(mode, _string(choice, "name")) if mode in _CHOICES else None
+
+
+def _reasoning(thinking: Mapping[str, Any], effort: Any, wanted: bool) -> Reasoning:
+    if not wanted or thinking.get("type") == "disabled":
+        return Reasoning("off")
+    named = effort if isinstance(effort, str) else ""
+    budget = thinking.get("budget_tokens")
+    if thinking.get("type") == "enabled" and isinstance(budget, int):
+        return Reasoning("budget", budget, named)
+    return Reasoning("adaptive" if thinking.get("type") == "adaptive" else "unset", 0, named)
+
+
+def _format(form: Any, lost: list[str]) -> JsonSchema | None:
+    if form is None:
+        return None
+    match form:
+        case {"type": "json_schema", "schema": dict() as schema}:
+            return JsonSchema(schema)
+    lost.append("output_config.format")
+    return None
+
+
+def _user(metadata: Mapping[str, Any]) -> str:
+    return _string(metadata, "user_id")
+
+
+def _string(holder: Mapping[str, Any], name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""

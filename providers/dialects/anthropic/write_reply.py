@@ -1,0 +1,133 @@
+"""Neutral events as a Messages stream, and a whole answer as a Messages body. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from providers.chat.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStarted,
+    BlockStopped,
+    Ended,
+    Event,
+    Finished,
+    RawDelta,
+    SignatureDelta,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+)
+from providers.chat.fold import AnswerBlock, WholeMessage
+from providers.chat.sse import frame
+from providers.dialects.anthropic.write_request import arguments
+from providers.json_object import encode
+from providers.ports import Usage
+
+_EMPTY: dict[BlockKind, dict[str, Any]] = {
+    BlockKind.TEXT: {"type": "text", "text": ""},
+    BlockKind.THINKING: {"type": "thinking", "thinking": "", "signature": ""},
+}
+
+_HEAD = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":'
+_DELTAS: Mapping[type, Callable[[Any], tuple[bytes, str]]] = {
+    TextDelta: lambda event: (b'"text_delta","text":', event.text),
+    ThinkingDelta: lambda event: (b'"thinking_delta","thinking":', event.text),
+    ArgumentsDelta: lambda event: (b'"input_json_delta","partial_json":', event.json),
+    SignatureDelta: lambda event: (b'"signature_delta","signature":', event.signature),
+}
+
+
+class MessageWriter:
+    """``model`` is the name that the client asked for."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._index = -1
+
+    def write(self, event: Event) -> bytes:
+        """The event's bytes; ``event`` has passed the grammar."""
+        match event:
+            case TextDelta() | ThinkingDelta() | ArgumentsDelta() | SignatureDelta():
+                return self._delta(event)
+            case BlockStarted():
+                self._index += 1
+                return _event("content_block_start", index=self._index, content_block=_start(event))
+            case BlockStopped():
+                return _event("content_block_stop", index=self._index)
+            case RawDelta():
+                return _event("content_block_delta", index=self._index, delta=event.value)
+            case Started():
+                return _event("message_start", message=_message(event.id, self._model, [], None, None, event.usage, 1))
+            case Finished():
+                delta = {"stop_reason": event.stop, "stop_sequence": event.stop_sequence}
+                return _event("message_delta", delta=delta, usage=usage(event.usage))
+            case Ended():
+                return _event("message_stop")
+        return b""
+
+    def _delta(self, event: TextDelta | ThinkingDelta | ArgumentsDelta | SignatureDelta) -> bytes:
+        """By hand, since this is done for every piece of every answer."""
+        kind, text = _DELTAS[type(event)](event)
+        return _HEAD % self._index + kind + encode(text) + b"}}\n\n"
+
+    def whole(self, message: WholeMessage) -> bytes:
+        """The body of an answer that is not streamed."""
+        content = [_whole(block) for block in message.blocks]
+        return encode(
+            _message(message.id, self._model, content, message.stop, message.stop_sequence, message.usage, None)
+        )
+
+
+def usage(counts: Usage) -> dict[str, Any]:
+    """Every count is a number: a null makes clients fail."""
+    return {
+        "input_tokens": counts.input_tokens,
+        "cache_creation_input_tokens": counts.cache_write_tokens,
+        "cache_read_input_tokens": counts.cache_read_tokens,
+        "output_tokens": counts.output_tokens,
+    }
+
+
+def _message(
+    identity: str,
+    model: str,
+    content: list[dict[str, Any]],
+    stop: str | None,
+    sequence: str | None,
+    counts: Usage,
+    output: int | None,
+) -> dict[str, Any]:
+    return {
+        "id": identity,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": content,
+        "stop_reason": stop,
+        "stop_sequence": sequence,
+        "usage": usage(counts) if output is None else {**usage(counts), "output_tokens": output},
+    }
+
+
+def _start(event: BlockStarted) -> dict[str, Any]:
+    if event.kind is BlockKind.TOOL_USE:
+        return {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
+    return dict(event.raw) if event.kind is BlockKind.RAW else _EMPTY[event.kind]
+
+
+def _whole(block: AnswerBlock) -> dict[str, Any]:
+    match block.kind:
+        case BlockKind.TEXT:
+            return {"type": "text", "text": block.text}
+        case BlockKind.THINKING:
+            return {"type": "thinking", "thinking": block.text, "signature": block.signature}
+        case BlockKind.TOOL_USE:
+            return {"type": "tool_use", "id": block.id, "name": block.name, "input": arguments(block.text)}
+        case BlockKind.RAW:
+            return {**block.raw, "input": arguments(block.text)} if block.text else dict(block.raw)
+
+
+def _event(kind: str, **members: Any) -> bytes:
+    return frame(kind.encode(), encode({"type": kind, **members}))

@@ -1,0 +1,150 @@
+"""A neutral request as Messages wants it, and what of it could not be said. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from providers.chat.request import (
+    Block,
+    ChatRequest,
+    Document,
+    Image,
+    Message,
+    Raw,
+    Reasoning,
+    Text,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+)
+from providers.json_object import NotJson, decode
+from providers.spec import Quirks
+
+DEFAULT_MAX_TOKENS = 8192  # Messages demands a limit; Chat Completions has none
+MIN_BUDGET = 1024  # tokens (anthropic SDK 2.10.0, ThinkingConfigEnabledParam)
+
+Json = dict[str, Any]
+
+
+def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
+    """The body, streamed, and the names of what was lost."""
+    lost = list(request.lost)
+    cap = quirks.max_output_tokens
+    limit = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
+    body: Json = {
+        "model": request.model,
+        "messages": list(_messages(request.messages, lost)),
+        "max_tokens": min(limit, cap) if cap else limit,
+        "stream": True,
+    }
+    if request.system:
+        body["system"] = [{"type": "text", "text": part.text} for part in request.system]
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+        body |= _choice(request.tool_choice, request.parallel_tools)
+    given = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
+    body |= {name: value for name, value in given.items() if value is not None}
+    if request.stop:
+        body["stop_sequences"] = list(request.stop)
+    if request.user:
+        body["metadata"] = {"user_id": request.user}
+    body |= _reasoning(request.reasoning, body["max_tokens"])
+    if request.format is not None:
+        form = {"type": "json_schema", "schema": dict(request.format.schema)}
+        body["output_config"] = {**body.get("output_config", {}), "format": form}
+    return body, tuple(dict.fromkeys(lost))
+
+
+def _messages(messages: Iterable[Message], lost: list[str]) -> Iterator[Json]:
+    """Neighbours of one role become one message: a call's results must all stand in the turn that follows it."""
+    pending: Json | None = None
+    for message in messages:
+        content = [block for each in message.content for block in _block(each, lost)]
+        if not content:
+            continue
+        if pending is not None and pending["role"] == message.role:
+            pending["content"] += content
+            continue
+        if pending is not None:
+            yield pending
+        pending = {"role": message.role, "content": content}
+    if pending is not None:
+        yield pending
+
+
+def _block(block: Block, lost: list[str]) -> Iterator[Json]:
+    match block:
+        case Text():
+            if block.text:
+                yield {"type": "text", "text": block.text}
+        case Image():
+            yield {"type": "image", "source": _source(block.media_type, block.data, block.url)}
+        case Document():
+            yield _document(block)
+        case Thinking():
+            if block.signature:
+                yield {"type": "thinking", "thinking": block.text, "signature": block.signature}
+            else:
+                lost.append("messages.thinking")  # Messages refuses thoughts that it did not sign
+        case ToolUse():
+            yield {"type": "tool_use", "id": block.id, "name": block.name, "input": arguments(block.arguments)}
+        case ToolResult():
+            content = [part for each in block.content for part in _block(each, lost)]
+            result: Json = {"type": "tool_result", "tool_use_id": block.tool_use_id, "content": content}
+            yield {**result, "is_error": True} if block.is_error else result
+        case Raw():
+            yield dict(block.value)
+
+
+def _document(document: Document) -> Json:
+    title = {"title": document.title} if document.title else {}
+    if document.text:
+        source: Json = {"type": "text", "media_type": "text/plain", "data": document.text}
+    else:
+        source = _source(document.media_type, document.data, document.url)
+    return {"type": "document", "source": source, **title}
+
+
+def _source(media_type: str, data: str, url: str) -> Json:
+    return {"type": "url", "url": url} if url else {"type": "base64", "media_type": media_type, "data": data}
+
+
+def arguments(text: str) -> Mapping[str, Any]:
+    """A tool call's JSON text as the object that Messages demands; what is no object is kept under "unparsed"."""
+    try:
+        value = decode(text.encode()) if text.strip() else {}
+    except NotJson:
+        return {"unparsed": text}
+    return value if isinstance(value, dict) else {"unparsed": text}
+
+
+def _tool(tool: Tool) -> Json:
+    described = {"description": tool.description} if tool.description else {}
+    return {"name": tool.name, **described, "input_schema": dict(tool.schema)}
+
+
+def _choice(choice: ToolChoice | None, parallel: bool | None) -> Json:
+    if choice is None and parallel is not False:
+        return {}
+    written: Json = {"type": choice.mode if choice else "auto"}
+    if choice and choice.mode == "tool":
+        written["name"] = choice.name
+    if parallel is False and written["type"] != "none":
+        written["disable_parallel_tool_use"] = True
+    return {"tool_choice": written}
+
+
+def _reasoning(reasoning: Reasoning, max_tokens: int) -> Json:
+    effort = {"output_config": {"effort": reasoning.effort}} if reasoning.effort else {}
+    match reasoning.mode:
+        case "off":
+            return {"thinking": {"type": "disabled"}}
+        case "adaptive":
+            return {"thinking": {"type": "adaptive"}, **effort}
+        case "budget":
+            budget = max(MIN_BUDGET, min(reasoning.budget, max_tokens - 1))
+            return {"thinking": {"type": "enabled", "budget_tokens": budget}, **effort}
+    return dict(effort)

@@ -1,0 +1,49 @@
+"""OpenAI Chat Completions, as OpenAI means it and as everybody else does."""
+
+from __future__ import annotations
+
+import re
+
+from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest
+from providers.chat.request import ChatRequest
+from providers.dialects.openai_chat import read_request, write_request
+from providers.dialects.openai_chat.read_reply import ChatReader
+from providers.dialects.openai_chat.write_reply import ChunkWriter
+from providers.headers import own_headers
+from providers.json_object import JsonObject, encode
+from providers.spec import ProviderConfig
+
+_BARE_HOST = re.compile(r"https?://[^/]+/?")
+
+
+class OpenAIChatDialect:
+    """See ``providers.call.Dialect``."""
+
+    name = "openai_chat"
+    straight: StraightLine | None = None
+
+    def check(self, body: JsonObject) -> None:
+        read_request.check(body)
+
+    def read_request(self, body: JsonObject, model: str, thinking: bool) -> ChatRequest:
+        return read_request.read(body, model, thinking)
+
+    def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
+        written = write_request.write(request, config.quirks, config.id)
+        headers = own_headers(config, key, "text/event-stream")
+        sent = UpstreamRequest(url(config.base_url), headers, encode(written.body), config.timeouts)
+        reader = ChatReader(hints.token, config.id, hints.estimate, request.stop, written.names)
+        return Translated(sent, reader, written.lost)
+
+    def writer(self, call: Call) -> EventWriter:
+        options = call.body.get("stream_options") or {}
+        return ChunkWriter(call.model, call.received, with_usage=options.get("include_usage") is True)
+
+
+def url(base: str) -> str:
+    """``/chat/completions`` under the base; a bare host means ``/v1`` under it."""
+    bare = "/v1" if _BARE_HOST.fullmatch(base) else ""
+    return base.rstrip("/") + bare + "/chat/completions"
+
+
+DIALECT: Dialect = OpenAIChatDialect()

@@ -1,0 +1,343 @@
+"""A Chat Completions answer, streamed or whole, as neutral events. Pure.
+
+Whatever the upstream's order, text, reasoning and tool calls come out as blocks one after the other. Text that
+follows a tool call waits until the calls are whole, for a block once closed is a call that a client runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from providers import classify
+from providers.chat.events import (
+    BlockKind,
+    BlockStarted,
+    BlockStopped,
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    SignatureDelta,
+    Started,
+    Stop,
+    TextDelta,
+    ThinkingDelta,
+)
+from providers.chat.sse import DONE, FrameSplitter, FrameTooLarge, data_lines, is_json, name_of
+from providers.dialects.openai_chat import usage as usages
+from providers.dialects.openai_chat.tool_calls import Confused, ToolCalls
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.json_object import NotJson, decode
+from providers.ports import Usage
+
+# Reasons to stop, with those that litellm 1.109.1 and the providers' own pages name (read 2026-11).
+STOPS: Mapping[str, Stop] = {
+    "stop": Stop.END_TURN,
+    "end_turn": Stop.END_TURN,
+    "eos": Stop.END_TURN,
+    "eos_token": Stop.END_TURN,
+    "stop_sequence": Stop.STOP_SEQUENCE,
+    "length": Stop.MAX_TOKENS,
+    "max_tokens": Stop.MAX_TOKENS,
+    "model_length": Stop.MAX_TOKENS,
+    "tool_calls": Stop.TOOL_USE,
+    "function_call": Stop.TOOL_USE,
+    "tool_use": Stop.TOOL_USE,
+    "content_filter": Stop.REFUSAL,
+    "refusal": Stop.REFUSAL,
+    "sensitive": Stop.REFUSAL,
+    "guardrail_intervened": Stop.REFUSAL,
+    "safety": Stop.REFUSAL,
+    "recitation": Stop.REFUSAL,
+    "blocklist": Stop.REFUSAL,
+    "prohibited_content": Stop.REFUSAL,
+    "spii": Stop.REFUSAL,
+}
+_FAILURES: Mapping[str, ErrorKind] = {
+    "error": ErrorKind.SERVER_ERROR,
+    "network_error": ErrorKind.SERVER_ERROR,
+    "insufficient_system_resource": ErrorKind.OVERLOADED,
+    "malformed_function_call": ErrorKind.SERVER_ERROR,
+    "unexpected_tool_call": ErrorKind.SERVER_ERROR,
+}
+
+_REASONING = ("reasoning_content", "reasoning", "reasoning_details")
+SIGNATURE = "keyturn"  # begins the signature of reasoning that an upstream without signatures made
+
+
+class ChatReader:
+    """Bytes of a stream in, events out; after Failed or Ended nothing more."""
+
+    def __init__(
+        self, token: str, provider: str, estimate: int, stop: tuple[str, ...], names: Mapping[str, str]
+    ) -> None:
+        """``token`` makes ids, ``estimate`` is the input's tokens, ``stop`` and ``names`` are the request's."""
+        self._token = token
+        self._provider = provider
+        self._usage = Usage(input_tokens=estimate)
+        self._asked_stops = stop
+        self._frames = FrameSplitter()
+        self._tools = ToolCalls(token, names)
+        self._open: BlockKind | None = None  # text or thinking; tool calls have their own book
+        self._late: list[str] = []  # text that came after a tool call began
+        self._field = ""  # that reasoning came in
+        self._said = 0  # characters of the answer
+        self._counted = False
+        self._stop: Stop | None = None
+        self._sequence: str | None = None
+        self._refused = False
+        self._blank = False
+        self._started = False
+        self._over = False
+
+    @property
+    def closing(self) -> bool:
+        """The reason to stop has come; only counts can follow."""
+        return self._stop is not None
+
+    def feed(self, data: bytes) -> list[Event]:
+        return self._guarded(self._feed(data))
+
+    def finish(self) -> list[Event]:
+        """The upstream closed the connection."""
+        return self._guarded(self._finish())
+
+    def whole(self, body: bytes) -> list[Event]:
+        """All events of an answer that came as one JSON body."""
+        return self._guarded(self._whole(body))
+
+    def _guarded(self, events: Iterator[Event]) -> list[Event]:
+        """What was said before a failure is kept."""
+        taken: list[Event] = []
+        if self._over:
+            return taken
+        try:
+            for event in events:
+                taken.append(event)
+                if isinstance(event, Failed | Ended):
+                    self._over = True
+                    break
+        except Confused as error:
+            taken.append(self._failed(ErrorKind.MALFORMED, f"the upstream sent {error}"))
+        except FrameTooLarge:
+            taken.append(self._failed(ErrorKind.MALFORMED, "the upstream sent an event without an end"))
+        return taken
+
+    def _failed(self, kind: ErrorKind, words: str) -> Failed:
+        self._over = True
+        return Failed(UpstreamFailure(kind, words))
+
+    def _feed(self, data: bytes) -> Iterator[Event]:
+        for frame in self._frames.feed(data):
+            yield from self._frame(frame)
+
+    def _frame(self, frame: bytes) -> Iterator[Event]:
+        lines = data_lines(frame)
+        if len(lines) == 1 and frame.startswith(b"data"):
+            yield from self._data(lines[0])
+            return
+        joined = b"\n".join(lines)
+        if not joined.strip():
+            return
+        if name_of(frame) == b"error":
+            yield Failed(classify.error_inside(joined))
+            return
+        # Some servers leave out the blank line between events: then each line is one.
+        for data in [joined] if len(lines) == 1 or is_json(joined) else lines:
+            yield from self._data(data)
+
+    def _data(self, data: bytes) -> Iterator[Event]:
+        if not data.startswith(b"{"):
+            data = data.strip()
+            if data.startswith(DONE):
+                yield from self._done()
+            if not data or data.startswith(DONE):
+                return
+        try:
+            chunk = decode(data)
+        except NotJson:
+            yield self._failed(ErrorKind.MALFORMED, "the upstream sent an event that is not JSON")
+            return
+        if isinstance(chunk, dict):
+            yield from self._chunk(chunk, data)
+
+    def _whole(self, body: bytes) -> Iterator[Event]:
+        try:
+            answer = decode(body)
+        except NotJson:
+            answer = None
+        if not isinstance(answer, dict) or not (answer.get("choices") or answer.get("error")):
+            said = classify.words(body)[:200]
+            yield self._failed(ErrorKind.MALFORMED, f"the upstream's answer is no chat completion: {said}")
+            return
+        yield from self._chunk(answer, body)
+        yield from self._done()
+
+    def _finish(self) -> Iterator[Event]:
+        if last := self._frames.last():
+            yield from self._frame(last)
+        if self._over:
+            return
+        if self._stop is not None or (self._blank and self._tools.all_whole):
+            yield from self._done()
+            return
+        where = "in the middle of its answer" if self._said or self._tools else "before its answer began"
+        yield self._failed(ErrorKind.CUT, f"the upstream closed the connection {where}")
+
+    def _chunk(self, chunk: Mapping[str, Any], data: bytes) -> Iterator[Event]:
+        if chunk.get("error") or chunk.get("object") == "error":
+            yield Failed(classify.error_inside(data))
+            return
+        self._count(chunk)
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
+        if choice is None:
+            return
+        delta = choice.get("delta") or choice.get("message")
+        if isinstance(delta, dict):
+            yield from self._delta(delta)
+        reason = choice.get("finish_reason")
+        self._blank = reason == "" and bool(self._tools)  # xAI ends tool calls so (litellm 1.109.1)
+        if isinstance(reason, str) and reason:
+            yield from self._reason(reason, choice)
+
+    def _count(self, chunk: Mapping[str, Any]) -> None:
+        groq = chunk.get("x_groq")
+        reported = usages.read(chunk.get("usage")) or usages.read(groq.get("usage") if isinstance(groq, dict) else None)
+        if reported:
+            self._usage, self._counted = reported, True
+
+    def _delta(self, delta: Mapping[str, Any]) -> Iterator[Event]:
+        for field, reasoning in _reasoning(delta):
+            self._field = self._field or field
+            yield from self._say(BlockKind.THINKING, reasoning)
+        yield from self._say(BlockKind.TEXT, _text(delta.get("content")))
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            self._refused = True
+            yield from self._say(BlockKind.TEXT, refusal)
+        pieces = delta.get("tool_calls") or _legacy(delta.get("function_call"))
+        if pieces:
+            self._tools.take(pieces)
+            yield from self._tool_events()
+
+    def _say(self, kind: BlockKind, text: str) -> Iterator[Event]:
+        if not text:
+            return
+        if self._tools:
+            if kind is BlockKind.TEXT:
+                self._late.append(text)
+            return
+        self._said += len(text)
+        if self._open is not kind:
+            yield from self._close()
+            yield from self._begin()
+            self._open = kind
+            yield BlockStarted(kind)
+        yield TextDelta(text) if kind is BlockKind.TEXT else ThinkingDelta(text)
+
+    def _begin(self) -> Iterator[Event]:
+        if not self._started:
+            self._started = True
+            yield Started(f"msg_{self._token}", "", Usage(input_tokens=self._usage.input_tokens))
+
+    def _close(self) -> Iterator[Event]:
+        if self._open is BlockKind.THINKING:
+            yield SignatureDelta(f"{SIGNATURE}:{self._provider}:{self._field}")
+        if self._open is not None:
+            yield BlockStopped()
+        self._open = None
+
+    def _tool_events(self, final: bool = False) -> Iterator[Event]:
+        for event in self._tools.events(final):
+            if isinstance(event, BlockStarted):
+                yield from self._close()
+                yield from self._begin()
+            self._said += 4
+            yield event
+
+    def _reason(self, reason: str, choice: Mapping[str, Any]) -> Iterator[Event]:
+        if kind := _FAILURES.get(reason.lower()):
+            yield self._failed(kind, f"the upstream ended its answer with finish_reason {reason!r}")
+            return
+        self._stop = STOPS.get(reason.lower(), Stop.END_TURN)
+        matched = choice.get("stop_reason")  # vLLM names the sequence that it met
+        if isinstance(matched, str) and matched in self._asked_stops:
+            self._stop, self._sequence = Stop.STOP_SEQUENCE, matched
+        yield from self._close_all()
+
+    def _close_all(self) -> Iterator[Event]:
+        yield from self._tool_events(final=True)
+        late = "".join(self._late)
+        self._late.clear()
+        if late.strip():
+            yield BlockStarted(BlockKind.TEXT)
+            yield TextDelta(late)
+            yield BlockStopped()
+        yield from self._close()
+
+    def _done(self) -> Iterator[Event]:
+        if self._stop is None and not self._tools.all_whole:
+            yield self._failed(ErrorKind.CUT, "the upstream ended in the middle of a tool call")
+            return
+        yield from self._begin()
+        yield from self._close_all()
+        yield Finished(self._why(), self._final_usage(), self._sequence)
+        yield Ended()
+
+    def _why(self) -> Stop:
+        stop = self._stop or Stop.END_TURN
+        if self._refused:
+            return Stop.REFUSAL
+        if self._tools:
+            return Stop.TOOL_USE if stop is Stop.END_TURN else stop
+        return Stop.END_TURN if stop is Stop.TOOL_USE else stop
+
+    def _final_usage(self) -> Usage:
+        if not self._counted:
+            self._usage.output_tokens = max(1, self._said // 4)
+        return self._usage
+
+
+def _reasoning(delta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The first field that holds reasoning, and Mistral's thinking parts inside ``content``."""
+    for field in _REASONING:
+        if text := _details(delta.get(field)):
+            yield field, text
+            return
+    content = delta.get("content")
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, dict) and part.get("type") == "thinking" and (text := _text(part.get("thinking"))):
+            yield "content", text
+
+
+def _details(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        return ""
+    parts = (part.get("text") or part.get("summary") for part in value if isinstance(part, dict))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _text(content: Any) -> str:
+    """A string, or the text parts of a list."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts = (part.get("text") for part in content if isinstance(part, dict) and part.get("type", "text") == "text")
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _legacy(call: Any) -> list[dict[str, Any]]:
+    """The ``function_call`` of before 2023-11, as a tool call."""
+    return [{"index": 0, "function": call}] if isinstance(call, dict) else []
+
+
+def signature_field(signature: str, provider: str) -> str:
+    """The field that this provider sent a thought in, "" where another made it."""
+    maker, _, rest = signature.partition(":")
+    made_by, _, field = rest.partition(":")
+    return field if (maker, made_by) == (SIGNATURE, provider) else ""

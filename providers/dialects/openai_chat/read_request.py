@@ -1,0 +1,235 @@
+"""A Chat Completions request, checked, and in the neutral language. Pure.
+
+Field names: openai SDK 3.51.0, ``types/chat/completion_create_params.py`` (2026-11-13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from providers.chat.request import (
+    Block,
+    ChatRequest,
+    Document,
+    Image,
+    JsonSchema,
+    Message,
+    Raw,
+    Reasoning,
+    Text,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+)
+from providers.errors import Fault
+from providers.json_object import JsonObject
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_KNOWN = frozenset(
+    {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "stop",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "reasoning_effort",
+        "response_format",
+        "user",
+        "safety_identifier",
+        "metadata",
+        "store",
+        "prompt_cache_key",
+    }
+)
+
+
+def bad(path: str, problem: str) -> Fault:
+    return Fault(400, "invalid_request_error", f"{path}: {problem}")
+
+
+def check(body: JsonObject) -> None:
+    """Raises Fault (400) for the first field that no upstream could take."""
+    model = body.get("model")
+    if not isinstance(model, str) or not model.strip():
+        raise bad("model", "a model name is required, as a non-empty string")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise bad("messages", "a list of at least one message is required")
+    for number, message in enumerate(messages):
+        _check_message(f"messages.{number}", message)
+    for name, (expected, word) in _TYPES.items():
+        value = body.get(name)
+        if value is not None and (not isinstance(value, expected) or (expected is not bool and value is True)):
+            raise bad(name, f"should be {word}")
+    for number, tool in enumerate(body.get("tools") or ()):
+        if not isinstance(tool, dict):
+            raise bad(f"tools.{number}", "should be an object")
+
+
+_TYPES: Mapping[str, tuple[Any, str]] = {
+    "stream": (bool, "true or false"),
+    "stream_options": (dict, "an object"),
+    "max_tokens": (int, "a whole number"),
+    "max_completion_tokens": (int, "a whole number"),
+    "temperature": (int | float, "a number"),
+    "top_p": (int | float, "a number"),
+    "stop": (str | list, "a string or a list of strings"),
+    "tools": (list, "a list"),
+    "tool_choice": (str | dict, "a string or an object"),
+    "parallel_tool_calls": (bool, "true or false"),
+    "reasoning_effort": (str, "a string"),
+    "response_format": (dict, "an object"),
+}
+
+
+def _check_message(path: str, message: Any) -> None:
+    if not isinstance(message, dict):
+        raise bad(path, "should be an object with a role")
+    if message.get("role") not in ROLES:
+        raise bad(f"{path}.role", f"should be one of {', '.join(ROLES)}")
+    content = message.get("content")
+    if content is not None and not isinstance(content, str | list):
+        raise bad(f"{path}.content", "should be a string or a list of parts")
+    for number, part in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise bad(f"{path}.content.{number}", "should be an object with a type")
+    if message["role"] == "tool" and not isinstance(message.get("tool_call_id"), str):
+        raise bad(f"{path}.tool_call_id", "should be a string")
+    for number, call in enumerate(message.get("tool_calls") or ()):
+        if not isinstance(call, dict) or not isinstance(call.get("function", {}), dict):
+            raise bad(f"{path}.tool_calls.{number}", "should be an object with a function")
+
+
+def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
+    """``model`` is the target's; ``thinking`` False switches thinking off whatever the client wants."""
+    lost = [name for name in body if name not in _KNOWN]
+    effort = body.get("reasoning_effort") or ""
+    off = not thinking or effort == "none"
+    return ChatRequest(
+        model=model,
+        messages=tuple(_message(message) for message in body.get("messages")),
+        tools=tuple(_tools(body.get("tools") or (), lost)),
+        tool_choice=_choice(body.get("tool_choice"), lost),
+        parallel_tools=body.get("parallel_tool_calls"),
+        max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+        temperature=body.get("temperature"),
+        top_p=body.get("top_p"),
+        stop=_stops(body.get("stop")),
+        reasoning=Reasoning("off") if off else Reasoning("adaptive" if effort else "unset", 0, effort),
+        format=_format(body.get("response_format"), lost),
+        user=_string(body.get("safety_identifier")) or _string(body.get("user")),
+        stream=body.get("stream") is True,
+        lost=tuple(lost),
+    )
+
+
+def _message(message: Mapping[str, Any]) -> Message:
+    content = message.get("content")
+    match message["role"]:
+        case "system" | "developer":
+            return Message("system", tuple(_parts(content)))
+        case "tool" | "function":
+            identity = message.get("tool_call_id") or message.get("name") or ""
+            return Message("user", (ToolResult(str(identity), tuple(_parts(content))),))
+        case "assistant":
+            return Message("assistant", tuple(_assistant(message)))
+    return Message("user", tuple(_parts(content)))
+
+
+def _assistant(message: Mapping[str, Any]) -> Iterator[Block]:
+    thought = _string(message.get("reasoning_content")) or _string(message.get("reasoning"))
+    if thought:
+        yield Thinking(thought)
+    yield from _parts(message.get("content"))
+    if refusal := _string(message.get("refusal")):
+        yield Text(refusal)
+    for number, call in enumerate(message.get("tool_calls") or ()):
+        function = call.get("function") or {}
+        identity = _string(call.get("id")) or f"call_{number}"
+        yield ToolUse(identity, _string(function.get("name")), _string(function.get("arguments")))
+
+
+def _parts(content: Any) -> Iterator[Block]:
+    if isinstance(content, str):
+        if content:
+            yield Text(content)
+        return
+    for part in content or ():
+        yield _part(part)
+
+
+def _part(part: Mapping[str, Any]) -> Block:
+    match part:
+        case {"type": "text", "text": str() as text} | {"type": "refusal", "refusal": str() as text}:
+            return Text(text)
+        case {"type": "image_url", "image_url": {"url": str() as url}}:
+            media_type, data = _data_url(url)
+            return Image(media_type, data) if data else Image(url=url)
+        case {"type": "file", "file": {"file_data": str() as url} as file}:
+            media_type, data = _data_url(url)
+            return Document(media_type, data, title=_string(file.get("filename")))
+    return Raw(part["type"], part)
+
+
+def _data_url(url: str) -> tuple[str, str]:
+    """("image/png", base64) of a data URL, ("", "") of any other."""
+    head, comma, data = url.partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        return "", ""
+    return head.removeprefix("data:").removesuffix(";base64"), data
+
+
+def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
+    for tool in tools:
+        match tool:
+            case {"type": "function", "function": {"name": str() as name} as function}:
+                schema = function.get("parameters") or {"type": "object", "properties": {}}
+                yield Tool(name, _string(function.get("description")), schema)
+            case _:
+                lost.append(f"tools.{_string(tool.get('type')) or 'unnamed'}")
+
+
+def _choice(choice: Any, lost: list[str]) -> ToolChoice | None:
+    match choice:
+        case None:
+            return None
+        case "required":
+            return ToolChoice("any")
+        case "auto":
+            return ToolChoice("auto")
+        case "none":
+            return ToolChoice("none")
+        case {"type": "function", "function": {"name": str() as name}}:
+            return ToolChoice("tool", name)
+    lost.append("tool_choice")
+    return None
+
+
+def _stops(stop: Any) -> tuple[str, ...]:
+    if isinstance(stop, str):
+        return (stop,)
+    return tuple(each for each in stop or () if isinstance(each, str))
+
+
+def _format(form: Any, lost: list[str]) -> JsonSchema | None:
+    match form:
+        case None | {"type": "text"}:
+            return None
+        case {"type": "json_schema", "json_schema": {"schema": dict() as schema} as named}:
+            return JsonSchema(schema, _string(named.get("name")), named.get("strict"))
+    lost.append("response_format")
+    return None
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""

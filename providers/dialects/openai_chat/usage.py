@@ -1,0 +1,54 @@
+"""Token counts as Chat Completions upstreams report them. Pure.
+
+``prompt_tokens`` includes what was read from a cache; Anthropic's ``input_tokens`` does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers.ports import Usage
+
+
+def read(reported: Any) -> Usage | None:
+    """None where there is no report in it (null, {}, no counts)."""
+    if not isinstance(reported, dict):
+        return None
+    prompt, completion = _count(reported, "prompt_tokens"), _count(reported, "completion_tokens")
+    if not prompt and not completion:
+        return None
+    details, made = _part(reported, "prompt_tokens_details"), _part(reported, "completion_tokens_details")
+    # DeepSeek and Moonshot have names of their own for what a cache gave (read 2026-11).
+    cached = _count(details, "cached_tokens") or _count(reported, "prompt_cache_hit_tokens", "cached_tokens")
+    written = _count(details, "cache_write_tokens")
+    return Usage(
+        input_tokens=max(0, prompt - cached - written),
+        output_tokens=completion,
+        cache_read_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=_count(made, "reasoning_tokens"),
+    )
+
+
+def write(usage: Usage) -> dict[str, Any]:
+    """The same, for a Chat Completions client."""
+    prompt = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": prompt + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+
+
+def _part(reported: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = reported.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _count(reported: Mapping[str, Any], *names: str) -> int:
+    """The first of the names that holds a count."""
+    values = (reported.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int) and not isinstance(value, bool) and value > 0), 0)
