@@ -33,7 +33,7 @@ class Access:
         try:
             await self.app(scope, receive, noted)
         except BaseException:
-            context.outcome = context.outcome or ("cut" if context.status else "error")
+            context.outcome = context.outcome or ("cut" if 0 < context.status < 400 else "error")
             raise
         finally:
             context.outcome = context.outcome or _outcome(context.status)

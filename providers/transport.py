@@ -61,7 +61,7 @@ class AiohttpReply:
     async def read(self) -> bytes:
         try:
             return await self._response.content.readany()
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        except _FOREIGN as error:
             raise _failure(error) from error
 
     async def aclose(self) -> None:
@@ -93,7 +93,7 @@ class AiohttpTransport:
                 allow_redirects=False,
                 proxy=self._proxy,
             )
-        except (aiohttp.ClientError, ProxyError, OSError, EOFError, ValueError) as error:
+        except _FOREIGN as error:
             raise _failure(error) from error
         _wake_when_lost(response)
         return AiohttpReply(response)
@@ -175,6 +175,8 @@ _FAILURES: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
     (OSError, ErrorKind.CUT, "the connection broke"),
     (ValueError, ErrorKind.UNREACHABLE, "the request cannot be sent there"),
 )
+
+_FOREIGN = tuple(kind for kind, _, _ in _FAILURES)
 
 
 def _failure(error: BaseException) -> UpstreamFailure:

@@ -208,9 +208,10 @@ class PassedMessage(Verbatim):
             words = "the upstream's answer is no message: it has no content list"
             self.failure = UpstreamFailure(ErrorKind.MALFORMED, words)
         else:
-            self.ended = True
             read_usage(message.get("usage"), self.usage)
-            return message.edited(_model_edit(message, self._echo))
+            edited = message.edited(_model_edit(message, self._echo))
+            self.ended = True
+            return edited
         return b""
 
 

@@ -1,0 +1,132 @@
+"""Every kind of failure has one consequence, and the client is told what it can use."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers import policy
+from providers.classify import error_inside, status_failure
+from providers.errors import ErrorKind, Scope, UpstreamFailure
+from providers.keys import STATES
+
+BODY = b'{"type":"error","error":{"type":"x","message":"as it came"}, "new":1 }\n'
+KEY_KINDS = [ErrorKind.KEY_REFUSED, ErrorKind.KEY_UNPAID, ErrorKind.KEY_FORBIDDEN]
+
+
+def failed(
+    kind: ErrorKind, words: str = "So sorry", status: int | None = None, body: bytes | None = None
+) -> UpstreamFailure:
+    return UpstreamFailure(
+        kind, words, status=status, body=body, provider="acme", key_label="acme-03", key_variable="ACME_API_KEYS"
+    )
+
+
+def test_the_table_is_total() -> None:
+    assert set(policy.CONSEQUENCES) == set(ErrorKind)
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+@pytest.mark.parametrize("status", [None, 499, 529])
+@pytest.mark.parametrize("body", [None, BODY])
+def test_every_kind_becomes_a_fault(kind: ErrorKind, status: int | None, body: bytes | None) -> None:
+    fault = policy.fault(failed(kind, status=status, body=body))
+    assert 400 <= fault.status <= 599
+    assert fault.type
+    assert "So sorry" in fault.message
+    assert policy.CONSEQUENCES[kind].scope in Scope
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_every_kind_leaves_the_key_in_a_known_state(kind: ErrorKind) -> None:
+    assert policy.key_state(kind.value) in STATES
+
+
+def test_key_states() -> None:
+    states = {kind: policy.key_state(kind.value) for kind in ErrorKind}
+    assert {kind for kind, state in states.items() if state == "refused"} == {*KEY_KINDS, ErrorKind.NO_KEY}
+    assert {kind for kind, state in states.items() if state == "limited"} == {ErrorKind.RATE_LIMITED}
+    assert policy.key_state("") == "ready"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (404, "not_found_error"),
+        (413, "request_too_large"),
+        (422, "invalid_request_error"),
+        (529, "overloaded_error"),
+    ],
+)
+def test_the_upstreams_own_status_words_and_body_go_on(status: int, kind: str) -> None:
+    shaped = policy.fault(status_failure(status, {}, BODY))
+    assert (shaped.status, shaped.type, shaped.message, shaped.body) == (status, kind, "as it came", BODY)
+    assert shaped.retry is None
+    plain = policy.fault(status_failure(status, {}, b'{"error":{"message":"prompt is too long: 2 > 1"}}'))
+    assert (plain.status, plain.type, plain.message, plain.body) == (status, kind, "prompt is too long: 2 > 1", None)
+
+
+@pytest.mark.parametrize(("status", "sent"), [(500, 500), (502, 502), (503, 503), (522, 522), (408, 408), (409, 409)])
+def test_a_server_error_keeps_its_status_and_names_the_provider(status: int, sent: int) -> None:
+    failure = status_failure(status, {}, BODY)
+    failure.provider = "acme"
+    fault = policy.fault(failure)
+    assert (fault.status, fault.type, fault.body, fault.retry) == (sent, "api_error", None, None)
+    assert fault.message == f"Provider acme (HTTP {status}): as it came"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "type_"),
+    [
+        (ErrorKind.RATE_LIMITED, 429, "rate_limit_error"),
+        (ErrorKind.UNREACHABLE, 502, "api_error"),
+        (ErrorKind.FIRST_TOKEN_TIMEOUT, 504, "timeout_error"),
+        (ErrorKind.STALLED, 504, "timeout_error"),
+        (ErrorKind.CUT, 502, "api_error"),
+        (ErrorKind.MALFORMED, 502, "api_error"),
+    ],
+)
+def test_the_gateways_own_statuses(kind: ErrorKind, status: int, type_: str) -> None:
+    fault = policy.fault(failed(kind, status=418, body=BODY))
+    assert (fault.status, fault.type, fault.body) == (status, type_, None)
+    assert fault.message == "Provider acme (HTTP 418): So sorry"
+    assert policy.fault(failed(kind)).message == "Provider acme: So sorry"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("invalid_request_error", 400), ("not_found_error", 404), ("request_too_large", 413), ("rate_limit_error", 429),
+     ("authentication_error", 502), ("overloaded_error", 529), ("api_error", 502)],
+)  # fmt: skip
+def test_an_error_inside_a_200_gets_the_status_of_its_kind(kind: str, status: int) -> None:
+    body = b'{"type":"error","error":{"type":"%s","message":"m"}}' % kind.encode()
+    assert policy.fault(error_inside(body)).status == status
+
+
+@pytest.mark.parametrize(("kind", "status"), list(zip(KEY_KINDS, (401, 402, 403), strict=True)))
+@pytest.mark.parametrize("words", ["invalid x-api-key", "X-API-KEY is missing", "X-Api-Key: bad", "Unauthorized"])
+def test_a_refused_key_is_named_and_never_the_header(kind: ErrorKind, status: int, words: str) -> None:
+    fault = policy.fault(failed(kind, words, status, BODY.replace(b"as it came", words.encode())))
+    assert (fault.status, fault.type, fault.retry, fault.body) == (502, "api_error", False, None)
+    for part in ("acme", "acme-03", "ACME_API_KEYS", f"HTTP {status}"):
+        assert part in fault.message
+    assert "x-api-key" not in fault.message.lower()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ErrorKind if not policy.CONSEQUENCES[kind].own_words])
+def test_no_message_of_ours_names_the_header(kind: ErrorKind) -> None:
+    assert "x-api-key" not in policy.fault(failed(kind, "set X-API-Key, or x-api-key")).message.lower()
+
+
+def test_an_empty_pool_is_not_worth_a_retry() -> None:
+    fault = policy.fault(UpstreamFailure(ErrorKind.NO_KEY, "no key is configured", provider="acme"))
+    assert (fault.status, fault.type, fault.retry) == (502, "api_error", False)
+    assert "acme" in fault.message
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_retry_after_goes_on(kind: ErrorKind) -> None:
+    failure = failed(kind)
+    failure.retry_after = 17
+    assert policy.fault(failure).retry_after == 17
+    assert policy.fault(failed(kind)).retry_after is None
