@@ -64,6 +64,14 @@ def error_inside(body: bytes) -> UpstreamFailure:
     return UpstreamFailure(_kind_inside(body), words(body) or "an error without a message", body=_anthropic(body))
 
 
+def no_answer(body: bytes, wanted: str) -> UpstreamFailure:
+    """A whole body inside a 200 that is no ``wanted``: an error where it looks like one, else malformed."""
+    said = words(body)
+    if said and _error_object(body):
+        return error_inside(body)
+    return UpstreamFailure(ErrorKind.MALFORMED, f"the upstream's answer is no {wanted}" + (f": {said}" if said else ""))
+
+
 def words(body: bytes) -> str:
     """The upstream's own words, from any of the shapes that providers use; never more than 2,000 characters.
 
@@ -103,7 +111,7 @@ def _message(value: Any) -> str:
 def _kind_inside(body: bytes) -> ErrorKind:
     """By the error's code, which OpenRouter and vLLM write as an HTTP status, else by its type."""
     error = _error_object(body)
-    code, kind = error.get("code"), error.get("type")
+    code, kind = error.get("code", error.get("status")), error.get("type")
     number = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else 0
     if 400 <= number < 600:
         return _of_status(number)
@@ -113,12 +121,18 @@ def _kind_inside(body: bytes) -> ErrorKind:
 
 
 def _error_object(body: bytes) -> Mapping[str, Any]:
+    """What holds the code and the type: the error member, or the whole object where that is the error."""
     try:
-        match decode(body):
-            case {"error": dict() as error} | ({"object": "error"} as error):
-                return error
+        value = decode(body)
     except NotJson:
-        pass
+        return {}
+    while isinstance(value, list) and value:
+        value = value[0]
+    match value:
+        case {"error": dict() as error}:
+            return error
+        case {"error": str()} | {"message": str()} | {"detail": _} | {"title": str()}:
+            return dict(value)
     return {}
 
 

@@ -106,7 +106,7 @@ def _thinking(request: Mapping[str, Any], prompt: str) -> list[dict[str, Any]]:
     if kind != "enabled" and not (kind == "adaptive" and "think" in prompt.lower()):
         return []
     thought = "The demo provider has been asked to think. It has no model, so it thinks of a greeting."
-    return [{"type": "thinking", "thinking": thought, "signature": "keyturn-demo"}]
+    return [{"type": "thinking", "thinking": thought, "signature": "keyturn:demo:thinking"}]
 
 
 def _content(request: Mapping[str, Any], prompt: str, result: str | None, token: str) -> list[dict[str, Any]]:

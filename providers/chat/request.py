@@ -64,10 +64,11 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A block that only its own dialect knows, as it came."""
+    """A block that only its own dialect knows, as it came; no other is sent it."""
 
     type: str
     value: Mapping[str, Any]
+    dialect: str = "anthropic"
 
 
 Block = Text | Image | Document | Thinking | ToolUse | ToolResult | Raw

@@ -22,6 +22,7 @@ from providers.chat.events import (
     TextDelta,
     ThinkingDelta,
 )
+from providers.chat.grammar import Grammar, OutOfOrder
 from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of
 from providers.dialects.anthropic.usage import read_usage
 from providers.errors import ErrorKind, UpstreamFailure
@@ -43,7 +44,8 @@ class MessageReader:
     def __init__(self) -> None:
         self._frames = FrameSplitter()
         self._usage = Usage()
-        self._open = False
+        self._grammar = Grammar()
+        self._open: int | None = None  # the index of the block that is
         self._finished: Finished | None = None
         self._started = False
         self._over = False
@@ -70,10 +72,13 @@ class MessageReader:
         return self._guarded(self._whole(body))
 
     def _guarded(self, events: Iterator[Event]) -> list[Event]:
+        """Nothing out of order comes out: to guess which block a piece belongs to would run the wrong call."""
         taken: list[Event] = []
-        if self._over:
-            return taken
-        for event in events:
+        for event in () if self._over else events:
+            try:
+                self._grammar.take(event)
+            except OutOfOrder:
+                event = self._broken("its events out of order")
             taken.append(event)
             if isinstance(event, Failed | Ended):
                 self._over = True
@@ -88,7 +93,7 @@ class MessageReader:
         yield from self._frame(data_of(self._frames.last()))
         if self._over:
             return
-        if self._finished is not None and not self._open:
+        if self._finished is not None and self._open is None:
             yield from self._end()
             return
         where = "in the middle of its answer" if self._started else "before its answer began"
@@ -109,11 +114,11 @@ class MessageReader:
             case {"type": "message_start", "message": dict() as message}:
                 yield self._start(message)
             case {"type": "content_block_start", "content_block": dict() as block}:
-                yield from self._block(block)
+                yield from self._block(block, event.get("index"))
             case {"type": "content_block_delta", "delta": dict() as delta}:
-                yield from self._delta(delta)
+                yield from self._delta(delta, event.get("index"))
             case {"type": "content_block_stop"}:
-                yield from self._close()
+                yield from self._stopped(event.get("index"))
             case {"type": "message_delta"}:
                 self._note(event)
             case {"type": "message_stop"}:
@@ -126,20 +131,22 @@ class MessageReader:
         read_usage(message.get("usage"), self._usage)
         return Started(str(message.get("id") or ""), str(message.get("model") or ""), self._counts())
 
-    def _block(self, block: Mapping[str, Any]) -> Iterator[Event]:
+    def _block(self, block: Mapping[str, Any], index: Any = 0) -> Iterator[Event]:
         if not self._started:
             yield self._broken("content before message_start")
             return
-        yield from self._close()
-        self._open = True
+        if self._open is not None:
+            yield self._broken("a block inside another")
+            return
+        self._open = index if isinstance(index, int) else 0
         kind = _KINDS.get(str(block.get("type")), BlockKind.RAW)
         if kind is BlockKind.TOOL_USE:
             yield BlockStarted(kind, str(block.get("id") or ""), str(block.get("name") or ""))
         else:
             yield BlockStarted(kind, raw=block if kind is BlockKind.RAW else {})
 
-    def _delta(self, delta: Mapping[str, Any]) -> Iterator[Event]:
-        if not self._open:
+    def _delta(self, delta: Mapping[str, Any], index: Any) -> Iterator[Event]:
+        if self._open is None or index not in (self._open, None):
             yield self._broken("a delta outside of a block")
             return
         kind = str(delta.get("type"))
@@ -151,9 +158,14 @@ class MessageReader:
         if isinstance(value, str) and value:
             yield event(value)
 
+    def _stopped(self, index: Any) -> Iterator[Event]:
+        """A second stop, or one of a block that never was, says nothing."""
+        if self._open is not None and index in (self._open, None):
+            yield from self._close()
+
     def _close(self) -> Iterator[Event]:
-        if self._open:
-            self._open = False
+        if self._open is not None:
+            self._open = None
             yield BlockStopped()
 
     def _note(self, event: Mapping[str, Any]) -> None:
@@ -181,11 +193,8 @@ class MessageReader:
             message = decode(body)
         except NotJson:
             message = None
-        if isinstance(message, dict) and (message.get("type") == "error" or message.get("error")):
-            yield Failed(classify.error_inside(body))
-            return
-        if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-            yield self._broken("no message")
+        if not isinstance(message, dict) or not isinstance(message.get("content"), list) or message.get("error"):
+            yield Failed(classify.no_answer(body, "message"))
             return
         yield self._start(message)
         for block in message["content"]:

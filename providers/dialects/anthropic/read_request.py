@@ -55,6 +55,8 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     lost = [name for name in body if name not in _KNOWN]
     tools = tuple(_tools(body.get("tools") or (), lost))
     choice = body.get("tool_choice") or {}
+    if choice and choice.get("type") not in _CHOICES:
+        lost.append("tool_choice")
     output = body.get("output_config") or {}
     lost += [f"output_config.{name}" for name in output if name not in ("effort", "format")]
     return ChatRequest(
@@ -85,8 +87,9 @@ def _blocks(content: Any) -> Iterator[Block]:
     if isinstance(content, str):
         yield Text(content)
         return
-    for block in content or ():
-        yield _block(block)
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, dict) and isinstance(block.get("type"), str):
+            yield _block(block)
 
 
 def _block(block: Mapping[str, Any]) -> Block:
@@ -100,10 +103,10 @@ def _block(block: Mapping[str, Any]) -> Block:
     if kind == "thinking":
         return Thinking(_string(block, "thinking"), _string(block, "signature"))
     if kind == "tool_use":
-        return ToolUse(block["id"], block["name"], encode(block["input"]).decode())
+        return ToolUse(_string(block, "id"), _string(block, "name"), encode(block.get("input") or {}).decode())
     if kind == "tool_result":
         content = tuple(_blocks(block.get("content")))
-        return ToolResult(block["tool_use_id"], content, block.get("is_error") is True)
+        return ToolResult(_string(block, "tool_use_id"), content, block.get("is_error") is True)
     if kind == "search_result":
         return _search_result(block)
     return Raw(kind, block)
@@ -162,7 +165,7 @@ def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
 
 def _tool_choice(choice: Mapping[str, Any]) -> ToolChoice | None:
     mode = choice.get("type")
-    return ToolChoice(mode, _string(choice, "name")) if mode in _CHOICES else None
+    return ToolChoice(mode, _string(choice, "name")) if isinstance(mode, str) and mode in _CHOICES else None
 
 
 def _reasoning(thinking: Mapping[str, Any], effort: Any, wanted: bool) -> Reasoning:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.call import Call, Operation, UpstreamRequest
+from providers.dialects.anthropic.write_request import OURS
 from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, encode
 from providers.spec import ProviderConfig, Quirks
@@ -16,6 +17,7 @@ DEFAULT_VERSION = "2023-06-01"
 # and what only its own HTTP client means are not sent on.
 _TRAVEL = ("anthropic-", "x-anthropic-", "x-claude-code-")
 _TRAVEL_TOO = frozenset({"x-app", "traceparent", "tracestate"})
+_FOREIGN = b'"keyturn:'
 _STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-access"})
 
 
@@ -58,6 +60,8 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     edits: dict[str, bytes | None] = {}
     if model != asked:
         edits["model"] = encode(model)
+    if _FOREIGN in body.raw:
+        edits["messages"] = encode([_own(message) for message in body.get("messages")])
     if not thinking:
         edits |= _without_thinking(body)
     cap = quirks.max_output_tokens
@@ -66,6 +70,15 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
         edits["tools"] = encode([_untyped(tool) for tool in body.get("tools")])
     return edits
+
+
+def _own(message: dict[str, Any]) -> dict[str, Any]:
+    """A message without the thoughts that another dialect's upstream had: this one would refuse their signatures."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    kept = [block for block in content if not str(block.get("signature", "")).startswith(OURS)]
+    return {**message, "content": kept or [{"type": "text", "text": "(a thought)"}]}
 
 
 def _without_thinking(body: JsonObject) -> dict[str, bytes | None]:

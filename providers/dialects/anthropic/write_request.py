@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,7 +18,6 @@ from providers.chat.request import (
     Text,
     Thinking,
     Tool,
-    ToolChoice,
     ToolResult,
     ToolUse,
 )
@@ -24,6 +25,8 @@ from providers.json_object import NotJson, decode
 from providers.spec import Quirks
 
 DEFAULT_MAX_TOKENS = 8192  # Messages demands a limit; Chat Completions has none
+OURS = "keyturn:"  # begins the signatures of thoughts that no Messages upstream signed
+_TOOL_ID = re.compile(r"[A-Za-z0-9_-]+")
 MIN_BUDGET = 1024  # tokens (anthropic SDK 2.10.0, ThinkingConfigEnabledParam)
 
 Json = dict[str, Any]
@@ -34,17 +37,21 @@ def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     lost = list(request.lost)
     cap = quirks.max_output_tokens
     limit = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
+    first = next((at for at, message in enumerate(request.messages) if message.role != "system"), 0)
+    leading = [block for message in request.messages[:first] for block in message.content]
     body: Json = {
         "model": request.model,
-        "messages": list(_messages(request.messages, lost)),
+        "messages": list(_messages(request.messages[first:], lost)),
         "max_tokens": min(limit, cap) if cap else limit,
         "stream": True,
     }
-    if request.system:
-        body["system"] = [{"type": "text", "text": part.text} for part in request.system]
+    if system := [part for each in (*request.system, *leading) for part in _block(each, lost)]:
+        body["system"] = system
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
-        body |= _choice(request.tool_choice, request.parallel_tools)
+        body |= _choice(request, lost)
+    elif request.tool_choice is not None and request.tool_choice.mode in ("any", "tool"):
+        lost.append("tool_choice")
     given = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
     body |= {name: value for name, value in given.items() if value is not None}
     if request.stop:
@@ -85,18 +92,27 @@ def _block(block: Block, lost: list[str]) -> Iterator[Json]:
         case Document():
             yield _document(block)
         case Thinking():
-            if block.signature:
+            if block.signature and not block.signature.startswith(OURS):
                 yield {"type": "thinking", "thinking": block.text, "signature": block.signature}
             else:
                 lost.append("messages.thinking")  # Messages refuses thoughts that it did not sign
         case ToolUse():
-            yield {"type": "tool_use", "id": block.id, "name": block.name, "input": arguments(block.arguments)}
+            yield {"type": "tool_use", "id": tool_id(block.id), "name": block.name, "input": arguments(block.arguments)}
         case ToolResult():
             content = [part for each in block.content for part in _block(each, lost)]
-            result: Json = {"type": "tool_result", "tool_use_id": block.tool_use_id, "content": content}
+            result: Json = {"type": "tool_result", "tool_use_id": tool_id(block.tool_use_id), "content": content}
             yield {**result, "is_error": True} if block.is_error else result
-        case Raw():
+        case Raw(dialect="anthropic"):
             yield dict(block.value)
+        case Raw():
+            lost.append(f"messages.{block.type}")
+
+
+def tool_id(identity: str) -> str:
+    """The id where Messages takes it, else one made of it; the same for a call and its result."""
+    if _TOOL_ID.fullmatch(identity):
+        return identity
+    return f"toolu_{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 
 def _document(document: Document) -> Json:
@@ -126,7 +142,11 @@ def _tool(tool: Tool) -> Json:
     return {"name": tool.name, **described, "input_schema": dict(tool.schema)}
 
 
-def _choice(choice: ToolChoice | None, parallel: bool | None) -> Json:
+def _choice(request: ChatRequest, lost: list[str]) -> Json:
+    choice, parallel = request.tool_choice, request.parallel_tools
+    if choice is not None and choice.mode == "tool" and choice.name not in {tool.name for tool in request.tools}:
+        lost.append("tool_choice")
+        choice = None
     if choice is None and parallel is not False:
         return {}
     written: Json = {"type": choice.mode if choice else "auto"}
@@ -138,7 +158,8 @@ def _choice(choice: ToolChoice | None, parallel: bool | None) -> Json:
 
 
 def _reasoning(reasoning: Reasoning, max_tokens: int) -> Json:
-    effort = {"output_config": {"effort": reasoning.effort}} if reasoning.effort else {}
+    named = "low" if reasoning.effort == "minimal" else reasoning.effort
+    effort = {"output_config": {"effort": named}} if named else {}
     match reasoning.mode:
         case "off":
             return {"thinking": {"type": "disabled"}}

@@ -7,8 +7,7 @@ results, an orphan becomes text, and a missing result is supplied.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from providers.chat.request import (
@@ -23,22 +22,20 @@ from providers.chat.request import (
     ToolResult,
     ToolUse,
 )
+from providers.dialects.openai_chat.naming import call_id, tool_name
 from providers.dialects.openai_chat.read_reply import signature_field
 from providers.dialects.openai_chat.tool_calls import is_object
 from providers.json_object import encode
 from providers.spec import Quirks
 
-MAX_ID = 40  # characters of a call's id that OpenAI takes
 INTERRUPTED = "No result: the call was interrupted."
 
 Json = dict[str, Any]
 
 
-def history(
-    request: ChatRequest, quirks: Quirks, provider: str, names: Mapping[str, str], lost: list[str]
-) -> list[Json]:
-    """The ``messages``. ``names`` are the tools' names as this request spells them."""
-    writer = _Writer(quirks, provider, names, lost)
+def history(request: ChatRequest, quirks: Quirks, provider: str, lost: list[str]) -> list[Json]:
+    """The ``messages``; what they cannot hold is named in ``lost``."""
+    writer = _Writer(quirks, provider, lost)
     if system := "\n\n".join(part.text for part in request.system if part.text):
         writer.out.append({"role": "system", "content": system})
     for message in request.messages:
@@ -47,19 +44,11 @@ def history(
     return writer.out
 
 
-def call_id(identity: str) -> str:
-    """The id where it fits, else one made of it; the same for a call and its result."""
-    if 0 < len(identity) <= MAX_ID:
-        return identity
-    return "call_" + hashlib.sha256(identity.encode()).hexdigest()[:24]
-
-
 class _Writer:
-    def __init__(self, quirks: Quirks, provider: str, names: Mapping[str, str], lost: list[str]) -> None:
+    def __init__(self, quirks: Quirks, provider: str, lost: list[str]) -> None:
         self.out: list[Json] = []
         self._quirks = quirks
         self._provider = provider
-        self._names = names
         self._lost = lost
         self._owed: dict[str, None] = {}  # ids of calls whose results have not come
         self._behind: list[Json] = []  # what has to wait for them
@@ -90,20 +79,20 @@ class _Writer:
         (self._behind if self._owed else self.out).extend(messages)
 
     def _said(self, role: str, content: Iterable[Block]) -> list[Json]:
+        self._drop(content, Text)
         text = "\n\n".join(block.text for block in content if isinstance(block, Text) and block.text)
         return [{"role": role, "content": text}] if text else []
 
     def _assistant(self, content: tuple[Block, ...]) -> None:
         calls = [at for at, block in enumerate(content) if isinstance(block, ToolUse)]
-        before = content[: calls[-1] + 1] if calls else content
         first = content[: calls[0]] if calls else content
         message: Json = {"role": "assistant", "content": "\n\n".join(_texts(first))}
-        message |= self._reasoning(before)
+        message |= self._reasoning(content)
         if calls:
             uses = [block for block in content if isinstance(block, ToolUse)]
             message["tool_calls"] = [self._call(use) for use in uses]
             self._owed.update(dict.fromkeys(call_id(use.id) for use in uses))
-        self._drop_raw(content)
+        self._drop(content, Text | Thinking | ToolUse)
         if message["content"] or calls or len(message) > 2:
             self.out.append(message)
         if after := "\n\n".join(_texts(content[calls[0] :])) if calls else "":
@@ -117,11 +106,13 @@ class _Writer:
                 field = signature_field(block.signature, self._provider)
                 if field in ("reasoning_content", "reasoning"):
                     fields[field] = fields.get(field, "") + block.text
+                else:
+                    self._lost.append("messages.thinking")
         return dict(fields)
 
     def _call(self, use: ToolUse) -> Json:
         arguments = use.arguments if is_object(use.arguments) else _wrapped(use.arguments)
-        function = {"name": self._names.get(use.name, use.name), "arguments": arguments}
+        function = {"name": tool_name(use.name), "arguments": arguments}
         return {"id": call_id(use.id), "type": "function", "function": function}
 
     def _user(self, content: tuple[Block, ...]) -> None:
@@ -175,8 +166,12 @@ class _Writer:
         where = f" It is at {document.url}" if document.url else ""
         return [_text(f"[{title}: a {document.media_type or 'file'} that this model cannot be shown.{where}]")]
 
-    def _drop_raw(self, content: Iterable[Block]) -> None:
-        self._lost += [f"messages.{block.type}" for block in content if isinstance(block, Raw)]
+    def _drop(self, content: Iterable[Block], kept: Any) -> None:
+        self._lost += [f"messages.{_kind(block)}" for block in content if not isinstance(block, kept)]
+
+
+def _kind(block: Block) -> str:
+    return block.type if isinstance(block, Raw) else type(block).__name__.lower()
 
 
 def _wrapped(arguments: str) -> str:

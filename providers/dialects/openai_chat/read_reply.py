@@ -53,6 +53,8 @@ STOPS: Mapping[str, Stop] = {
     "blocklist": Stop.REFUSAL,
     "prohibited_content": Stop.REFUSAL,
     "spii": Stop.REFUSAL,
+    "language": Stop.REFUSAL,
+    "other": Stop.REFUSAL,
 }
 _FAILURES: Mapping[str, ErrorKind] = {
     "error": ErrorKind.SERVER_ERROR,
@@ -60,6 +62,8 @@ _FAILURES: Mapping[str, ErrorKind] = {
     "insufficient_system_resource": ErrorKind.OVERLOADED,
     "malformed_function_call": ErrorKind.SERVER_ERROR,
     "unexpected_tool_call": ErrorKind.SERVER_ERROR,
+    "too_many_tool_calls": ErrorKind.SERVER_ERROR,
+    "missing_thought_signature": ErrorKind.SERVER_ERROR,
 }
 
 _REASONING = ("reasoning_content", "reasoning", "reasoning_details")
@@ -80,7 +84,7 @@ class ChatReader:
         self._frames = FrameSplitter()
         self._tools = ToolCalls(token, names)
         self._open: BlockKind | None = None  # text or thinking; tool calls have their own book
-        self._late: list[str] = []  # text that came after a tool call began
+        self._late: list[tuple[BlockKind, str]] = []  # text and reasoning that came after a tool call began
         self._field = ""  # that reasoning came in
         self._said = 0  # characters of the answer
         self._counted = False
@@ -161,15 +165,16 @@ class ChatReader:
             return
         if isinstance(chunk, dict):
             yield from self._chunk(chunk, data)
+        elif isinstance(chunk, list):
+            yield Failed(classify.error_inside(data))
 
     def _whole(self, body: bytes) -> Iterator[Event]:
         try:
             answer = decode(body)
         except NotJson:
             answer = None
-        if not isinstance(answer, dict) or not (answer.get("choices") or answer.get("error")):
-            said = classify.words(body)[:200]
-            yield self._failed(ErrorKind.MALFORMED, f"the upstream's answer is no chat completion: {said}")
+        if not isinstance(answer, dict) or not answer.get("choices"):
+            yield Failed(classify.no_answer(body, "chat completion"))
             return
         yield from self._chunk(answer, body)
         yield from self._done()
@@ -179,14 +184,14 @@ class ChatReader:
             yield from self._frame(last)
         if self._over:
             return
-        if self._stop is not None or (self._blank and self._tools.all_whole):
+        if self._stop is not None or (self._blank and self._tools.all_said):
             yield from self._done()
             return
         where = "in the middle of its answer" if self._said or self._tools else "before its answer began"
         yield self._failed(ErrorKind.CUT, f"the upstream closed the connection {where}")
 
     def _chunk(self, chunk: Mapping[str, Any], data: bytes) -> Iterator[Event]:
-        if chunk.get("error") or chunk.get("object") == "error":
+        if chunk.get("error") or (chunk.get("choices") is None and classify.words(data)):
             yield Failed(classify.error_inside(data))
             return
         self._count(chunk)
@@ -205,8 +210,11 @@ class ChatReader:
     def _count(self, chunk: Mapping[str, Any]) -> None:
         groq = chunk.get("x_groq")
         reported = usages.read(chunk.get("usage")) or usages.read(groq.get("usage") if isinstance(groq, dict) else None)
-        if reported:
-            self._usage, self._counted = reported, True
+        if reported is None:
+            return
+        if not (reported.input_tokens or reported.cache_read_tokens or reported.cache_write_tokens):
+            reported.input_tokens = self._usage.input_tokens
+        self._usage, self._counted = reported, reported.output_tokens > 0
 
     def _delta(self, delta: Mapping[str, Any]) -> Iterator[Event]:
         for field, reasoning in _reasoning(delta):
@@ -226,16 +234,18 @@ class ChatReader:
         if not text:
             return
         if self._tools:
-            if kind is BlockKind.TEXT:
-                self._late.append(text)
+            self._late.append((kind, text))
             return
         self._said += len(text)
         if self._open is not kind:
             yield from self._close()
-            yield from self._begin()
-            self._open = kind
-            yield BlockStarted(kind)
+            yield from self._begin_block(kind)
         yield TextDelta(text) if kind is BlockKind.TEXT else ThinkingDelta(text)
+
+    def _begin_block(self, kind: BlockKind) -> Iterator[Event]:
+        yield from self._begin()
+        self._open = kind
+        yield BlockStarted(kind)
 
     def _begin(self) -> Iterator[Event]:
         if not self._started:
@@ -261,7 +271,7 @@ class ChatReader:
         if kind := _FAILURES.get(reason.lower()):
             yield self._failed(kind, f"the upstream ended its answer with finish_reason {reason!r}")
             return
-        self._stop = STOPS.get(reason.lower(), Stop.END_TURN)
+        self._stop = _stop_of(reason.lower())
         matched = choice.get("stop_reason")  # vLLM names the sequence that it met
         if isinstance(matched, str) and matched in self._asked_stops:
             self._stop, self._sequence = Stop.STOP_SEQUENCE, matched
@@ -269,13 +279,14 @@ class ChatReader:
 
     def _close_all(self) -> Iterator[Event]:
         yield from self._tool_events(final=True)
-        late = "".join(self._late)
-        self._late.clear()
-        if late.strip():
-            yield BlockStarted(BlockKind.TEXT)
-            yield TextDelta(late)
-            yield BlockStopped()
         yield from self._close()
+        for kind in (BlockKind.THINKING, BlockKind.TEXT):
+            late = "".join(text for said, text in self._late if said is kind)
+            if late.strip():
+                yield from self._begin_block(kind)
+                yield TextDelta(late) if kind is BlockKind.TEXT else ThinkingDelta(late)
+                yield from self._close()
+        self._late.clear()
 
     def _done(self) -> Iterator[Event]:
         if self._stop is None and not self._tools.all_whole:
@@ -298,6 +309,11 @@ class ChatReader:
         if not self._counted:
             self._usage.output_tokens = max(1, self._said // 4)
         return self._usage
+
+
+def _stop_of(reason: str) -> Stop:
+    """An unknown reason, of which new ones come, is a plain end; Gemini's IMAGE_... ones are all refusals."""
+    return STOPS.get(reason, Stop.REFUSAL if reason.startswith("image_") else Stop.END_TURN)
 
 
 def _reasoning(delta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

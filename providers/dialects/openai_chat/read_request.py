@@ -69,11 +69,14 @@ def check(body: JsonObject) -> None:
         _check_message(f"messages.{number}", message)
     for name, (expected, word) in _TYPES.items():
         value = body.get(name)
-        if value is not None and (not isinstance(value, expected) or (expected is not bool and value is True)):
+        if value is not None and (
+            not isinstance(value, expected) or (expected is not bool and isinstance(value, bool))
+        ):
             raise bad(name, f"should be {word}")
     for number, tool in enumerate(body.get("tools") or ()):
-        if not isinstance(tool, dict):
-            raise bad(f"tools.{number}", "should be an object")
+        function = tool.get("function", {}) if isinstance(tool, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("parameters") or {}, dict):
+            raise bad(f"tools.{number}", "should be an object with a function")
 
 
 _TYPES: Mapping[str, tuple[Any, str]] = {
@@ -105,7 +108,10 @@ def _check_message(path: str, message: Any) -> None:
             raise bad(f"{path}.content.{number}", "should be an object with a type")
     if message["role"] == "tool" and not isinstance(message.get("tool_call_id"), str):
         raise bad(f"{path}.tool_call_id", "should be a string")
-    for number, call in enumerate(message.get("tool_calls") or ()):
+    calls = message.get("tool_calls")
+    if calls is not None and not isinstance(calls, list):
+        raise bad(f"{path}.tool_calls", "should be a list")
+    for number, call in enumerate(calls or ()):
         if not isinstance(call, dict) or not isinstance(call.get("function", {}), dict):
             raise bad(f"{path}.tool_calls.{number}", "should be an object with a function")
 
@@ -153,6 +159,10 @@ def _assistant(message: Mapping[str, Any]) -> Iterator[Block]:
     yield from _parts(message.get("content"))
     if refusal := _string(message.get("refusal")):
         yield Text(refusal)
+    legacy = message.get("function_call")
+    if isinstance(legacy, dict):  # of before 2023-11; its result is known by the function's name
+        name = _string(legacy.get("name"))
+        yield ToolUse(name, name, _string(legacy.get("arguments")))
     for number, call in enumerate(message.get("tool_calls") or ()):
         function = call.get("function") or {}
         identity = _string(call.get("id")) or f"call_{number}"
@@ -177,8 +187,9 @@ def _part(part: Mapping[str, Any]) -> Block:
             return Image(media_type, data) if data else Image(url=url)
         case {"type": "file", "file": {"file_data": str() as url} as file}:
             media_type, data = _data_url(url)
-            return Document(media_type, data, title=_string(file.get("filename")))
-    return Raw(part["type"], part)
+            if data:
+                return Document(media_type, data, title=_string(file.get("filename")))
+    return Raw(part["type"], part, "openai_chat")
 
 
 def _data_url(url: str) -> tuple[str, str]:

@@ -37,6 +37,11 @@ class _Call:
         return is_object(self.arguments)
 
     @property
+    def ready(self) -> bool:
+        """Whether its arguments may go out: an empty object can be a placeholder for what is to come."""
+        return bool(self.arguments.strip()) and self.arguments != "{}"
+
+    @property
     def ghost(self) -> bool:
         return not (self.id or self.name or self.arguments)
 
@@ -70,13 +75,13 @@ class ToolCalls:
             followed = self._current + 1 < len(self._calls)
             if not call.ghost:
                 yield from self._open(call, final or followed)
-                if call.started and len(call.arguments) > call.sent:
+                if call.started and call.ready and len(call.arguments) > call.sent:
                     yield ArgumentsDelta(call.arguments[call.sent :])
                     call.sent = len(call.arguments)
             if not (final or (followed and (call.whole or call.ghost))):
                 return
             if call.started:
-                if not call.arguments:
+                if not call.sent:
                     yield ArgumentsDelta("{}")
                 yield BlockStopped()
             call.closed = True
@@ -87,38 +92,46 @@ class ToolCalls:
         """Whether every call's arguments are a JSON object, or none at all."""
         return all(call.whole or not call.arguments.strip() for call in self._calls)
 
+    @property
+    def all_said(self) -> bool:
+        """Whether every call's arguments are a JSON object."""
+        return all(call.whole for call in self._calls)
+
     def _open(self, call: _Call, sure: bool) -> Iterator[Event]:
         """A name may come in pieces, so a call starts with its first argument, or when nothing more can come."""
-        if call.started or not (call.arguments or sure):
+        if call.started or not (call.ready or sure):
             return
         if not call.name:
             if sure:
                 raise Confused("a tool call without a name")
             return
         call.started = True
-        identity = call.id or f"toolu_{self._token}_{self._current}"
+        taken = any(other.id == call.id for other in self._calls[: self._current])
+        identity = f"toolu_{self._token}_{self._current}" if taken or not call.id else call.id
         yield BlockStarted(BlockKind.TOOL_USE, identity, self._names.get(call.name, call.name))
 
     def _take(self, piece: Mapping[str, Any], function: Mapping[str, Any]) -> None:
         identity, name = _text(piece.get("id")), _text(function.get("name"))
-        call = self._call_of(piece.get("index"), identity, name)
+        given = function.get("arguments")
+        arguments = encode(given).decode() if isinstance(given, dict) else _text(given)
+        call = self._call_of(piece.get("index"), identity, name, arguments)
         if not call.started:
             call.id = _merged(call.id, identity)
             call.name = _merged(call.name, name)
-        arguments = function.get("arguments")
-        self._extend(call, encode(arguments).decode() if isinstance(arguments, dict) else _text(arguments))
+        self._extend(call, arguments)
 
-    def _call_of(self, index: Any, identity: str, name: str) -> _Call:
+    def _call_of(self, index: Any, identity: str, name: str, arguments: str) -> _Call:
         """The call that a piece belongs to, a new one where it begins one."""
         number = index if isinstance(index, int) and not isinstance(index, bool) and index >= 0 else None
         if number is None:
             known = [call for call in self._calls if identity and call.id == identity] or self._calls[-1:]
         else:
             known = [call for call in self._calls if call.index == number]
-        if not known or (_begins_another(known[-1], identity, name) and not self._continues(known[-1], name)):
-            self._calls.append(_Call(number))
-            return self._calls[-1]
-        return known[-1]
+        if known and not _follows_a_whole_one(known[-1], identity, name, arguments):
+            if self._continues(known[-1], name) or not _begins_another(known[-1], identity, name):
+                return known[-1]
+        self._calls.append(_Call(number))
+        return self._calls[-1]
 
     def _continues(self, call: _Call, name: str) -> bool:
         """Whether a name is the next piece of the call's: only together do they name a tool."""
@@ -133,6 +146,8 @@ class ToolCalls:
             if piece not in call.arguments:
                 raise Confused("pieces of two tool calls mixed with each other")
             return
+        if call.arguments == "{}" and not call.sent and piece != "{}":
+            call.arguments, call.pieces = "", 0
         if call.pieces == 1 and piece.startswith(call.arguments) and call.arguments.startswith("{"):
             call.snapshots = True
         elif call.whole and piece == call.arguments:
@@ -165,6 +180,15 @@ def _merged(known: str, piece: str) -> str:
     if not piece or known.startswith(piece):
         return known or piece
     return piece if piece.startswith(known) else known + piece
+
+
+def _follows_a_whole_one(call: _Call, identity: str, name: str, arguments: str) -> bool:
+    """A piece with a name or an id of its own, after a call whose arguments are whole, begins the next call."""
+    if not call.whole or call.arguments == "{}" or not (name or identity):
+        return False
+    if identity and call.id:
+        return identity != call.id
+    return bool(name) and not arguments.startswith(call.arguments)
 
 
 _IDENTITY = re.compile(r"[\w.|-]{6,}")

@@ -9,6 +9,7 @@ from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
     BlockStarted,
+    BlockStopped,
     Ended,
     Event,
     Finished,
@@ -42,6 +43,7 @@ class ChunkWriter:
         self._id = ""
         self._call = -1
         self._in_call = False
+        self._argued = False  # the call has arguments
 
     def write(self, event: Event) -> bytes:
         """The event's bytes; ``event`` has passed the grammar."""
@@ -51,9 +53,12 @@ class ChunkWriter:
             case ThinkingDelta():
                 return self._chunk({"reasoning_content": event.text})
             case ArgumentsDelta() if self._in_call:
+                self._argued = True
                 return self._chunk({"tool_calls": [{"index": self._call, "function": {"arguments": event.json}}]})
             case BlockStarted():
                 return self._begin(event)
+            case BlockStopped() if self._in_call and not self._argued:
+                return self._chunk({"tool_calls": [{"index": self._call, "function": {"arguments": "{}"}}]})
             case Started():
                 self._id = f"chatcmpl-{event.id}"
                 return self._chunk({"role": "assistant", "content": ""})
@@ -66,6 +71,7 @@ class ChunkWriter:
     def _begin(self, event: BlockStarted) -> bytes:
         """Blocks that only Messages knows have no place in a completion."""
         self._in_call = event.kind is BlockKind.TOOL_USE
+        self._argued = False
         if not self._in_call:
             return b""
         self._call += 1
@@ -79,7 +85,11 @@ class ChunkWriter:
         if thought := _joined(message, BlockKind.THINKING):
             answer["reasoning_content"] = thought
         calls = [
-            {"id": block.id, "type": "function", "function": {"name": block.name, "arguments": block.text or "{}"}}
+            {
+                "id": block.id,
+                "type": "function",
+                "function": {"name": block.name, "arguments": block.text.strip() or "{}"},
+            }
             for block in message.blocks
             if block.kind is BlockKind.TOOL_USE
         ]

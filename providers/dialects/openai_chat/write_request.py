@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from providers.chat.request import ChatRequest, JsonSchema, Reasoning, Tool, ToolChoice
 from providers.dialects.openai_chat.history import history
+from providers.dialects.openai_chat.naming import tool_name
 from providers.spec import Quirks
 
 MAX_STOPS = 4  # sequences (OpenAI's API reference, read 2026-11)
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 # Thinking budgets as efforts: the upper bounds that ferryllm uses.
 _BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"))
@@ -36,7 +34,7 @@ def write(request: ChatRequest, quirks: Quirks, provider: str) -> Written:
     short = {tool.name: tool_name(tool.name) for tool in request.tools}
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": history(request, quirks, provider, short, lost),
+        "messages": history(request, quirks, provider, lost),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -48,13 +46,6 @@ def write(request: ChatRequest, quirks: Quirks, provider: str) -> Written:
     if request.user:
         body["user"] = request.user if len(request.user) <= 64 else hashlib.sha256(request.user.encode()).hexdigest()
     return Written(body, {new: old for old, new in short.items()}, tuple(dict.fromkeys(lost)))
-
-
-def tool_name(name: str) -> str:
-    """The name where Chat Completions takes it, else one made of it that no other name makes."""
-    if _TOOL_NAME.fullmatch(name):
-        return name
-    return f"{_NOT_IN_A_NAME.sub('_', name)[:55]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _limits(request: ChatRequest, quirks: Quirks, lost: list[str]) -> dict[str, Any]:
