@@ -69,7 +69,9 @@ def no_answer(body: bytes, wanted: str) -> UpstreamFailure:
     said = words(body)
     if said and _error_object(body):
         return error_inside(body)
-    return UpstreamFailure(ErrorKind.MALFORMED, f"the upstream's answer is no {wanted}" + (f": {said}" if said else ""))
+    return UpstreamFailure(
+        ErrorKind.MALFORMED, f"the upstream's answer is no {wanted}" + (f": {said[:200]}" if said else "")
+    )
 
 
 def words(body: bytes) -> str:

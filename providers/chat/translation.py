@@ -46,6 +46,8 @@ class Translation:
 
     def _write(self, events: Iterable[Event]) -> bytes:
         passed: list[bytes] = []
+        if self.failure is not None or self.ended:
+            return b""
         for event in events:
             if isinstance(event, Failed):
                 self.failure = event.failure

@@ -22,7 +22,7 @@ from providers.chat.events import (
     TextDelta,
     ThinkingDelta,
 )
-from providers.chat.grammar import Grammar, OutOfOrder
+from providers.chat.grammar import Grammar, OutOfOrder, State
 from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of
 from providers.dialects.anthropic.usage import read_usage
 from providers.errors import ErrorKind, UpstreamFailure
@@ -135,15 +135,18 @@ class MessageReader:
         if not self._started:
             yield self._broken("content before message_start")
             return
-        if self._open is not None:
+        if self._open is not None and self._grammar.state is not State.TEXT:
             yield self._broken("a block inside another")
             return
+        yield from self._close()
         self._open = index if isinstance(index, int) else 0
         kind = _KINDS.get(str(block.get("type")), BlockKind.RAW)
         if kind is BlockKind.TOOL_USE:
             yield BlockStarted(kind, str(block.get("id") or ""), str(block.get("name") or ""))
+        elif kind is BlockKind.RAW:
+            yield BlockStarted(kind, raw={**block, "input": {}} if block.get("input") else block)
         else:
-            yield BlockStarted(kind, raw=block if kind is BlockKind.RAW else {})
+            yield BlockStarted(kind)
 
     def _delta(self, delta: Mapping[str, Any], index: Any) -> Iterator[Event]:
         if self._open is None or index not in (self._open, None):
@@ -205,14 +208,17 @@ class MessageReader:
     def _whole_block(self, block: Mapping[str, Any]) -> Iterator[Event]:
         yield from self._block(block)
         match block:
-            case {"type": "text", "text": str() as text} if text:
-                yield TextDelta(text)
+            case {"type": "text", "text": str() as text}:
+                if text:
+                    yield TextDelta(text)
+                for citation in block.get("citations") or ():
+                    yield RawDelta({"type": "citations_delta", "citation": citation})
             case {"type": "thinking"}:
                 if thought := str(block.get("thinking") or ""):
                     yield ThinkingDelta(thought)
                 if signature := str(block.get("signature") or ""):
                     yield SignatureDelta(signature)
-            case {"type": "tool_use"}:
+            case {"type": "tool_use"} | {"input": dict()}:
                 yield ArgumentsDelta(encode(block.get("input") or {}).decode())
         yield from self._close()
 

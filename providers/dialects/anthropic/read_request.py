@@ -164,8 +164,10 @@ def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
 
 
 def _tool_choice(choice: Mapping[str, Any]) -> ToolChoice | None:
-    mode = choice.get("type")
-    return ToolChoice(mode, _string(choice, "name")) if isinstance(mode, str) and mode in _CHOICES else None
+    match choice.get("type"):
+        case "auto" | "any" | "tool" | "none" as mode:
+            return ToolChoice(mode, _string(choice, "name"))
+    return None
 
 
 def _reasoning(thinking: Mapping[str, Any], effort: Any, wanted: bool) -> Reasoning:

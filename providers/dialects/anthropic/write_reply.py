@@ -120,7 +120,8 @@ def _start(event: BlockStarted) -> dict[str, Any]:
 def _whole(block: AnswerBlock) -> dict[str, Any]:
     match block.kind:
         case BlockKind.TEXT:
-            return {"type": "text", "text": block.text}
+            cited = [delta["citation"] for delta in block.raw_deltas if "citation" in delta]
+            return {"type": "text", "text": block.text, **({"citations": cited} if cited else {})}
         case BlockKind.THINKING:
             return {"type": "thinking", "thinking": block.text, "signature": block.signature}
         case BlockKind.TOOL_USE:

@@ -92,10 +92,7 @@ def _block(block: Block, lost: list[str]) -> Iterator[Json]:
         case Document():
             yield _document(block)
         case Thinking():
-            if block.signature and not block.signature.startswith(OURS):
-                yield {"type": "thinking", "thinking": block.text, "signature": block.signature}
-            else:
-                lost.append("messages.thinking")  # Messages refuses thoughts that it did not sign
+            yield from _thinking(block, lost)
         case ToolUse():
             yield {"type": "tool_use", "id": tool_id(block.id), "name": block.name, "input": arguments(block.arguments)}
         case ToolResult():
@@ -106,6 +103,14 @@ def _block(block: Block, lost: list[str]) -> Iterator[Json]:
             yield dict(block.value)
         case Raw():
             lost.append(f"messages.{block.type}")
+
+
+def _thinking(thought: Thinking, lost: list[str]) -> Iterator[Json]:
+    """Messages refuses thoughts that it did not sign."""
+    if thought.signature and not thought.signature.startswith(OURS):
+        yield {"type": "thinking", "thinking": thought.text, "signature": thought.signature}
+    else:
+        lost.append("messages.thinking")
 
 
 def tool_id(identity: str) -> str:

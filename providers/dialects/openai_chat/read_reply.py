@@ -165,7 +165,7 @@ class ChatReader:
             return
         if isinstance(chunk, dict):
             yield from self._chunk(chunk, data)
-        elif isinstance(chunk, list):
+        elif isinstance(chunk, list) and classify.words(data):
             yield Failed(classify.error_inside(data))
 
     def _whole(self, body: bytes) -> Iterator[Event]:

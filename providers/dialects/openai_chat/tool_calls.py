@@ -39,7 +39,7 @@ class _Call:
     @property
     def ready(self) -> bool:
         """Whether its arguments may go out: an empty object can be a placeholder for what is to come."""
-        return bool(self.arguments.strip()) and self.arguments != "{}"
+        return self.sent > 0 or (bool(self.arguments.strip()) and self.arguments != "{}")
 
     @property
     def ghost(self) -> bool:
@@ -127,11 +127,15 @@ class ToolCalls:
             known = [call for call in self._calls if identity and call.id == identity] or self._calls[-1:]
         else:
             known = [call for call in self._calls if call.index == number]
-        if known and not _follows_a_whole_one(known[-1], identity, name, arguments):
-            if self._continues(known[-1], name) or not _begins_another(known[-1], identity, name):
-                return known[-1]
-        self._calls.append(_Call(number))
-        return self._calls[-1]
+        if not known or self._is_another(known[-1], identity, name, arguments):
+            self._calls.append(_Call(number))
+            return self._calls[-1]
+        return known[-1]
+
+    def _is_another(self, call: _Call, identity: str, name: str, arguments: str) -> bool:
+        if _follows_a_whole_one(call, identity, name, arguments):
+            return True
+        return _begins_another(call, identity, name) and not self._continues(call, name)
 
     def _continues(self, call: _Call, name: str) -> bool:
         """Whether a name is the next piece of the call's: only together do they name a tool."""

@@ -131,7 +131,10 @@ def strictable(schema: Any) -> bool:
         return True
     properties = schema.get("properties")
     if schema.get("type") == "object" or isinstance(properties, dict):
-        named = properties if isinstance(properties, dict) else {}
-        if schema.get("additionalProperties") is not False or set(schema.get("required") or ()) != set(named):
+        named = list(properties) if isinstance(properties, dict) else []
+        required = schema.get("required") or []
+        if schema.get("additionalProperties") is not False or not isinstance(required, list):
+            return False
+        if len(required) != len(named) or any(name not in required for name in named):
             return False
     return all(strictable(value) for value in schema.values())

@@ -1,0 +1,269 @@
+"""Chat Completions requests: refused by the name of the first wrong field, else in the neutral language."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from providers.chat.request import (
+    ChatRequest,
+    Document,
+    Image,
+    JsonSchema,
+    Message,
+    Raw,
+    Reasoning,
+    Text,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+)
+from providers.dialects.openai_chat import DIALECT
+from providers.errors import Fault
+from providers.json_object import JsonObject
+
+HI = [{"role": "user", "content": "Hi"}]
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+def read(thinking: bool = True, /, **body: Any) -> ChatRequest:
+    made = JsonObject(json.dumps({"model": "asked", "messages": HI, **body}).encode())
+    DIALECT.check(made)
+    return DIALECT.read_request(made, "target", thinking)
+
+
+def messages(*given: dict[str, Any]) -> tuple[Message, ...]:
+    return read(messages=list(given)).messages
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"model": None}, "model: a model name is required"),
+    ({"model": ""}, "model: a model name is required"),
+    ({"model": " "}, "model: a model name is required"),
+    ({"model": 5}, "model: a model name is required"),
+    ({"messages": None}, "messages: a list of at least one message"),
+    ({"messages": []}, "messages: a list of at least one message"),
+    ({"messages": "Hi"}, "messages: a list of at least one message"),
+    ({"messages": ["Hi"]}, "messages.0: should be an object"),
+    ({"messages": [*HI, {"content": "Hi"}]}, "messages.1.role: should be one of system"),
+    ({"messages": [{"role": "human", "content": "Hi"}]}, "messages.0.role: should be one of system"),
+    ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content: should be a string or a list"),
+    ({"messages": [{"role": "user", "content": ["Hi"]}]}, "messages.0.content.0: should be an object with a type"),
+    (
+        {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]},
+        "messages.0.content.0: should be an object with a type",
+    ),
+    ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.tool_call_id: should be a string"),
+    ({"messages": [{"role": "assistant", "tool_calls": ["x"]}]}, "messages.0.tool_calls.0: should be an object"),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": "x"}]}]},
+        "messages.0.tool_calls.0: should be an object",
+    ),
+    ({"messages": [{"role": "assistant", "tool_calls": 5}]}, "messages.0.tool_calls"),
+    ({"stream": "yes"}, "stream: should be true or false"),
+    ({"stream": 1}, "stream: should be true or false"),
+    ({"stream_options": True}, "stream_options: should be an object"),
+    ({"max_tokens": "5"}, "max_tokens: should be a whole number"),
+    ({"max_tokens": True}, "max_tokens: should be a whole number"),
+    ({"max_tokens": False}, "max_tokens: should be a whole number"),
+    ({"max_completion_tokens": 1.5}, "max_completion_tokens: should be a whole number"),
+    ({"temperature": "hot"}, "temperature: should be a number"),
+    ({"temperature": False}, "temperature: should be a number"),
+    ({"top_p": []}, "top_p: should be a number"),
+    ({"stop": 5}, "stop: should be a string or a list"),
+    ({"tools": {}}, "tools: should be a list"),
+    ({"tools": ["x"]}, "tools.0: should be an object"),
+    ({"tools": [{"type": "function", "function": {"name": "a", "parameters": 5}}]}, "tools.0"),
+    ({"tool_choice": 5}, "tool_choice: should be a string or an object"),
+    ({"parallel_tool_calls": "no"}, "parallel_tool_calls: should be true or false"),
+    ({"reasoning_effort": 5}, "reasoning_effort: should be a string"),
+    ({"response_format": "json"}, "response_format: should be an object"),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), WRONG, ids=[json.dumps(body) for body, _ in WRONG])
+def test_what_is_wrong_is_named(body: dict[str, Any], words: str) -> None:
+    with pytest.raises(Fault) as caught:
+        read(**body)
+    assert caught.value.status == 400
+    assert caught.value.message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["stream", "max_tokens", "temperature", "stop", "tools", "tool_choice", "reasoning_effort", "response_format"],
+)
+def test_null_is_as_good_as_absent(name: str) -> None:
+    assert read(**{name: None}) == read()
+
+
+def test_a_small_request() -> None:
+    assert read() == ChatRequest("target", (Message("user", (Text("Hi"),)),))
+    assert read(stream=True).stream
+
+
+def test_a_developer_is_a_system() -> None:
+    assert messages(
+        {"role": "developer", "content": "a"}, {"role": "system", "content": [{"type": "text", "text": "b"}]}
+    ) == (
+        Message("system", (Text("a"),)),
+        Message("system", (Text("b"),)),
+    )
+
+
+def test_parts() -> None:
+    parts: list[dict[str, Any]] = [
+        {"type": "text", "text": "See."},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"}},
+        {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}},
+        {"type": "file", "file": {"file_id": "file-1"}},
+    ]
+    assert messages({"role": "user", "content": parts})[0].content == (
+        Text("See."),
+        Image("image/png", "iVBO"),
+        Image(url="https://example.com/a.png"),
+        Document("application/pdf", "JVBE", title="a.pdf"),
+        Raw("input_audio", parts[4], "openai_chat"),
+        Raw("file", parts[5], "openai_chat"),
+    )
+
+
+@pytest.mark.parametrize("data", ["JVBERi0=", "data:application/pdf,JVBE"])
+def test_a_file_that_is_no_data_url_is_not_an_empty_document(data: str) -> None:
+    part = {"type": "file", "file": {"filename": "a.pdf", "file_data": data}}
+    assert messages({"role": "user", "content": [part]})[0].content == (Raw("file", part, "openai_chat"),)
+
+
+def test_an_assistants_turn() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "Bash", "arguments": '{"a":1}'}}
+    for field in ("reasoning_content", "reasoning"):
+        said = {"role": "assistant", "content": "I look.", field: "why", "tool_calls": [call]}
+        assert messages(said)[0].content == (Thinking("why"), Text("I look."), ToolUse("call_1", "Bash", '{"a":1}'))
+    assert messages({"role": "assistant", "content": None, "refusal": "No."})[0].content == (Text("No."),)
+    assert messages({"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]})[0].content == (
+        Text("No."),
+    )
+    assert messages({"role": "assistant", "content": None})[0].content == ()
+
+
+def test_calls_that_say_little() -> None:
+    said = messages({"role": "assistant", "tool_calls": [{}, {"id": 5, "function": {"name": None, "arguments": None}}]})
+    assert said[0].content == (ToolUse("call_0", "", ""), ToolUse("call_1", "", ""))
+
+
+def test_results() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert messages(
+        {"role": "tool", "tool_call_id": "call_1", "content": "x"},
+        {"role": "tool", "tool_call_id": "c", "content": parts},
+    ) == (
+        Message("user", (ToolResult("call_1", (Text("x"),)),)),
+        Message("user", (ToolResult("c", (Text("a"), Text("b"))),)),
+    )
+
+
+def test_a_legacy_function_call_is_a_call_and_its_result_belongs_to_it() -> None:
+    said = messages(
+        {"role": "assistant", "content": None, "function_call": {"name": "Bash", "arguments": "{}"}},
+        {"role": "function", "name": "Bash", "content": "x"},
+    )
+    (use,) = said[0].content
+    (result,) = said[1].content
+    assert isinstance(use, ToolUse)
+    assert isinstance(result, ToolResult)
+    assert (use.name, result.content) == ("Bash", (Text("x"),))
+    assert use.id == result.tool_use_id
+
+
+def test_tools() -> None:
+    given = [
+        {"type": "function", "function": {"name": "Bash", "description": "Runs.", "parameters": SCHEMA}},
+        {"type": "function", "function": {"name": "Plan"}},
+        {"type": "custom", "custom": {"name": "grammar"}},
+        {"type": "function"},
+        {},
+    ]
+    made = read(tools=given)
+    assert made.tools == (Tool("Bash", "Runs.", SCHEMA), Tool("Plan", "", {"type": "object", "properties": {}}))
+    assert made.lost == ("tools.custom", "tools.function", "tools.unnamed")
+
+
+@pytest.mark.parametrize(
+    ("choice", "made", "lost"),
+    [
+        ("auto", ToolChoice("auto"), ()),
+        ("none", ToolChoice("none"), ()),
+        ("required", ToolChoice("any"), ()),
+        ({"type": "function", "function": {"name": "Bash"}}, ToolChoice("tool", "Bash"), ()),
+        ({"type": "allowed_tools", "allowed_tools": {}}, None, ("tool_choice",)),
+        ({"type": "custom", "custom": {"name": "x"}}, None, ("tool_choice",)),
+        ("sometimes", None, ("tool_choice",)),
+    ],
+)
+def test_tool_choice(choice: Any, made: ToolChoice | None, lost: tuple[str, ...]) -> None:
+    asked = read(tool_choice=choice)
+    assert (asked.tool_choice, asked.lost) == (made, lost)
+
+
+def test_limits_and_sampling() -> None:
+    made = read(max_tokens=5, temperature=0, top_p=0.5, parallel_tool_calls=False)
+    assert (made.max_tokens, made.temperature, made.top_p, made.parallel_tools) == (5, 0, 0.5, False)
+    assert read(max_tokens=5, max_completion_tokens=9).max_tokens == 9
+
+
+@pytest.mark.parametrize(("stop", "made"), [("END", ("END",)), (["a", "b"], ("a", "b")), ([], ()), (["a", 5], ("a",))])
+def test_stops(stop: Any, made: tuple[str, ...]) -> None:
+    assert read(stop=stop).stop == made
+
+
+@pytest.mark.parametrize(
+    ("effort", "thinking", "made"),
+    [
+        (None, True, Reasoning()),
+        ("low", True, Reasoning("adaptive", 0, "low")),
+        ("none", True, Reasoning("off")),
+        ("high", False, Reasoning("off")),
+        (None, False, Reasoning("off")),
+    ],
+)
+def test_effort(effort: str | None, thinking: bool, made: Reasoning) -> None:
+    assert read(thinking, reasoning_effort=effort).reasoning == made
+
+
+@pytest.mark.parametrize(
+    ("form", "made", "lost"),
+    [
+        ({"type": "text"}, None, ()),
+        (
+            {"type": "json_schema", "json_schema": {"name": "t", "schema": SCHEMA, "strict": True}},
+            JsonSchema(SCHEMA, "t", True),
+            (),
+        ),
+        ({"type": "json_schema", "json_schema": {"schema": SCHEMA}}, JsonSchema(SCHEMA), ()),
+        ({"type": "json_schema", "json_schema": {"name": "t"}}, None, ("response_format",)),
+        ({"type": "json_object"}, None, ("response_format",)),
+        ({}, None, ("response_format",)),
+    ],
+)
+def test_formats(form: Any, made: JsonSchema | None, lost: tuple[str, ...]) -> None:
+    asked = read(response_format=form)
+    assert (asked.format, asked.lost) == (made, lost)
+
+
+def test_the_user() -> None:
+    assert read(user="u").user == "u"
+    assert read(user="u", safety_identifier="s").user == "s"
+    assert read(user=5).user == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["n", "seed", "logit_bias", "functions", "function_call", "audio", "verbosity", "next_year"]
+)
+def test_other_fields_are_lost_by_name(name: str) -> None:
+    assert read(**{name: 1}).lost == (name,)
