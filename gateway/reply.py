@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
+from typing import Any
 
 from gateway.relay import Relay
 from gateway.routing import Target
@@ -106,6 +107,8 @@ class ClientWatch:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._owner: asyncio.Task[Any] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self.gone = False
 
     async def __aenter__(self) -> ClientWatch:
@@ -116,14 +119,17 @@ class ClientWatch:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._watch.cancel()
-        if not self.gone or self._owner is None or kind is not asyncio.CancelledError:
+        owner = self._owner
+        self.stop()
+        self._owner = self._watch = None  # a cycle through the watcher's traceback would wait for the collector
+        if not self.gone or owner is None or kind is not asyncio.CancelledError:
             return False
-        return self._owner.uncancel() == 0
+        return owner.uncancel() == 0
 
     def stop(self) -> None:
         """The reply is whole: a server says "disconnect" after that too."""
-        self._watch.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
 
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

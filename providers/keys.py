@@ -73,9 +73,10 @@ class KeyPool:
 
     def give_back(self, key: Key, attempt: Attempt) -> None:
         key.in_flight -= 1
-        if attempt.outcome != "abandoned":
-            key.state = policy.key_state(attempt.reason)
-            self._observer.key_state(self.provider, key.label, key.state)
+        state = policy.key_state(attempt.reason)
+        if attempt.outcome != "abandoned" and state != key.state:
+            key.state = state
+            self._observer.key_state(self.provider, key.label, state)
 
     def settle(self, key: Key, attempt: Attempt, error: BaseException | None) -> None:
         attempt.ended = self._clock()

@@ -14,6 +14,7 @@ from providers.chat.sse import begins_stream
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.exchange import Exchange, arrange
 from providers.keys import Key, KeyPool
+from providers.patience import Patience
 from providers.ports import Attempt, Clock
 from providers.spec import ProviderConfig
 from providers.transport import Transport, UpstreamReply
@@ -39,6 +40,7 @@ class StreamAnswer:
     reader: StreamReader
     reply: UpstreamReply
     idle: float | None  # seconds that may pass between two reads
+    patience: Patience
     held: bytes = b""
 
     async def more(self) -> bytes:
@@ -51,10 +53,16 @@ class StreamAnswer:
     async def _read(self) -> bytes:
         """What is missing once the reason to stop has come is not worth a failure."""
         if not self.reader.closing:
-            return await _read(self.reply, self.idle)
+            try:
+                with self.patience:
+                    return await self.reply.read()
+            except TimeoutError as error:
+                words = f"the upstream sent nothing for {self.idle or 0:g} seconds"
+                raise UpstreamFailure(ErrorKind.STALLED, words) from error
         try:
-            return await _read(self.reply, CLOSING if self.idle is None else min(self.idle, CLOSING))
-        except UpstreamFailure:
+            async with asyncio.timeout(CLOSING if self.idle is None else min(self.idle, CLOSING)):
+                return await self.reply.read()
+        except (TimeoutError, UpstreamFailure):
             return b""
 
     async def linger(self, seconds: float) -> None:
@@ -97,7 +105,9 @@ class Provider:
         try:
             async with deadline:
                 reply = await self._send(exchange, attempt, stack)
-                answer = await self._answer(exchange, call, attempt, reply, deadline)
+                patience = Patience(limits.read)
+                stack.callback(patience.close)
+                answer = await self._answer(exchange, call, attempt, reply, deadline, patience)
         except TimeoutError as error:
             raise _too_late(exchange, self.config) from error
         attempt.first_content = self._clock()
@@ -112,10 +122,16 @@ class Provider:
         raise classify.status_failure(reply.status, reply.headers, await _error_body(reply))
 
     async def _answer(
-        self, exchange: Exchange, call: Call, attempt: Attempt, reply: UpstreamReply, deadline: asyncio.Timeout
+        self,
+        exchange: Exchange,
+        call: Call,
+        attempt: Attempt,
+        reply: UpstreamReply,
+        deadline: asyncio.Timeout,
+        patience: Patience,
     ) -> Answer:
         reader = exchange.reader
-        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read)
+        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read, patience)
         first = await reply.read()
         if exchange.streamed and begins_stream(first):
             await self._stream(answer, first, call, deadline)
@@ -143,14 +159,6 @@ class Provider:
 
 def _value(key: Key) -> str:
     return key.secret.reveal() if key.secret else ""
-
-
-async def _read(reply: UpstreamReply, idle: float | None) -> bytes:
-    try:
-        async with asyncio.timeout(idle):
-            return await reply.read()
-    except TimeoutError as error:
-        raise UpstreamFailure(ErrorKind.STALLED, f"the upstream sent nothing for {idle:g} seconds") from error
 
 
 async def _error_body(reply: UpstreamReply) -> bytes:

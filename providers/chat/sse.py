@@ -47,6 +47,11 @@ class FrameSplitter:
         return frames
 
     @property
+    def holding(self) -> bool:
+        """Whether part of a frame has come."""
+        return bool(self._held)
+
+    @property
     def rest(self) -> bytes:
         """What has come of a frame that has not ended."""
         return b"".join(self._held)

@@ -57,7 +57,6 @@ async def test_a_stream_passes_as_it_came_but_for_the_model() -> None:
     assert record.started <= (record.first_content or 0) <= (record.ended or 0)
     assert live.watcher.told[1:] == [
         ("began", "acme", "acme-01"),
-        ("state", "acme", "acme-01", "ready"),
         ("ended", "acme-01", "ok", ""),
     ]
 

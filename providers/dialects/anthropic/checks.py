@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from providers.dialects.anthropic.shape import is_sound
 from providers.errors import Fault
 from providers.json_object import JsonObject
 
@@ -44,6 +45,12 @@ def bad(path: str, problem: str) -> Fault:
 
 def check(body: JsonObject) -> None:
     """Raises Fault (400) for the first field that no Messages upstream could take."""
+    if not is_sound(body.raw):
+        look(body)
+
+
+def look(body: JsonObject) -> None:
+    """The same, field by field."""
     model = body.get("model")
     if not isinstance(model, str) or not model.strip():
         raise bad("model", "a model name is required, as a non-empty string")

@@ -6,7 +6,7 @@ signed thinking from its history where the two differ). JSON is read in three ki
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from providers import classify
 from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of, frame, name_of
@@ -29,19 +29,12 @@ class MessageStream:
         self._started = False  # message_start has come
         self._stopped = False  # a stop_reason has come
         self._blocks = 0  # open ones
-        self._handlers: dict[bytes, Callable[[bytes], bytes]] = {
-            b"content_block_delta": self._delta,
-            b"content_block_start": self._block_start,
-            b"content_block_stop": self._block_stop,
-            b"message_start": self._message_start,
-            b"message_delta": self._message_delta,
-            b"message_stop": self._message_stop,
-            b"error": self._error,
-        }
 
     def feed(self, data: bytes) -> bytes:
         if self._over:
             return b""
+        if self.begun and not self._frames.holding and _only_deltas(data):
+            return data
         try:
             frames = self._frames.feed(data)
         except FrameTooLarge:
@@ -89,8 +82,8 @@ class MessageStream:
         name = name_of(event)
         if not name and (name := _name_inside(event)):
             event = frame(name, data_of(event))
-        handler = self._handlers.get(name)
-        return handler(event) if handler else event
+        handler = _HANDLERS.get(name)
+        return handler(self, event) if handler else event
 
     def _delta(self, event: bytes) -> bytes:
         return event if self._content() else b""
@@ -148,6 +141,18 @@ class MessageStream:
 
     def _count(self, holder: JsonObject) -> None:
         read_usage(holder.get("usage"), self.usage)
+
+
+_DELTA = b"event: content_block_delta\n"
+_HANDLERS: Mapping[bytes, Callable[[MessageStream, bytes], bytes]] = {
+    b"content_block_delta": MessageStream._delta,
+    b"content_block_start": MessageStream._block_start,
+    b"content_block_stop": MessageStream._block_stop,
+    b"message_start": MessageStream._message_start,
+    b"message_delta": MessageStream._message_delta,
+    b"message_stop": MessageStream._message_stop,
+    b"error": MessageStream._error,
+}
 
 
 class Verbatim:
@@ -213,6 +218,14 @@ class PassedMessage(Verbatim):
             self.ended = True
             return edited
         return b""
+
+
+def _only_deltas(data: bytes) -> bool:
+    """Whether a read is whole delta events and nothing else, as nearly all are."""
+    if not data.endswith(b"\n\n") or b"\r" in data:
+        return False
+    deltas = data.count(_DELTA)
+    return data.startswith(_DELTA) and deltas == data.count(b"event:") == data.count(b"\n\n")
 
 
 def _model_edit(message: JsonObject, echo: str) -> dict[str, bytes | None]:
