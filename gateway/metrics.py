@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from prometheus_client import (
@@ -20,7 +21,26 @@ from providers.ports import Attempt
 from providers.version import VERSION
 
 OUTCOMES = ("ok", "error", "cut", "client_gone")
-OTHER = "other"  # a model that no setting names
+OTHER = "other"  # a model that no setting names; a field that no API has
+FIELDS = frozenset(
+    {
+        "betas",
+        "container",
+        "context_management",
+        "effort",
+        "mcp_servers",
+        "messages",
+        "output_config",
+        "response_format",
+        "service_tier",
+        "speed",
+        "stop_sequences",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_k",
+    }
+)
 
 
 class Metrics:
@@ -50,6 +70,12 @@ class Metrics:
         self._inflight = Gauge(
             "keyturn_inflight", "Attempts that are open", ("provider", "key"), registry=self.registry
         )
+        self._lost = Counter(
+            "keyturn_lost",
+            "Parts of requests that translation could not carry, by provider and field",
+            ("provider", "field"),
+            registry=self.registry,
+        )
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         for route in routes:
@@ -63,6 +89,8 @@ class Metrics:
     def attempt_ended(self, attempt: Attempt) -> None:
         self._inflight.labels(attempt.provider, attempt.key).dec()
         self._attempts.labels(attempt.provider, attempt.key, attempt.outcome, attempt.reason).inc()
+        for name in attempt.lost:
+            self._lost.labels(attempt.provider, _field(name)).inc()
 
     def key_state(self, provider: str, key: str, state: str) -> None:
         for each in STATES:
@@ -80,3 +108,9 @@ class Metrics:
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4."""
         return generate_latest(self.registry)
+
+
+def _field(name: str) -> str:
+    """The member that a lost part is of. Clients may write any name, so only known ones are labels."""
+    member = re.split(r"[.\[]", name, maxsplit=1)[0]
+    return member if member in FIELDS else OTHER

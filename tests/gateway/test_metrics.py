@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.metrics import Metrics
+from providers.ports import Attempt
 from providers.version import VERSION
 from tests.gateway_process import upstream_env
 from tests.serving import Gateway, ask, post, serving
@@ -179,3 +182,19 @@ async def test_no_key_or_token_is_in_them(gateway: Gateway, upstream: Upstream) 
         await client.post("/v1/messages", json=ask())
         shown = (await client.get("/metrics")).text
     assert not [word for word in ("freecc", "sk-upstream", "pinned", "Say hello") if word in shown]
+
+
+def test_what_translation_lost_is_counted_by_the_member_it_is_of() -> None:
+    metrics = Metrics([("openai", "gpt-5")], ["/v1/messages"])
+    lost = (
+        "context_management",
+        "tools.web_search_20250305",
+        "stop_sequences[4:]",
+        "tools.bash_20250124",
+        "whatever\n",
+    )
+    metrics.attempt_ended(Attempt("req_1", "openai", "gpt-5", "openai-01", 0.0, outcome="ok", lost=lost))
+    counted = dict(
+        re.findall(r'keyturn_lost_total\{field="(\w+)",provider="openai"\} (\S+)', metrics.exposition().decode())
+    )
+    assert counted == {"context_management": "1.0", "tools": "2.0", "stop_sequences": "1.0", "other": "1.0"}
