@@ -70,6 +70,11 @@ class Fault(KeyturnError):
         return f"{self.status} {self.type}: {self.message}"
 
 
+def bad_request(path: str, problem: str) -> Fault:
+    """A 400 in the words that Anthropic's API uses for its own: ``messages.0.role: ...``."""
+    return Fault(400, "invalid_request_error", f"{path}: {problem}")
+
+
 @dataclass(eq=False)
 class UpstreamFailure(KeyturnError):
     """One attempt failed. ``words`` are the upstream's own where it sent some, free of key material."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from providers.dialects.anthropic.shape import is_sound
-from providers.errors import Fault
+from providers.errors import bad_request as bad
 from providers.json_object import JsonObject
 
 ROLES = ("user", "assistant", "system")
@@ -36,11 +36,6 @@ BLOCKS: Mapping[str, Mapping[str, type]] = {
 _OPEN_ENDINGS = ("_tool_result", "_tool_use")
 
 _NAMES = {str: "a string", dict: "an object", list: "a list", bool: "true or false", int: "a whole number"}
-
-
-def bad(path: str, problem: str) -> Fault:
-    """A 400 in the words that Anthropic's API uses for its own: ``messages.0.role: ...``."""
-    return Fault(400, "invalid_request_error", f"{path}: {problem}")
 
 
 def check(body: JsonObject) -> None:

@@ -23,9 +23,10 @@ from providers.chat.events import (
     ThinkingDelta,
 )
 from providers.chat.grammar import Grammar, OutOfOrder, State
-from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of
+from providers.chat.reader import Confused, FrameReader
+from providers.chat.sse import data_of
 from providers.dialects.anthropic.usage import read_usage
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind
 from providers.json_object import NotJson, decode, encode
 from providers.ports import Usage
 
@@ -38,75 +39,48 @@ _DELTAS: Mapping[str, tuple[Callable[[str], Event], str]] = {
 }
 
 
-class MessageReader:
-    """Bytes of a stream in, events out; after Failed or Ended nothing more."""
+class MessageReader(FrameReader):
+    """See ``providers.call.EventReader``."""
 
     def __init__(self) -> None:
-        self._frames = FrameSplitter()
+        super().__init__()
         self._usage = Usage()
         self._grammar = Grammar()
         self._open: int | None = None  # the index of the block that is
         self._finished: Finished | None = None
         self._started = False
-        self._over = False
 
     @property
     def closing(self) -> bool:
         """The reason to stop has come; only the end can follow."""
         return self._finished is not None
 
-    def feed(self, data: bytes) -> list[Event]:
-        if self._over:
-            return []
-        try:
-            frames = self._frames.feed(data)
-        except FrameTooLarge:
-            return [self._broken("an event without an end")]
-        return self._guarded(event for frame in frames for event in self._frame(data_of(frame)))
-
-    def finish(self) -> list[Event]:
-        return self._guarded(self._finish())
-
-    def whole(self, body: bytes) -> list[Event]:
-        """All events of an answer that came as one JSON body."""
-        return self._guarded(self._whole(body))
-
-    def _guarded(self, events: Iterator[Event]) -> list[Event]:
+    def _checked(self, event: Event) -> Event:
         """Nothing out of order comes out: to guess which block a piece belongs to would run the wrong call."""
-        taken: list[Event] = []
-        for event in () if self._over else events:
-            try:
-                self._grammar.take(event)
-            except OutOfOrder:
-                event = self._broken("its events out of order")
-            taken.append(event)
-            if isinstance(event, Failed | Ended):
-                self._over = True
-                break
-        return taken
-
-    def _broken(self, what: str) -> Failed:
-        self._over = True
-        return Failed(UpstreamFailure(ErrorKind.MALFORMED, f"the upstream sent {what}"))
+        try:
+            self._grammar.take(event)
+        except OutOfOrder as error:
+            raise Confused("its events out of order") from error
+        return event
 
     def _finish(self) -> Iterator[Event]:
-        yield from self._frame(data_of(self._frames.last()))
+        yield from self._frame(self._frames.last())
         if self._over:
             return
         if self._finished is not None and self._open is None:
             yield from self._end()
             return
         where = "in the middle of its answer" if self._started else "before its answer began"
-        yield Failed(UpstreamFailure(ErrorKind.CUT, f"the upstream closed the connection {where}"))
+        yield self._failed(ErrorKind.CUT, f"the upstream closed the connection {where}")
 
-    def _frame(self, data: bytes) -> Iterator[Event]:
+    def _frame(self, frame: bytes) -> Iterator[Event]:
+        data = data_of(frame)
         if not data.startswith(b"{"):
             return
         try:
             event = decode(data)
-        except NotJson:
-            yield self._broken("an event that is not JSON")
-            return
+        except NotJson as error:
+            raise Confused("an event that is not JSON") from error
         yield from self._event(event, data)
 
     def _event(self, event: Mapping[str, Any], data: bytes) -> Iterator[Event]:
@@ -133,11 +107,9 @@ class MessageReader:
 
     def _block(self, block: Mapping[str, Any], index: Any = 0) -> Iterator[Event]:
         if not self._started:
-            yield self._broken("content before message_start")
-            return
+            raise Confused("content before message_start")
         if self._open is not None and self._grammar.state is not State.TEXT:
-            yield self._broken("a block inside another")
-            return
+            raise Confused("a block inside another")
         yield from self._close()
         self._open = index if isinstance(index, int) else 0
         kind = _KINDS.get(str(block.get("type")), BlockKind.RAW)
@@ -150,8 +122,7 @@ class MessageReader:
 
     def _delta(self, delta: Mapping[str, Any], index: Any) -> Iterator[Event]:
         if self._open is None or index not in (self._open, None):
-            yield self._broken("a delta outside of a block")
-            return
+            raise Confused("a delta outside of a block")
         kind = str(delta.get("type"))
         if kind not in _DELTAS:
             yield RawDelta(delta)

@@ -24,10 +24,11 @@ from providers.chat.events import (
     TextDelta,
     ThinkingDelta,
 )
-from providers.chat.sse import DONE, FrameSplitter, FrameTooLarge, data_lines, is_json, name_of
+from providers.chat.reader import FrameReader
+from providers.chat.sse import DONE, data_lines, is_json, name_of
 from providers.dialects.openai_chat import usage as usages
-from providers.dialects.openai_chat.tool_calls import Confused, ToolCalls
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.dialects.openai_chat.tool_calls import ToolCalls
+from providers.errors import ErrorKind
 from providers.json_object import NotJson, decode
 from providers.ports import Usage
 
@@ -70,18 +71,18 @@ _REASONING = ("reasoning_content", "reasoning", "reasoning_details")
 SIGNATURE = "keyturn"  # begins the signature of reasoning that an upstream without signatures made
 
 
-class ChatReader:
-    """Bytes of a stream in, events out; after Failed or Ended nothing more."""
+class ChatReader(FrameReader):
+    """See ``providers.call.EventReader``."""
 
     def __init__(
         self, token: str, provider: str, estimate: int, stop: tuple[str, ...], names: Mapping[str, str]
     ) -> None:
         """``token`` makes ids, ``estimate`` is the input's tokens, ``stop`` and ``names`` are the request's."""
+        super().__init__()
         self._token = token
         self._provider = provider
         self._usage = Usage(input_tokens=estimate)
         self._asked_stops = stop
-        self._frames = FrameSplitter()
         self._tools = ToolCalls(token, names)
         self._open: BlockKind | None = None  # text or thinking; tool calls have their own book
         self._late: list[tuple[BlockKind, str]] = []  # text and reasoning that came after a tool call began
@@ -93,48 +94,11 @@ class ChatReader:
         self._refused = False
         self._blank = False
         self._started = False
-        self._over = False
 
     @property
     def closing(self) -> bool:
         """The reason to stop has come; only counts can follow."""
         return self._stop is not None
-
-    def feed(self, data: bytes) -> list[Event]:
-        return self._guarded(self._feed(data))
-
-    def finish(self) -> list[Event]:
-        """The upstream closed the connection."""
-        return self._guarded(self._finish())
-
-    def whole(self, body: bytes) -> list[Event]:
-        """All events of an answer that came as one JSON body."""
-        return self._guarded(self._whole(body))
-
-    def _guarded(self, events: Iterator[Event]) -> list[Event]:
-        """What was said before a failure is kept."""
-        taken: list[Event] = []
-        if self._over:
-            return taken
-        try:
-            for event in events:
-                taken.append(event)
-                if isinstance(event, Failed | Ended):
-                    self._over = True
-                    break
-        except Confused as error:
-            taken.append(self._failed(ErrorKind.MALFORMED, f"the upstream sent {error}"))
-        except FrameTooLarge:
-            taken.append(self._failed(ErrorKind.MALFORMED, "the upstream sent an event without an end"))
-        return taken
-
-    def _failed(self, kind: ErrorKind, words: str) -> Failed:
-        self._over = True
-        return Failed(UpstreamFailure(kind, words))
-
-    def _feed(self, data: bytes) -> Iterator[Event]:
-        for frame in self._frames.feed(data):
-            yield from self._frame(frame)
 
     def _frame(self, frame: bytes) -> Iterator[Event]:
         lines = data_lines(frame)

@@ -24,7 +24,7 @@ from providers.chat.request import (
     ToolResult,
     ToolUse,
 )
-from providers.errors import Fault
+from providers.errors import bad_request as bad
 from providers.json_object import JsonObject
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -51,10 +51,6 @@ _KNOWN = frozenset(
         "prompt_cache_key",
     }
 )
-
-
-def bad(path: str, problem: str) -> Fault:
-    return Fault(400, "invalid_request_error", f"{path}: {problem}")
 
 
 def check(body: JsonObject) -> None:

@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.chat.events import ArgumentsDelta, BlockKind, BlockStarted, BlockStopped, Event
+from providers.chat.reader import Confused
 from providers.json_object import NotJson, decode, encode
-
-
-class Confused(ValueError):
-    """Pieces that cannot be put together; guessing would run the wrong call."""
 
 
 @dataclass(slots=True)
