@@ -10,7 +10,7 @@ import pytest
 from providers.call import Hints
 from providers.chat.events import BlockStarted
 from providers.dialects.openai_chat import DIALECT
-from providers.dialects.openai_chat.write_request import tool_name
+from providers.dialects.openai_chat.naming import tool_name
 from providers.spec import Quirks
 from tests.providers.dialects.openai_chat.asking import (
     PLAIN,
