@@ -21,6 +21,7 @@ from providers.chat.request import (
     ToolResult,
     ToolUse,
 )
+from providers.dialects.anthropic.mending import mended
 from providers.json_object import NotJson, decode
 from providers.spec import Quirks
 
@@ -41,7 +42,7 @@ def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     leading = [block for message in request.messages[:first] for block in message.content]
     body: Json = {
         "model": request.model,
-        "messages": list(_messages(request.messages[first:], lost)),
+        "messages": list(mended(_messages(request.messages[first:], lost))),
         "max_tokens": min(limit, cap) if cap else limit,
         "stream": True,
     }

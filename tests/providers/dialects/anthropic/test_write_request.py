@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from providers.dialects.anthropic import DIALECT, checks
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.json_object import JsonObject
 from providers.spec import Auth, ProviderConfig, ProviderSpec, Quirks
+from tests.providers.dialects.openai_chat.asking import messages_faults
 
 HI: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -63,8 +65,15 @@ def turns(*said: Json) -> list[Json]:
 
 
 def block(value: Block) -> Json:
-    made, _ = written(ChatRequest("m", (Message("user", (Text("x"), value)),)))
-    found: Json = made["messages"][0]["content"][1]
+    """The block among others of its turn; a call stands before it, which its result needs."""
+    said = (Message("assistant", (ToolUse("t", "Bash", "{}"),)), Message("user", (ToolResult("t", ()), value)))
+    if isinstance(value, ToolUse | Thinking):
+        said = (Message("assistant", (Text("x"), value)), Message("user", (ToolResult("t", ()),)))
+    if isinstance(value, ToolResult):
+        said = (said[0], Message("user", (value, Text("x"))))
+    made, _ = written(ChatRequest("m", (Message("user", (Text("x"),)), *said)))
+    turn = made["messages"][1 if isinstance(value, ToolUse | Thinking) else 2]["content"]
+    found: Json = turn[0 if isinstance(value, ToolResult) else 1]
     return found
 
 
@@ -199,6 +208,42 @@ def test_ids_are_such_as_messages_takes_and_alike_for_a_call_and_its_result(iden
     use, result = made[1]["content"][0], made[2]["content"][0]
     assert use["id"] == result["tool_use_id"]
     assert re.fullmatch(r"[a-zA-Z0-9_-]+", use["id"])
+
+
+CALLED: Json = {"role": "assistant", "content": None, "tool_calls": [call("call_1"), call("call_2")]}
+ONE: Json = {"role": "tool", "tool_call_id": "call_1", "content": "one"}
+TWO: Json = {"role": "tool", "tool_call_id": "call_2", "content": "two"}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ([*HI, CALLED, ONE, {"role": "user", "content": "Stop."}], ["one", "Stop."]),
+        ([*HI, CALLED, {"role": "user", "content": "Stop."}], ["Stop."]),
+        ([*HI, CALLED, ONE], ["one"]),
+        ([*HI, CALLED, ONE, {"role": "assistant", "content": "Well."}, *HI], ["one", "Well."]),
+        ([*HI, ONE], ["one"]),
+        ([*HI, CALLED, ONE, TWO, ONE], ["one", "two"]),
+        ([*HI, CALLED, ONE, {"role": "user", "content": "Wait."}, TWO], ["one", "Wait.", "two"]),
+        ([*HI, CALLED, {"role": "system", "content": "Rule."}, ONE, TWO], ["Rule.", "one", "two"]),
+    ],
+    ids=[
+        "one missing",
+        "both missing",
+        "missing at the end",
+        "missing, and on",
+        "orphan",
+        "twice",
+        "late",
+        "system between",
+    ],
+)
+def test_a_history_that_messages_would_refuse_is_mended(said: list[Json], words: list[str]) -> None:
+    """Each call has its one result at the head of the next turn; what has no call is text."""
+    made = turns(*said)
+    assert list(messages_faults([turn for turn in made if turn["role"] != "system"])) == []
+    assert not [one for one, two in pairwise(made) if two["role"] == "system" and '"tool_use"' in json.dumps(one)]
+    assert [each for each in words if each not in json.dumps(made)] == []
 
 
 def test_a_prefill_stays_last() -> None:

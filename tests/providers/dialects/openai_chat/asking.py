@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -117,3 +118,20 @@ def _call_faults(calls: list[Json]) -> Iterator[str]:
             yield f"the name {call['function']['name']!r}"
         if not isinstance(json.loads(call["function"]["arguments"]), dict):
             yield f"the arguments {call['function']['arguments']!r}"
+
+
+def messages_faults(messages: list[Json]) -> Iterator[str]:
+    """What Anthropic refuses: results that do not stand first in the turn after their calls, roles that do not turn."""
+    owed: set[str] = set()
+    for number, (message, role) in enumerate(zip(messages, itertools.cycle(["user", "assistant"]), strict=False)):
+        if message["role"] != role:
+            yield f"{number}: {message['role']} for {role}"
+        kinds = [block["type"] for block in message["content"]]
+        answered = [block["tool_use_id"] for block in message["content"] if block["type"] == "tool_result"]
+        if set(answered) != owed or len(answered) != len(owed):
+            yield f"{number}: results {answered} for {owed}"
+        if "tool_result" in kinds[len(answered) :]:
+            yield f"{number}: results behind something else"
+        owed = {block["id"] for block in message["content"] if block["type"] == "tool_use"}
+        if not message["content"]:
+            yield f"{number}: nothing"

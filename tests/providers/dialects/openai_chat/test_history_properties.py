@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +14,17 @@ from providers.call import Hints
 from providers.dialects.anthropic import DIALECT as MESSAGES
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.json_object import JsonObject
-from tests.providers.dialects.openai_chat.asking import PNG, chat, config, faults, result, text, tool, use
+from tests.providers.dialects.openai_chat.asking import (
+    PNG,
+    chat,
+    config,
+    faults,
+    messages_faults,
+    result,
+    text,
+    tool,
+    use,
+)
 
 property_test = settings(
     max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -146,23 +156,6 @@ def test_there_and_back_again_is_a_valid_messages_history(case: tuple[list[Json]
     again = MESSAGES.write_request(CHAT.read_request(asked, "target", True), config(), "", Hints("t", 1))
     body = json.loads(again.request.body)
     MESSAGES.check(JsonObject(again.request.body))
-    assert list(broken(body["messages"])) == []
+    assert list(messages_faults(body["messages"])) == []
     written = json.dumps(body)
     assert [words for words in said if words not in written] == []
-
-
-def broken(messages: list[Json]) -> Iterator[str]:
-    """What Anthropic refuses: results that do not stand first in the turn after their calls, roles that do not turn."""
-    owed: set[str] = set()
-    for number, (message, role) in enumerate(zip(messages, itertools.cycle(["user", "assistant"]), strict=False)):
-        if message["role"] != role:
-            yield f"{number}: {message['role']} for {role}"
-        kinds = [block["type"] for block in message["content"]]
-        answered = [block["tool_use_id"] for block in message["content"] if block["type"] == "tool_result"]
-        if set(answered) != owed or len(answered) != len(owed):
-            yield f"{number}: results {answered} for {owed}"
-        if "tool_result" in kinds[len(answered) :]:
-            yield f"{number}: results behind something else"
-        owed = {block["id"] for block in message["content"] if block["type"] == "tool_use"}
-        if not message["content"]:
-            yield f"{number}: nothing"
