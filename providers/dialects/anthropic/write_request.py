@@ -171,7 +171,7 @@ def _reasoning(reasoning: Reasoning, max_tokens: int) -> Json:
             return {"thinking": {"type": "disabled"}}
         case "adaptive":
             return {"thinking": {"type": "adaptive"}, **effort}
-        case "budget":
+        case "budget" if max_tokens > MIN_BUDGET:
             budget = max(MIN_BUDGET, min(reasoning.budget, max_tokens - 1))
             return {"thinking": {"type": "enabled", "budget_tokens": budget}, **effort}
     return dict(effort)
