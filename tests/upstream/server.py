@@ -100,6 +100,11 @@ class ScriptedServer:
         self._server.close()
         for connection in list(self.connections):
             connection.abort()
+        for _ in range(100):  # turns of the loop; an aborted transport closes its socket in the next one
+            if not self.connections:
+                break
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
         await self._server.wait_closed()
 
     def _complain(self) -> None:

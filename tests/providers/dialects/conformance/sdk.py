@@ -37,6 +37,8 @@ class Client(Protocol):
     def expected(self, message: WholeMessage) -> Heard:
         """What this SDK should hear of an answer; a stop is in its dialect's words."""
 
+    def close(self) -> None: ...
+
 
 def _play(server: ScriptedServer, body: bytes, kind: str) -> None:
     headers = SSE if kind == "sse" else (("content-type", "application/json"),)
@@ -72,6 +74,9 @@ class AnthropicClient:
     def whole(self, body: bytes) -> Heard:
         _play(self._server, body, "json")
         return self._heard(self._client.messages.create(model="m", max_tokens=9, messages=[]))
+
+    def close(self) -> None:
+        self._client.close()
 
     def _heard(self, message: Any) -> Heard:
         text, thinking, calls = "", "", []
@@ -114,6 +119,9 @@ class OpenAIClient:
     def whole(self, body: bytes) -> Heard:
         _play(self._server, body, "json")
         return self._heard(self._client.chat.completions.create(model="m", messages=[]))
+
+    def close(self) -> None:
+        self._client.close()
 
     def _heard(self, completion: Any) -> Heard:
         (choice,) = completion.choices

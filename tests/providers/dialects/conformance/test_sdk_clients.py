@@ -26,7 +26,10 @@ def crossed(samples: list[Sample]) -> pytest.MarkDecorator:
 @pytest.fixture(scope="module")
 def clients() -> Iterator[dict[str, Client]]:
     with ScriptedServer() as server:
-        yield {name: make(server) for name, make in CLIENTS.items()}
+        made = {name: make(server) for name, make in CLIENTS.items()}
+        yield made
+        for client in made.values():
+            client.close()
 
 
 def test_every_dialect_has_its_official_client() -> None:
