@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What a request costs the gateway.")
     sizes = parser.add_mutually_exclusive_group()
     for name, size, words in (
-        ("--quick", plan.QUICK, "less of everything, in under a minute"),
+        ("--quick", plan.QUICK, "less of everything, in about a minute"),
         ("--tiny", plan.TINY, "a few requests of each kind: shows that the bench works"),
     ):
         sizes.add_argument(name, dest="size", action="store_const", const=size, default=plan.FULL, help=words)

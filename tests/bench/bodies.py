@@ -1,7 +1,8 @@
 """What the load generator asks and what the upstream answers: the shapes of Claude Code 2.1.197, the same each time.
 
 The model name carries the script, ``claude-bench-<chunks>-<milliseconds>``, so that the upstream keeps no state and
-every proxy under test leaves it alone. 0 chunks asks for a whole answer.
+every proxy under test leaves it alone. 0 chunks asks for a whole answer. ``openai/gpt-bench-...`` asks the gateway for
+an upstream that speaks Chat Completions (``chat_bodies``); any other target leaves that name alone too.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ _WORDS = "the gateway reads a request, picks a key and waits for the first word 
 Json = dict[str, Any]
 
 
-def model(chunks: int, milliseconds: int) -> str:
-    return f"claude-bench-{chunks}-{milliseconds}"
+def model(chunks: int, milliseconds: int, translated: bool = False) -> str:
+    name = "openai/gpt" if translated else "claude"
+    return f"{name}-bench-{chunks}-{milliseconds}"
 
 
 def request(port: int, model: str, stream: bool, big: bool) -> bytes:

@@ -17,6 +17,7 @@ class Job(msgspec.Struct, frozen=True):
     chunks: int = 0  # of each answer; 0 asks for whole answers
     spacing: int = 0  # milliseconds between two chunks
     big: bool = False  # the big body
+    translated: bool = False  # the gateway's upstream speaks Chat Completions
     seconds: float = 60.0  # no request is sent after that
     ramp: float = 0.0  # seconds over which the connections send their first requests
     warm: int = 0  # requests before the measured ones

@@ -101,7 +101,8 @@ async def _connect(port: int, job: Job) -> list[Connection]:
 
 
 def _request(port: int, job: Job, spacing: int) -> bytes:
-    return bodies.request(port, bodies.model(job.chunks, spacing), stream=job.chunks > 0, big=job.big)
+    model = bodies.model(job.chunks, spacing, job.translated)
+    return bodies.request(port, model, stream=job.chunks > 0, big=job.big)
 
 
 def _result(phase: Phase, warm: Phase) -> Result:

@@ -70,8 +70,10 @@ class Target:
 
 @contextmanager
 def gateway(name: str, upstream: int, home: Path) -> Iterator[Target]:
-    """The gateway as a user starts it, with one client token and one upstream."""
-    env: Mapping[str, str] = {**upstream_env(f"http://127.0.0.1:{upstream}", TOKEN), **LOG_LEVELS[name]}
+    """The gateway as a user starts it, with one client token and both kinds of upstream at one port."""
+    url = f"http://127.0.0.1:{upstream}"
+    chat = {"OPENAI_API_KEY": "sk-upstream-chat-key", "OPENAI_BASE_URL": f"{url}/v1"}
+    env: Mapping[str, str] = {**upstream_env(url, TOKEN), **chat, **LOG_LEVELS[name]}
     began = time.monotonic()
     with running_gateway(home, env) as running:
         startup = time.monotonic() - began

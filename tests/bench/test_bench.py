@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.bench import bodies, plan, process
+from tests.bench import bodies, chat_bodies, plan, process
 from tests.bench.client import ChunkedBody
 from tests.bench.jobs import Job, Order, Result, Warm, spread
 from tests.bench.run import Bench, Harness, Listening, measure
-from tests.bench.targets import DIRECT, Target
+from tests.bench.targets import DIRECT, GATEWAY, Target, gateway
 from tests.gateway_process import ROOT
-from tests.upstream import Cut, Reply, Upstream, error, stream
+from tests.upstream import ChatUpstream, Cut, Reply, Upstream, error, stream
+from tests.upstream.openai_chat import completion, text
 
 pytestmark = pytest.mark.skipif(not process.PROC.joinpath("self", "stat").exists(), reason="needs Linux's /proc")
 WITHIN = 20.0
@@ -63,6 +66,45 @@ def test_streams_are_counted_chunk_by_chunk() -> None:
     assert result.latency
     assert result.transit
     assert 0 < result.transit.p50 < result.latency.p50
+
+
+def test_chat_completions_are_answered_by_their_path() -> None:
+    with process.program("tests.bench.upstream") as upstream:
+        port = upstream.hear(Listening, WITHIN).port
+        streamed = ask_chat(port, bodies.model(2, 0, translated=True).removeprefix("openai/"))
+        whole = ask_chat(port, bodies.model(0, 0, translated=True).removeprefix("openai/"))
+
+    for chunks, said in ((streamed, r"\d{40}"), (whole, r"The gateway picks .*")):
+        assert re.fullmatch(said, "".join(choice["delta"].get("content", "") for choice in choices(chunks)))
+        assert choices(chunks)[-1]["finish_reason"] == "stop"
+        assert chunks[-1]["usage"]["completion_tokens"] == len(choices(chunks)) - 2
+    assert 250 < len(chat_bodies.delta(1)) < 350
+
+
+def ask_chat(port: int, model: str) -> list[dict[str, Any]]:
+    """The chunks of the answer, which must end with [DONE]."""
+    asked = json.dumps({"model": model, "messages": [], "stream": True})
+    url = f"http://127.0.0.1:{port}/v1/chat/completions"
+    with httpx.Client(trust_env=False, timeout=WITHIN) as client:
+        *events, done, rest = client.post(url, content=asked).text.split("\n\n")
+    assert (done, rest) == ("data: [DONE]", "")
+    return [json.loads(event.removeprefix("data: ")) for event in events]
+
+
+def choices(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [chunk["choices"][0] for chunk in chunks if chunk["choices"]]
+
+
+def test_translated_jobs_reach_the_chat_upstream(tmp_path: Path) -> None:
+    jobs = Job(connections=1, count=2, chunks=3, translated=True), Job(connections=1, count=2, translated=True)
+    with ChatUpstream() as upstream:
+        upstream.always(completion(*[text(f"{number:020}", pieces=1) for number in range(3)]))
+        with gateway(GATEWAY, upstream.port, tmp_path) as target:
+            results = [perform(target.port, job) for job in jobs]
+        asked = [request.model for request in upstream.chats]
+
+    assert [(result.done, result.failed, result.chunks) for result in results] == [(2, 0, 6), (2, 0, 0)]
+    assert asked == ["gpt-bench-3-0"] * 2 + ["gpt-bench-0-0"] * 2
 
 
 def test_whole_answers_stop_at_the_budget() -> None:

@@ -1,6 +1,7 @@
-"""The fake Messages upstream, as a program: as little work per request and per delta as Python allows.
+"""The fake upstream, as a program: as little work per request and per delta as Python allows.
 
-Prints its port as a line of JSON and serves until it is killed. ``bodies`` says how a request scripts its answer.
+Prints its port as a line of JSON and serves until it is killed. ``bodies`` says how a request scripts its answer;
+its path decides between Messages and Chat Completions.
 """
 
 from __future__ import annotations
@@ -12,15 +13,29 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import uvloop
 
-from tests.bench import bodies
+from tests.bench import bodies, chat_bodies
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_MODEL = re.compile(rb'"model": ?"(claude-bench-(\d+)-(\d+))"')
+_MODEL = re.compile(rb'"model": ?"([a-z/]+-bench-(\d+)-(\d+))"')
+_CHAT = b"POST /v1/chat/completions "
 _END = b"0\r\n\r\n"
+_STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Format:
+    """The bytes of its answers: a whole one with its head, and what a stream is made of."""
+
+    whole: Callable[[str], bytes]
+    start: Callable[[str], bytes]
+    delta: Callable[[int], bytes]
+    end: Callable[[int], bytes]
 
 
 class Connection(asyncio.Protocol):
@@ -42,27 +57,29 @@ class Connection(asyncio.Protocol):
             length = _LENGTH.search(self._held, 0, head)
             self._needed = head + 4 + (int(length[1]) if length else 0)
         if len(self._held) >= self._needed:
+            form = CHAT if self._held.startswith(_CHAT) else MESSAGES
             script = _MODEL.search(bytes(self._held))
             self._held.clear()
             self._needed = 0
-            self._answer(script)
+            self._answer(form, script)
 
-    def _answer(self, script: re.Match[bytes] | None) -> None:
+    def _answer(self, form: Format, script: re.Match[bytes] | None) -> None:
         if script is None:
             self._transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
             return
         model, chunks, milliseconds = script[1].decode(), int(script[2]), int(script[3])
         if chunks:
-            Stream(self._transport, chunks, milliseconds / 1000).begin(model)
+            Stream(self._transport, form, chunks, milliseconds / 1000).begin(model)
         else:
-            self._transport.write(_whole(model))
+            self._transport.write(_whole(form, model))
 
 
 class Stream:
     """One streamed answer: each delta is a write of its own, ``spacing`` seconds apart or as soon as the loop turns."""
 
-    def __init__(self, transport: asyncio.Transport, chunks: int, spacing: float) -> None:
+    def __init__(self, transport: asyncio.Transport, form: Format, chunks: int, spacing: float) -> None:
         self._transport = transport
+        self._form = form
         self._chunks = chunks
         self._spacing = spacing
         self._sent = 0
@@ -70,16 +87,16 @@ class Stream:
         self._began = self._loop.time()
 
     def begin(self, model: str) -> None:
-        self._transport.write(_start(model))
+        self._transport.write(_start(self._form, model))
         self._loop.call_soon(self._next)
 
     def _next(self) -> None:
         if self._transport.is_closing():
             return
-        self._transport.write(_chunk(bodies.delta(time.monotonic_ns())))
+        self._transport.write(_chunk(self._form.delta(time.monotonic_ns())))
         self._sent += 1
         if self._sent == self._chunks:
-            self._transport.write(_end(self._chunks))
+            self._transport.write(_end(self._form, self._chunks))
         elif self._spacing:
             self._loop.call_at(self._began + self._sent * self._spacing, self._next)
         else:
@@ -91,20 +108,32 @@ def _chunk(data: bytes) -> bytes:
 
 
 @functools.cache
-def _whole(model: str) -> bytes:
+def _whole(form: Format, model: str) -> bytes:
+    return form.whole(model)
+
+
+@functools.cache
+def _start(form: Format, model: str) -> bytes:
+    return _STREAM + _chunk(form.start(model))
+
+
+@functools.cache
+def _end(form: Format, chunks: int) -> bytes:
+    return _chunk(form.end(chunks)) + _END
+
+
+def _message(model: str) -> bytes:
     body = bodies.message(model)
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
-@functools.cache
-def _start(model: str) -> bytes:
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
-    return head + _chunk(bodies.stream_start(model))
+def _short_stream(model: str) -> bytes:
+    """Written at once: a reader gets all of it in one read."""
+    return _STREAM + b"".join(map(_chunk, chat_bodies.short(model))) + _END
 
 
-@functools.cache
-def _end(chunks: int) -> bytes:
-    return _chunk(bodies.stream_end(chunks)) + _END
+MESSAGES = Format(_message, bodies.stream_start, bodies.delta, bodies.stream_end)
+CHAT = Format(_short_stream, chat_bodies.stream_start, chat_bodies.delta, chat_bodies.stream_end)
 
 
 async def serve() -> None:
