@@ -56,6 +56,7 @@ class Reply:
                 if isinstance(answer, WholeAnswer):
                     watch.stop()
                     await respond(send, 200, _JSON, answer.body)
+                    await answer.linger(LINGER)
                 else:
                     await self._stream(send, watch, answer)
         except UpstreamFailure as failure:

@@ -39,11 +39,13 @@ def estimate(body: JsonObject) -> int:
 
 def text_tokens(text: bytes) -> float:
     """Tokens of UTF-8 text."""
-    other = len(text.translate(None, _ASCII))
-    letters = len(text) - len(text.translate(None, _LETTERS))
-    digits = len(text) - len(text.translate(None, _DIGITS))
-    space = len(text) - len(text.translate(None, _SPACE))
-    signs = len(text) - other - letters - digits - space
+    beyond_letters = text.translate(None, _LETTERS)
+    beyond_space = beyond_letters.translate(None, _SPACE)
+    beyond_digits = beyond_space.translate(None, _DIGITS)
+    letters, space = len(text) - len(beyond_letters), len(beyond_letters) - len(beyond_space)
+    digits = len(beyond_space) - len(beyond_digits)
+    other = len(beyond_digits.translate(None, _ASCII))
+    signs = len(beyond_digits) - other
     return letters * PER_LETTER + digits * PER_DIGIT + space * PER_SPACE + signs * PER_SIGN + other * PER_OTHER_BYTE
 
 

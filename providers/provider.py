@@ -27,9 +27,14 @@ _JSON = (b"{", b"[")
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An answer that came whole."""
+    """An answer that came whole, or was made of a stream."""
 
     body: bytes
+    reply: UpstreamReply
+
+    async def linger(self, seconds: float) -> None:
+        """See StreamAnswer."""
+        await _linger(self.reply, seconds)
 
 
 @dataclass(slots=True)
@@ -67,10 +72,7 @@ class StreamAnswer:
 
     async def linger(self, seconds: float) -> None:
         """Take the end of a finished stream off the wire, so that the connection can be used again."""
-        with suppress(TimeoutError, UpstreamFailure):
-            async with asyncio.timeout(seconds):
-                while await self.reply.read():
-                    pass
+        await _linger(self.reply, seconds)
 
 
 Answer = WholeAnswer | StreamAnswer
@@ -142,7 +144,7 @@ class Provider:
         if reader.failure:
             raise reader.failure
         attempt.usage = reader.usage
-        return answer if call.stream else WholeAnswer(answer.held)
+        return answer if call.stream else WholeAnswer(answer.held, reply)
 
     async def _stream(self, answer: StreamAnswer, first: bytes, call: Call, deadline: asyncio.Timeout) -> None:
         """Up to the first content, or for a client that wants the answer whole, to its end."""
@@ -159,6 +161,13 @@ class Provider:
 
 def _value(key: Key) -> str:
     return key.secret.reveal() if key.secret else ""
+
+
+async def _linger(reply: UpstreamReply, seconds: float) -> None:
+    with suppress(TimeoutError, UpstreamFailure):
+        async with asyncio.timeout(seconds):
+            while await reply.read():
+                pass
 
 
 async def _error_body(reply: UpstreamReply) -> bytes:

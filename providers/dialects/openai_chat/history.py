@@ -92,7 +92,7 @@ class _Writer:
             uses = [block for block in content if isinstance(block, ToolUse)]
             message["tool_calls"] = [self._call(use) for use in uses]
             self._owed.update(dict.fromkeys(call_id(use.id) for use in uses))
-        self._drop(content, Text | Thinking | ToolUse)
+        self._drop(content, (Text, Thinking, ToolUse))
         if message["content"] or calls or len(message) > 2:
             self.out.append(message)
         if after := "\n\n".join(_texts(content[calls[0] :])) if calls else "":

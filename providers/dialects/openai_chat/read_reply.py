@@ -27,6 +27,7 @@ from providers.chat.events import (
 from providers.chat.reader import FrameReader
 from providers.chat.sse import DONE, data_lines, is_json, name_of
 from providers.dialects.openai_chat import usage as usages
+from providers.dialects.openai_chat.plain import plain_text
 from providers.dialects.openai_chat.tool_calls import ToolCalls
 from providers.errors import ErrorKind
 from providers.json_object import NotJson, decode
@@ -101,6 +102,10 @@ class ChatReader(FrameReader):
         return self._stop is not None
 
     def _frame(self, frame: bytes) -> Iterator[Event]:
+        if self._open is BlockKind.TEXT and not self._tools and (text := plain_text(frame)):
+            self._said += len(text)
+            yield TextDelta(text)
+            return
         lines = data_lines(frame)
         if len(lines) == 1 and frame.startswith(b"data"):
             yield from self._data(lines[0])
