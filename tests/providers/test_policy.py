@@ -12,6 +12,8 @@ from providers.keys import STATES
 BODY = b'{"type":"error","error":{"type":"x","message":"as it came"}, "new":1 }\n'
 KEY_KINDS = [ErrorKind.KEY_REFUSED, ErrorKind.KEY_UNPAID, ErrorKind.KEY_FORBIDDEN]
 
+LIMITS = {ErrorKind.RATE_LIMITED, ErrorKind.KEY_WINDOW, ErrorKind.ACCOUNT_QUOTA}
+
 
 def failed(
     kind: ErrorKind, words: str = "So sorry", status: int | None = None, body: bytes | None = None
@@ -44,7 +46,7 @@ def test_every_kind_leaves_the_key_in_a_known_state(kind: ErrorKind) -> None:
 def test_key_states() -> None:
     states = {kind: policy.key_state(kind.value) for kind in ErrorKind}
     assert {kind for kind, state in states.items() if state == "refused"} == {*KEY_KINDS, ErrorKind.NO_KEY}
-    assert {kind for kind, state in states.items() if state == "limited"} == {ErrorKind.RATE_LIMITED}
+    assert {kind for kind, state in states.items() if state == "limited"} == LIMITS
     assert policy.key_state("") == "ready"
 
 
