@@ -91,7 +91,7 @@ _NOBODY = (
 )
 
 _ZAI_CODES = (
-    # The code decides, whatever the status (docs.z.ai/api-reference/api-code).
+    # The code decides, whatever the status.
     _rule(K.KEY_REFUSED, names="1000 1001 1002 1003 1004", providers=_ZAI),
     _rule(K.KEY_UNPAID, names="1113 1309", providers=_ZAI, scope=S.ACCOUNT),
     _rule(K.KEY_FORBIDDEN, names="1110 1111 1112 1120 1121", providers=_ZAI, scope=S.ACCOUNT),
@@ -108,7 +108,7 @@ _ZAI_CODES = (
 )
 
 _MINIMAX_CODES = (
-    # platform.minimax.io, errorcode.md; they come inside a 200.
+    # platform.minimax.io's list of error codes; they come inside a 200.
     _rule(K.SERVER_ERROR, names="1000 1001", providers="minimax"),
     _rule(K.RATE_LIMITED, names="1002 1039", providers="minimax"),
     _rule(K.KEY_REFUSED, names="1004 2049", providers="minimax"),
