@@ -145,14 +145,10 @@ def until(calendar: Calendar, now: float) -> float:
         first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
         return (following - moment).total_seconds()
-    # A day that changes the clocks has its midnight at the offset that holds by then.
-    rough = _midnight(moment, _offset(calendar, moment))
-    return (_midnight(moment, _offset(calendar, rough)) - moment).total_seconds()
-
-
-def _midnight(moment: datetime, offset: timedelta) -> datetime:
-    local = moment + offset
-    return local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1) - offset
+    offset = _offset(calendar, moment)
+    midnight = (moment + offset).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    # Where the clocks change today, midnight comes at another offset than now's.
+    return (midnight - _offset(calendar, midnight - offset) - moment).total_seconds()
 
 
 def _offset(calendar: Calendar, moment: datetime) -> timedelta:

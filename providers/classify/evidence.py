@@ -114,7 +114,7 @@ def error_object(value: Any) -> Mapping[str, Any]:
 def _status_inside(error: Mapping[str, Any]) -> int:
     """OpenRouter and vLLM write an HTTP status as the error's code."""
     code = error.get("code", error.get("status"))
-    three = isinstance(code, str) and len(code) == 3 and code.isdecimal()
+    three = isinstance(code, str) and len(code) == 3 and code.isascii() and code.isdecimal()
     number = int(code) if isinstance(code, int) or three else 0
     return number if 400 <= number < 600 else 0
 
