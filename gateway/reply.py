@@ -73,8 +73,8 @@ class Reply:
         while not answer.reader.ended:
             if data:
                 await send(_part(data, more=True))
-            if answer.reader.failure:
-                raise answer.reader.failure
+            if answer.failure:
+                raise answer.failure
             data = await answer.more()
         watch.stop()
         await send(_part(data, more=False))

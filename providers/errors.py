@@ -21,29 +21,63 @@ class ErrorKind(StrEnum):
     """What happened to one attempt. ``policy.py`` has a consequence for each."""
 
     INVALID_REQUEST = "invalid_request"  # 400, 422: the request itself
-    NOT_FOUND = "not_found"  # 404: the model, or the base URL
-    TOO_LARGE = "too_large"  # 413
+    CONTEXT_OVERFLOW = "context_overflow"  # more tokens than the model's window holds
+    CONTENT_FILTER = "content_filter"  # refused for what it says
+    UNSUPPORTED = "unsupported"  # this model cannot do what the request asks for
+    TOO_LARGE = "too_large"  # 413, or larger than a whole minute's tokens
+    NOT_FOUND = "not_found"  # 404 that names no model: the path, or the base URL
+    MODEL_NOT_FOUND = "model_not_found"  # the model is unknown, or closed to this key
     KEY_REFUSED = "key_refused"  # 401
-    KEY_UNPAID = "key_unpaid"  # 402
+    KEY_UNPAID = "key_unpaid"  # 402, and every other way to say that money is missing
     KEY_FORBIDDEN = "key_forbidden"  # 403
     NO_KEY = "no_key"  # the pool is empty
-    RATE_LIMITED = "rate_limited"  # 429
+    RATE_LIMITED = "rate_limited"  # 429: seconds to minutes
+    KEY_WINDOW = "key_window"  # the key's hours or its day are used up
+    ACCOUNT_QUOTA = "account_quota"  # the account's day, week or month is used up
+    MODEL_OVERLOADED = "model_overloaded"  # this model, whatever the key
     OVERLOADED = "overloaded"  # 529, or its event inside a stream
     SERVER_ERROR = "server_error"  # other 5xx, 408, 409, or an error event inside a stream
     UNREACHABLE = "unreachable"  # DNS, connect, TLS, proxy
     FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - not a password
     STALLED = "stalled"  # silence between two reads
     CUT = "cut"  # the connection ended before the answer did
+    DISCONNECTED = "disconnected"  # it had gone before the request was looked at; nobody's fault
     MALFORMED = "malformed"  # an answer that is not one
 
 
 class Scope(StrEnum):
-    """Whose fault a kind is."""
+    """Whose fault a failure is, and so what rests after it."""
 
     REQUEST = "request"
-    MODEL = "model"
+    MODEL = "model"  # for every key
+    KEY_MODEL = "key_model"  # one key for one model
     KEY = "key"
+    ACCOUNT = "account"  # every key of one account
     PROVIDER = "provider"
+    US = "us"  # our settings, our address, our connection
+
+
+class Calendar(StrEnum):
+    """A reset that the calendar gives: the next midnight, or the next month's first."""
+
+    UTC_DAY = "utc_day"
+    PACIFIC_DAY = "pacific_day"  # America/Los_Angeles, where Google's days begin
+    CHINA_DAY = "china_day"  # UTC+8
+    UTC_MONTH = "utc_month"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How long what failed should rest.
+
+    ``seconds`` count from the answer. With a ``calendar`` too, the upstream's seconds are known to be too short for
+    this failure: rest for them once, then until the calendar's reset. ``honest`` says that the upstream gave the
+    seconds; otherwise they are ours, and grow when the failure comes again.
+    """
+
+    seconds: float | None = None
+    calendar: Calendar | None = None
+    honest: bool = False
 
 
 class KeyturnError(Exception):
@@ -84,6 +118,9 @@ class UpstreamFailure(KeyturnError):
     status: int | None = None  # the upstream's HTTP status, None where none came
     body: bytes | None = None  # the upstream's error body where its shape is the client's own
     retry_after: int | None = None
+    scope: Scope | None = None  # None: as policy.py has it for the kind
+    rest: Rest | None = None  # None: as policy.py has it for the kind
+    evidence: bytes | None = field(default=None, repr=False)  # an error inside a 200, until its provider is known
     provider: str = ""
     key_label: str = ""
     key_variable: str = ""

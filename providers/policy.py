@@ -6,43 +6,102 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from providers.errors import ErrorKind, Fault, Scope, UpstreamFailure
+from providers.errors import Calendar, ErrorKind, Fault, Rest, Scope, UpstreamFailure
+
+_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """``status`` None keeps the upstream's; ``own_words`` sends its message on as it came."""
+    """One row of the table.
+
+    For the client: ``status`` None keeps the upstream's where it suits the kind; ``own_words`` sends its message on
+    as it came; ``retry`` is what x-should-retry says.
+
+    For the pool: what ``scope`` names rests for ``rest`` seconds (or until the calendar's reset), doubling each time
+    up to ``longest``. ``obeys`` puts a reset that the upstream gave in its place.
+
+    For the call: whether another key of the provider, another target, or the same one after a wait may help.
+    """
 
     scope: Scope
     status: int | None
     type: str
     own_words: bool = False
-    retry: bool | None = None  # what x-should-retry tells the client
+    retry: bool | None = None
     key_state: str = "ready"
+    rest: float | Calendar | None = None
+    longest: float = 0.0
+    obeys: bool = False
+    other_key: bool = False
+    other_target: bool = True
+    again: bool = False
 
 
-_KEY = Consequence(Scope.KEY, 502, "api_error", retry=False, key_state="refused")
+def _request(status: int | None = None, kind: str = "invalid_request_error", other_target: bool = False) -> Consequence:
+    return Consequence(Scope.REQUEST, status, kind, own_words=True, other_target=other_target)
+
+
+def _key(rest: float | None, longest: float, scope: Scope = Scope.KEY) -> Consequence:
+    """A key that does not work: long rests, each ended by one real request."""
+    other = rest is not None
+    return Consequence(scope, 502, "api_error", False, False, "refused", rest, longest, other_key=other)
+
+
+def _limit(scope: Scope, rest: float | Calendar, longest: float, again: bool = False) -> Consequence:
+    return Consequence(
+        scope, 429, "rate_limit_error", False, None, "limited", rest, longest, obeys=True, other_key=True, again=again
+    )
+
+
+def _busy(
+    scope: Scope, status: int | None, kind: str = "api_error", own_words: bool = False, rest: float = 5.0
+) -> Consequence:
+    return Consequence(scope, status, kind, own_words, rest=rest, longest=60.0, obeys=True, again=True)
+
 
 CONSEQUENCES: Mapping[ErrorKind, Consequence] = {
-    ErrorKind.INVALID_REQUEST: Consequence(Scope.REQUEST, None, "invalid_request_error", own_words=True),
-    ErrorKind.NOT_FOUND: Consequence(Scope.MODEL, 404, "not_found_error", own_words=True),
-    ErrorKind.TOO_LARGE: Consequence(Scope.REQUEST, 413, "request_too_large", own_words=True),
-    ErrorKind.KEY_REFUSED: _KEY,
-    ErrorKind.KEY_UNPAID: _KEY,
-    ErrorKind.KEY_FORBIDDEN: _KEY,
-    ErrorKind.NO_KEY: _KEY,
-    ErrorKind.RATE_LIMITED: Consequence(Scope.KEY, 429, "rate_limit_error", key_state="limited"),
-    ErrorKind.OVERLOADED: Consequence(Scope.PROVIDER, 529, "overloaded_error", own_words=True),
-    ErrorKind.SERVER_ERROR: Consequence(Scope.PROVIDER, None, "api_error"),
-    ErrorKind.UNREACHABLE: Consequence(Scope.PROVIDER, 502, "api_error"),
-    ErrorKind.FIRST_TOKEN_TIMEOUT: Consequence(Scope.PROVIDER, 504, "timeout_error"),
-    ErrorKind.STALLED: Consequence(Scope.PROVIDER, 504, "timeout_error"),
-    ErrorKind.CUT: Consequence(Scope.PROVIDER, 502, "api_error"),
-    ErrorKind.MALFORMED: Consequence(Scope.PROVIDER, 502, "api_error"),
+    ErrorKind.INVALID_REQUEST: _request(),
+    ErrorKind.CONTEXT_OVERFLOW: _request(other_target=True),  # to a larger window, where one is configured
+    ErrorKind.CONTENT_FILTER: _request(),
+    ErrorKind.UNSUPPORTED: _request(other_target=True),
+    ErrorKind.TOO_LARGE: _request(413, "request_too_large"),
+    ErrorKind.NOT_FOUND: _request(404, "not_found_error", other_target=True),
+    ErrorKind.MODEL_NOT_FOUND: Consequence(
+        Scope.KEY_MODEL, 404, "not_found_error", own_words=True, rest=12 * _HOUR, longest=12 * _HOUR, other_key=True
+    ),
+    ErrorKind.KEY_REFUSED: _key(_HOUR / 2, 12 * _HOUR),
+    ErrorKind.KEY_UNPAID: _key(4 * _HOUR, 24 * _HOUR),
+    ErrorKind.KEY_FORBIDDEN: _key(_HOUR / 2, 12 * _HOUR),
+    ErrorKind.NO_KEY: _key(None, 0.0, Scope.US),
+    ErrorKind.RATE_LIMITED: _limit(Scope.KEY_MODEL, 1.0, 60.0, again=True),
+    ErrorKind.KEY_WINDOW: _limit(Scope.KEY, Calendar.UTC_DAY, 24 * _HOUR),
+    ErrorKind.ACCOUNT_QUOTA: _limit(Scope.ACCOUNT, Calendar.UTC_DAY, 24 * _HOUR),
+    ErrorKind.MODEL_OVERLOADED: _busy(Scope.MODEL, None),
+    ErrorKind.OVERLOADED: _busy(Scope.PROVIDER, 529, "overloaded_error", own_words=True),
+    ErrorKind.SERVER_ERROR: _busy(Scope.PROVIDER, None),
+    ErrorKind.UNREACHABLE: _busy(Scope.PROVIDER, 502),
+    ErrorKind.FIRST_TOKEN_TIMEOUT: _busy(Scope.PROVIDER, 504, "timeout_error"),
+    ErrorKind.STALLED: _busy(Scope.PROVIDER, 504, "timeout_error"),
+    ErrorKind.CUT: _busy(Scope.PROVIDER, 502),
+    ErrorKind.DISCONNECTED: Consequence(Scope.US, 502, "api_error", again=True),  # once, at once
+    ErrorKind.MALFORMED: _busy(Scope.PROVIDER, 502),
 }
 
-# The status where the upstream sent none of its own (an error inside a 200).
-_DEFAULT_STATUS: Mapping[ErrorKind, int] = {ErrorKind.INVALID_REQUEST: 400, ErrorKind.SERVER_ERROR: 502}
+# The status where the upstream sent none that suits the kind, such as in an error inside a 200.
+_DEFAULT_STATUS: Mapping[ErrorKind, int] = {ErrorKind.SERVER_ERROR: 502, ErrorKind.MODEL_OVERLOADED: 529}
+_BAD_REQUEST = 400
+_REQUEST_STATUSES = frozenset({400, 404, 409, 413, 422})
+
+# Where the upstream's status is kept, the type that Anthropic pairs with it.
+_TYPE_OF_STATUS: Mapping[int, str] = {
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
+
+_KEY_KINDS = (ErrorKind.KEY_REFUSED, ErrorKind.KEY_UNPAID, ErrorKind.KEY_FORBIDDEN, ErrorKind.NO_KEY)
 
 # Claude Code shows its login screen when an error names this header.
 _LOGIN_WORDS = re.compile(r"x-api-key", re.IGNORECASE)
@@ -51,15 +110,48 @@ _LOGIN_WORDS = re.compile(r"x-api-key", re.IGNORECASE)
 def fault(failure: UpstreamFailure) -> Fault:
     """What the client is told when this failure ends the call."""
     rule = CONSEQUENCES[failure.kind]
-    status = rule.status or failure.status or _DEFAULT_STATUS[failure.kind]
+    status = rule.status or _kept_status(failure, rule)
+    kind = rule.type if rule.status else _TYPE_OF_STATUS.get(status, rule.type)
+    as_it_came = rule.own_words and failure.status in (None, status)
     return Fault(
         status,
-        rule.type,
-        failure.words if rule.own_words else _explain(failure, rule),
+        kind,
+        failure.words if rule.own_words else _explain(failure),
         retry=rule.retry,
         retry_after=failure.retry_after,
-        body=failure.body if rule.own_words else None,
+        body=failure.body if as_it_came else None,
     )
+
+
+def _kept_status(failure: UpstreamFailure, rule: Consequence) -> int:
+    status = failure.status or 0
+    if rule.scope is Scope.REQUEST:
+        return status if status in _REQUEST_STATUSES else _BAD_REQUEST
+    suits = 500 <= status < 600 or status in (408, 409, 429)
+    return status if suits else _DEFAULT_STATUS[failure.kind]
+
+
+def scope(failure: UpstreamFailure) -> Scope:
+    """Whose fault it is, and so what rests."""
+    return failure.scope or CONSEQUENCES[failure.kind].scope
+
+
+def rest(failure: UpstreamFailure) -> Rest | None:
+    """How long that rests; None = not at all."""
+    return failure.rest or default_rest(failure.kind, scope(failure))
+
+
+def default_rest(kind: ErrorKind, whose: Scope) -> Rest | None:
+    """What the table has for a failure whose upstream gave no time."""
+    own = CONSEQUENCES[kind].rest
+    if own is None or whose in (Scope.REQUEST, Scope.US):
+        return None
+    return Rest(calendar=own) if isinstance(own, Calendar) else Rest(own)
+
+
+def blames_request(failure: UpstreamFailure) -> bool:
+    """The upstream read the request and found it wrong: the client must hear it."""
+    return CONSEQUENCES[failure.kind].type == "invalid_request_error"
 
 
 def key_state(reason: str) -> str:
@@ -67,9 +159,9 @@ def key_state(reason: str) -> str:
     return CONSEQUENCES[ErrorKind(reason)].key_state if reason else "ready"
 
 
-def _explain(failure: UpstreamFailure, rule: Consequence) -> str:
+def _explain(failure: UpstreamFailure) -> str:
     said = _LOGIN_WORDS.sub("API key", failure.words)
-    if rule is _KEY:
+    if failure.kind in _KEY_KINDS:
         return _about_key(failure, said)
     status = f" (HTTP {failure.status})" if failure.status else ""
     return f"Provider {failure.provider}{status}: {said}"

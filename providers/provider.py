@@ -48,6 +48,12 @@ class StreamAnswer:
     patience: Patience
     held: bytes = b""
 
+    @property
+    def failure(self) -> UpstreamFailure | None:
+        """What the reader found, by the rules of this provider."""
+        found = self.reader.failure
+        return found and classify.settled(found, self.attempt.provider, self.reply.headers)
+
     async def more(self) -> bytes:
         """The next bytes for the client, b"" where no event is whole yet. Raises UpstreamFailure (STALLED, CUT)."""
         data = await self._read()
@@ -121,7 +127,8 @@ class Provider:
         attempt.status = reply.status
         if 200 <= reply.status < 300:
             return reply
-        raise classify.status_failure(reply.status, reply.headers, await _error_body(reply))
+        body = await _error_body(reply)
+        raise classify.status_failure(reply.status, reply.headers, body, self.config.id)
 
     async def _answer(
         self,
@@ -141,8 +148,8 @@ class Provider:
             most = MAX_WHOLE if first.lstrip().startswith(_JSON) else MAX_ERROR_BODY
             body = await _body(reply, first, most, deadline, answer.idle)
             answer.held = reader.take_whole(body)
-        if reader.failure:
-            raise reader.failure
+        if answer.failure:
+            raise answer.failure
         attempt.usage = reader.usage
         return answer if call.stream else WholeAnswer(answer.held, reply)
 

@@ -11,7 +11,7 @@ from middleware.asgi import Receive, Scope, Send, respond
 from middleware.context import RequestContext, context_of
 from providers import policy
 from providers.call import Call, Dialect, Operation
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import UpstreamFailure
 from providers.json_object import encode
 from providers.provider import WholeAnswer
 from providers.registry import Registry
@@ -46,6 +46,6 @@ class CountTokensEndpoint:
                 answer = await self._relay.open(call, targets, context, stack)
                 body = answer.body if isinstance(answer, WholeAnswer) else None
         except UpstreamFailure as failure:
-            if failure.kind is ErrorKind.INVALID_REQUEST:
+            if policy.blames_request(failure):
                 raise policy.fault(failure) from failure
         return body

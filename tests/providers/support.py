@@ -98,8 +98,8 @@ class Rig:
                 return answer.body
             sent = answer.held
             while not answer.reader.ended:
-                if answer.reader.failure:
-                    raise answer.reader.failure
+                if answer.failure:
+                    raise answer.failure
                 sent += await answer.more()
             await answer.linger(BOUND)
             return sent

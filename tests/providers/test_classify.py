@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.classify import error_inside, status_failure, words
-from providers.errors import ErrorKind
+from providers import policy
+from providers.classify import classify, error_inside, settled, status_failure, words
+from providers.errors import ErrorKind, Rest, Scope, UpstreamFailure
+from providers.reset import LONGEST
 from tests.providers.support import property_test
 
 ANTHROPIC = b'{"type":"error","error":{"type":"invalid_request_error","message":"Say less"},"request_id":"req_1"}'
@@ -212,3 +214,78 @@ def test_anything_is_classified(status: int, body: bytes) -> None:
     assert failure.kind in ErrorKind
     assert error_inside(body).words
     assert failure.body in (None, body)
+
+
+def test_an_error_inside_is_judged_again_by_its_provider() -> None:
+    failure = error_inside(raw({"error": {"code": "1113", "message": "Insufficient balance"}}))
+    assert (failure.kind, failure.scope) == (ErrorKind.SERVER_ERROR, Scope.PROVIDER)
+    words_before, body_before = failure.words, failure.body
+    assert settled(failure, "zai", {}) is failure
+    assert (failure.kind, failure.scope, failure.rest) == (ErrorKind.KEY_UNPAID, Scope.ACCOUNT, Rest(4 * 3600.0))
+    assert (failure.words, failure.body, failure.evidence) == (words_before, body_before, None)
+    assert settled(failure, "acme", {}).kind is ErrorKind.KEY_UNPAID
+
+
+def test_the_headers_of_the_answer_count_for_an_error_inside_it() -> None:
+    failure = error_inside(raw({"error": {"code": 429, "message": "Too many"}}))
+    assert settled(failure, "acme", {"retry-after": "9"}).rest == Rest(9.0, honest=True)
+    assert failure.retry_after is None
+
+
+def test_other_failures_are_left_alone() -> None:
+    failure = UpstreamFailure(ErrorKind.CUT, "it closed")
+    assert settled(failure, "zai", {}) is failure
+    assert (failure.kind, failure.scope, failure.rest) == (ErrorKind.CUT, None, None)
+
+
+@pytest.mark.parametrize("status", [401, 402, 429])
+@pytest.mark.parametrize("body", [{"error": {"message": "prompt is too long", "code": "context_length_exceeded"}}])
+def test_a_key_or_a_limit_is_never_the_requests_fault(status: int, body: Any) -> None:
+    assert status_failure(status, {}, raw(body)).scope is not Scope.REQUEST
+
+
+def test_a_request_that_is_echoed_does_not_name_the_error() -> None:
+    echoed = {"type": "authentication_error", "code": "insufficient_quota", "message": "rate limit, 50 per day"}
+    detail = [{"type": "missing", "loc": ["body", "model"], "msg": "Field required", "input": echoed}]
+    failure = status_failure(422, {}, raw({"detail": detail, "request": {"error": echoed}}))
+    assert (failure.kind, failure.scope, failure.rest) == (ErrorKind.INVALID_REQUEST, Scope.REQUEST, None)
+
+
+def test_a_request_that_is_blamed_rests_nothing() -> None:
+    failure = status_failure(400, {"retry-after": "30"}, ANTHROPIC)
+    assert (failure.scope, failure.rest, failure.retry_after) == (Scope.REQUEST, None, 30)
+
+
+def test_a_refused_key_rests_as_long_as_we_say() -> None:
+    failure = status_failure(401, {"retry-after": "1"}, b"")
+    assert (failure.scope, failure.rest) == (Scope.KEY, Rest(1800.0))
+
+
+@pytest.mark.parametrize("code", ["9" * 5000, "٤٢٩", "²", "", True, None, 4.29, -429, 10**400, {}])
+def test_odd_codes(code: Any) -> None:
+    assert error_inside(raw({"error": {"message": "m", "code": code}})).kind is ErrorKind.SERVER_ERROR
+
+
+HEADERS = st.dictionaries(
+    st.sampled_from(["retry-after", "date", "x-ratelimit-reset", "cf-mitigated", "x-amzn-errortype"]),
+    st.text(max_size=20),
+    max_size=3,
+)
+
+
+@property_test
+@given(
+    st.sampled_from(["", "zai", "open_router", "gemini", "minimax", "acme"]),
+    st.none() | st.integers(100, 999),
+    HEADERS,
+    st.binary(max_size=60) | JSON.map(raw),
+)
+def test_anything_has_a_scope_and_a_rest(
+    provider: str, status: int | None, headers: dict[str, str], body: bytes
+) -> None:
+    failure = classify(provider, status, headers, body, 1.8e9)
+    assert failure.scope is not None
+    assert (failure.rest is None) is (failure.scope in (Scope.REQUEST, Scope.US))
+    if failure.rest is not None and failure.rest.seconds is not None:
+        assert 0 <= failure.rest.seconds <= LONGEST
+    assert 400 <= policy.fault(failure).status <= 599

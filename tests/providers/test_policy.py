@@ -6,11 +6,13 @@ import pytest
 
 from providers import policy
 from providers.classify import error_inside, status_failure
-from providers.errors import ErrorKind, Scope, UpstreamFailure
+from providers.errors import ErrorKind, Rest, Scope, UpstreamFailure
 from providers.keys import STATES
 
 BODY = b'{"type":"error","error":{"type":"x","message":"as it came"}, "new":1 }\n'
 KEY_KINDS = [ErrorKind.KEY_REFUSED, ErrorKind.KEY_UNPAID, ErrorKind.KEY_FORBIDDEN]
+
+LIMITS = {ErrorKind.RATE_LIMITED, ErrorKind.KEY_WINDOW, ErrorKind.ACCOUNT_QUOTA}
 
 
 def failed(
@@ -44,7 +46,7 @@ def test_every_kind_leaves_the_key_in_a_known_state(kind: ErrorKind) -> None:
 def test_key_states() -> None:
     states = {kind: policy.key_state(kind.value) for kind in ErrorKind}
     assert {kind for kind, state in states.items() if state == "refused"} == {*KEY_KINDS, ErrorKind.NO_KEY}
-    assert {kind for kind, state in states.items() if state == "limited"} == {ErrorKind.RATE_LIMITED}
+    assert {kind for kind, state in states.items() if state == "limited"} == LIMITS
     assert policy.key_state("") == "ready"
 
 
@@ -130,3 +132,86 @@ def test_retry_after_goes_on(kind: ErrorKind) -> None:
     failure.retry_after = 17
     assert policy.fault(failure).retry_after == 17
     assert policy.fault(failed(kind)).retry_after is None
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_what_rests_and_how_long_go_together(kind: ErrorKind) -> None:
+    rule = policy.CONSEQUENCES[kind]
+    rested = policy.default_rest(kind, rule.scope)
+    assert (rested is None) is (rule.scope in (Scope.REQUEST, Scope.US))
+    if rested is not None:
+        assert (rested.seconds is None) is (rested.calendar is not None)
+        assert not rested.honest
+        assert rule.longest >= (rested.seconds or 0)
+        assert rule.longest > 0
+    if rule.scope in (Scope.KEY, Scope.KEY_MODEL, Scope.ACCOUNT):
+        assert rule.other_key
+    if rule.scope is Scope.REQUEST:
+        assert (rule.other_key, rule.again) == (False, False)
+
+
+def test_where_else_a_call_may_go() -> None:
+    rows = policy.CONSEQUENCES
+    assert not any(rows[kind].other_target for kind in (ErrorKind.INVALID_REQUEST, ErrorKind.CONTENT_FILTER))
+    assert rows[ErrorKind.CONTEXT_OVERFLOW].other_target
+    assert not any(rows[kind].again for kind in (*KEY_KINDS, ErrorKind.KEY_WINDOW, ErrorKind.ACCOUNT_QUOTA))
+    assert all(rows[kind].again for kind in (ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED, ErrorKind.UNREACHABLE))
+    assert not any(rows[kind].other_key for kind in (ErrorKind.MODEL_OVERLOADED, ErrorKind.SERVER_ERROR))
+
+
+def test_a_failure_without_a_scope_has_its_kinds() -> None:
+    failure = failed(ErrorKind.STALLED)
+    assert (policy.scope(failure), policy.rest(failure)) == (Scope.PROVIDER, Rest(5.0))
+    failure.scope, failure.rest = Scope.MODEL, Rest(9.0, honest=True)
+    assert (policy.scope(failure), policy.rest(failure)) == (Scope.MODEL, Rest(9.0, honest=True))
+    failure.scope, failure.rest = Scope.REQUEST, None
+    assert policy.rest(failure) is None
+
+
+REQUEST_KINDS = [
+    ErrorKind.INVALID_REQUEST,
+    ErrorKind.CONTEXT_OVERFLOW,
+    ErrorKind.CONTENT_FILTER,
+    ErrorKind.UNSUPPORTED,
+]
+
+
+@pytest.mark.parametrize("kind", REQUEST_KINDS)
+@pytest.mark.parametrize(
+    ("status", "sent", "type_"),
+    [
+        (None, 400, "invalid_request_error"),
+        (400, 400, "invalid_request_error"),
+        (422, 422, "invalid_request_error"),
+        (413, 413, "request_too_large"),
+        (404, 404, "not_found_error"),
+        (429, 400, "invalid_request_error"),
+        (403, 400, "invalid_request_error"),
+        (500, 400, "invalid_request_error"),
+    ],
+)
+def test_a_request_fault_is_never_sent_as_one_to_retry(
+    kind: ErrorKind, status: int | None, sent: int, type_: str
+) -> None:
+    fault = policy.fault(failed(kind, status=status, body=BODY))
+    assert (fault.status, fault.type, fault.message) == (sent, type_, "So sorry")
+    # The body says the upstream's type: it goes on only under the upstream's status.
+    assert fault.body == (BODY if status in (None, sent) else None)
+
+
+@pytest.mark.parametrize(
+    ("status", "sent", "type_"),
+    [(None, 529, "overloaded_error"), (429, 429, "rate_limit_error"), (503, 503, "api_error"),
+     (400, 529, "overloaded_error"), (498, 529, "overloaded_error")],
+)  # fmt: skip
+def test_an_overloaded_model_keeps_a_status_that_is_worth_a_retry(status: int | None, sent: int, type_: str) -> None:
+    fault = policy.fault(failed(ErrorKind.MODEL_OVERLOADED, status=status, body=BODY))
+    assert (fault.status, fault.type, fault.body) == (sent, type_, None)
+
+
+def test_a_server_error_under_a_clients_status_is_a_bad_gateway() -> None:
+    assert policy.fault(failed(ErrorKind.SERVER_ERROR, status=400)).status == 502
+
+
+def test_who_is_blamed() -> None:
+    assert {kind for kind in ErrorKind if policy.blames_request(failed(kind))} == set(REQUEST_KINDS)

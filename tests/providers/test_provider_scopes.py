@@ -1,0 +1,77 @@
+"""A live provider judges failures by its own rules, wherever in an answer they come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from providers.errors import ErrorKind, Rest, Scope, UpstreamFailure
+from providers.spec import ProviderConfig
+from tests.providers.support import SPEC, attempt, call, config, rig
+from tests.upstream import Upstream, frames, json_reply, sse, stream, text
+from tests.upstream import openai_chat as chat
+
+FULL = {"type": "limit", "code": "1308", "message": "Usage limit reached. Your limit will reset at 2026-11-20 21:30:00"}
+DATE = ("date", "Fri, 20 Nov 2026 12:00:00 GMT")
+WINDOW = (ErrorKind.KEY_WINDOW, Scope.KEY, Rest(5400.0, honest=True))
+
+
+def named(provider: str, url: str, dialect: str = "anthropic") -> ProviderConfig:
+    return config(url, spec=replace(SPEC, id=provider, dialect=dialect))
+
+
+async def failure_of(configured: ProviderConfig, streamed: bool = True) -> tuple[UpstreamFailure, str]:
+    record = replace(attempt(), provider=configured.id)
+    async with rig(configured) as live:
+        with pytest.raises(UpstreamFailure) as raised:
+            await live.ask(call(stream=streamed), record)
+    return raised.value, record.reason
+
+
+def judged(failure: UpstreamFailure) -> Any:
+    return failure.kind, failure.scope, failure.rest
+
+
+async def test_a_status() -> None:
+    async with Upstream() as upstream:
+        upstream.script(json_reply({"error": FULL}, 429, [DATE]))
+        failure, reason = await failure_of(named("zai", upstream.url))
+    assert (judged(failure), reason) == (WINDOW, "key_window")
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_an_error_in_place_of_an_answer(streamed: bool) -> None:
+    async with Upstream() as upstream:
+        upstream.script(json_reply({"type": "error", "error": FULL}, 200, [DATE]))
+        failure, reason = await failure_of(named("zai", upstream.url), streamed)
+    assert (judged(failure), reason) == (WINDOW, "key_window")
+
+
+async def test_an_event_before_the_content() -> None:
+    async with Upstream() as upstream:
+        upstream.script(stream(sse({"type": "error", "error": FULL}), headers=[DATE]))
+        failure, reason = await failure_of(named("zai", upstream.url))
+    assert (judged(failure), reason) == (WINDOW, "key_window")
+
+
+async def test_an_event_after_the_content() -> None:
+    begun = frames("m", [text("Hello")])[:4]
+    async with Upstream() as upstream, rig(named("zai", upstream.url)) as live:
+        upstream.script(stream(*begun, sse({"type": "error", "error": FULL}), headers=[DATE]))
+        with pytest.raises(UpstreamFailure) as raised:
+            await live.ask(call(), replace(attempt(), provider="zai"))
+    assert judged(raised.value) == WINDOW
+
+
+async def test_a_translated_answer_with_a_code_of_its_own() -> None:
+    async with chat.ChatUpstream() as upstream:
+        upstream.script(json_reply({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}))
+        failure, reason = await failure_of(named("minimax", upstream.url, "openai_chat"), streamed=False)
+    assert (failure.kind, failure.scope, failure.words) == (
+        ErrorKind.KEY_UNPAID,
+        Scope.ACCOUNT,
+        "insufficient balance",
+    )
+    assert reason == "key_unpaid"
