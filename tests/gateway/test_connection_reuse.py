@@ -19,7 +19,9 @@ async def test_a_translated_call_leaves_its_connection_to_the_next(tmp_path: Pat
         upstream.always(stream(CHUNK, DONE, Pause(0.05)))
         environ = {"OPENAI_API_KEY": "sk-openai-key", "OPENAI_BASE_URL": f"{upstream.url}/v1", "MODEL": "openai/gpt-4o"}
         async with serving(tmp_path, environ) as gateway, gateway.client() as client:
-            for _ in range(3):
+            for number in range(3):
                 reply = await client.post("/v1/messages", json={**ask(), "stream": streamed})
                 assert reply.status_code == 200
+                await upstream.requests[number].answered.wait()
+                assert (await client.get("/healthz")).status_code == 200  # by then the end has been read
         assert upstream.accepted == 1
