@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from providers.call import Call, Dialect, Hints, Operation, StreamReader, UpstreamRequest
-from providers.chat.translation import Translation
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.spec import ProviderConfig
+from providers.translation import Translation
 
 
 @dataclass(frozen=True, slots=True)

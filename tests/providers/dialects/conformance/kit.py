@@ -11,10 +11,10 @@ from providers.chat.events import BlockKind, Ended, Event, Failed, Finished
 from providers.chat.fold import AnswerBlock, WholeMessage, fold
 from providers.chat.grammar import Grammar
 from providers.chat.request import ChatRequest, Message, Text
-from providers.chat.translation import Translation
 from providers.dialects import discover
 from providers.json_object import JsonObject
 from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.translation import Translation
 from tests.providers.dialects.conformance.samples import samples
 
 DIALECTS = discover()

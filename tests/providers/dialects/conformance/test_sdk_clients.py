@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from providers.chat.fold import fold
-from providers.chat.translation import Translation
+from providers.translation import Translation
 from tests.providers.dialects.conformance import kit
 from tests.providers.dialects.conformance.samples import NAMES, STREAMS, WHOLES, Sample
 from tests.providers.dialects.conformance.sdk import CLIENTS, Client

@@ -21,9 +21,9 @@ from providers.chat.events import (
     TextDelta,
 )
 from providers.chat.fold import WholeMessage
-from providers.chat.translation import Translation
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.ports import Usage
+from providers.translation import Translation
 
 STARTED, OPENED, CLOSED = Started("msg_1", "m"), BlockStarted(BlockKind.TEXT), BlockStopped()
 FINISHED = Finished(Stop.END_TURN, Usage(input_tokens=3, output_tokens=4))
