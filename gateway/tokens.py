@@ -30,11 +30,13 @@ PER_DOCUMENT_BYTE = 0.05  # of a PDF, decoded
 
 def estimate(body: JsonObject) -> int:
     """Input tokens of a checked Messages request; at least 1."""
-    total = _content(body.get("system") or "")
+    texts: list[str] = []
+    total = _content(body.get("system"), texts)
     for message in body.get("messages"):
-        total += PER_MESSAGE + _content(message["content"])
-    total += sum(text_tokens(encode(tool)) for tool in body.get("tools") or ())
-    return max(1, round(total))
+        total += PER_MESSAGE + _content(message["content"], texts)
+    if body.get("tools"):
+        texts.append(encode(body.get("tools")).decode())
+    return max(1, round(total + text_tokens("".join(texts).encode("utf-8", "replace"))))
 
 
 def text_tokens(text: bytes) -> float:
@@ -49,36 +51,38 @@ def text_tokens(text: bytes) -> float:
     return letters * PER_LETTER + digits * PER_DIGIT + space * PER_SPACE + signs * PER_SIGN + other * PER_OTHER_BYTE
 
 
-def _content(content: Any) -> float:
-    """A string or a list of blocks; anything else is counted as the JSON that it is."""
+def _content(content: Any, texts: list[str]) -> float:
+    """What a string or a list of blocks costs beside its text, which goes to ``texts`` to be counted in one go."""
     if isinstance(content, str):
-        return text_tokens(content.encode("utf-8", "replace"))
+        texts.append(content)
+        return 0
     if isinstance(content, list):
-        return sum(PER_BLOCK + _block(block) for block in content)
-    return text_tokens(encode(content)) if content is not None else 0
+        return sum(PER_BLOCK + _block(block, texts) for block in content)
+    return _as_json(content, texts) if content is not None else 0
 
 
-def _block(block: Any) -> float:
+def _block(block: Any, texts: list[str]) -> float:
     match block:
-        case {"type": "text", "text": text}:
-            return _content(text)
-        case {"type": "thinking", "thinking": text}:
-            return _content(text)
+        case {"type": "text", "text": text} | {"type": "thinking", "thinking": text}:
+            return _content(text, texts)
         case {"type": "tool_result"}:
-            return _content(block.get("content"))
+            return _content(block.get("content"), texts)
         case {"type": "image"}:
             return IMAGE
         case {"type": "document"}:
-            return _document(block.get("source"))
-    return text_tokens(encode(block))
+            return _document(block.get("source"), texts)
+    return _as_json(block, texts)
 
 
-def _document(source: Any) -> float:
-    if not isinstance(source, dict):
-        return 0
-    data = source.get("data")
-    if not isinstance(data, str):
-        return text_tokens(encode(source))
-    if source.get("type") == "text":
-        return _content(data)
-    return len(data) * 0.75 * PER_DOCUMENT_BYTE
+def _document(source: Any, texts: list[str]) -> float:
+    match source:
+        case {"type": "text", "data": str() as text}:
+            return _content(text, texts)
+        case {"data": str() as data}:
+            return len(data) * 0.75 * PER_DOCUMENT_BYTE
+    return _as_json(source, texts)
+
+
+def _as_json(value: Any, texts: list[str]) -> float:
+    texts.append(encode(value).decode())
+    return 0

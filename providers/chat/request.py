@@ -7,7 +7,7 @@ It is shaped like Anthropic's Messages, the richest of the dialects. What a dial
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["user", "assistant", "system"]
@@ -53,6 +53,7 @@ class ToolUse:
     id: str
     name: str
     arguments: str
+    sound: bool = field(default=False, compare=False)  # the arguments are known to be an object
 
 
 @dataclass(frozen=True, slots=True)

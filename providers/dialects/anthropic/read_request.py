@@ -103,7 +103,7 @@ def _block(block: Mapping[str, Any]) -> Block:
     if kind == "thinking":
         return Thinking(_string(block, "thinking"), _string(block, "signature"))
     if kind == "tool_use":
-        return ToolUse(_string(block, "id"), _string(block, "name"), encode(block.get("input") or {}).decode())
+        return ToolUse(_string(block, "id"), _string(block, "name"), encode(block.get("input") or {}).decode(), True)
     if kind == "tool_result":
         content = tuple(_blocks(block.get("content")))
         return ToolResult(_string(block, "tool_use_id"), content, block.get("is_error") is True)

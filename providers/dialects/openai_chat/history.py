@@ -111,7 +111,7 @@ class _Writer:
         return dict(fields)
 
     def _call(self, use: ToolUse) -> Json:
-        arguments = use.arguments if is_object(use.arguments) else _wrapped(use.arguments)
+        arguments = use.arguments if use.sound or is_object(use.arguments) else _wrapped(use.arguments)
         function = {"name": tool_name(use.name), "arguments": arguments}
         return {"id": call_id(use.id), "type": "function", "function": function}
 
