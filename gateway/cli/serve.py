@@ -93,6 +93,7 @@ class Server(uvicorn.Server):
         """In place of uvicorn's, which raises the signal again at the end, so that the status is not 0."""
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut short would log tracebacks
             self._abort()
         self.should_exit = True
         self._app.state.draining = True

@@ -82,6 +82,7 @@ def interrupt_twice(home: Path) -> None:
             wait_until(gateway, lambda: "Stopping." in gateway.stdout)
             gateway.process.send_signal(signal.SIGINT)
             gateway.process.wait(5)
+            assert "Traceback" not in gateway.stderr
 
 
 def test_a_second_interrupt_ends_it_at_once_with_the_status_of_an_interrupt(tmp_path: Path) -> None:
