@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from middleware.asgi import App, Receive, Scope, Send, header
 from middleware.context import context_of
@@ -20,6 +21,10 @@ _PROTECTED = (
     "two lines to its .env and restart it: ANTHROPIC_AUTH_TOKEN=<a token you choose>, or KEYTURN_ALLOW_OPEN=true."
 )
 _MISSING = "This Keyturn needs a client token. Set ANTHROPIC_AUTH_TOKEN to the one that its owner gave you."
+_PAGE = (
+    "This Keyturn has no client token, so pages of other sites may not use it. Set ANTHROPIC_AUTH_TOKEN in its .env, "
+    "or KEYTURN_ALLOW_OPEN=true, and restart it."
+)
 _UNKNOWN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
 _METRICS = "The metrics need a token here: start Keyturn with METRICS_TOKEN set and send it as a Bearer token."
 
@@ -56,6 +61,8 @@ class Auth:
             context.principal, context.pin = self._known(offered)
         elif not self.access.allow_open and _from_beyond(scope, self.access.beyond):
             raise Fault(403, "permission_error", _PROTECTED, retry=False)
+        elif not self.access.allow_open and _from_a_page(scope):
+            raise Fault(403, "permission_error", _PAGE, retry=False)
         else:
             context.pin = next((pin for each in offered if (pin := each.partition(":")[2].strip())), "")
 
@@ -100,6 +107,19 @@ def _split(value: str) -> tuple[str, str]:
 
 def _needs_nothing(scope: Scope) -> bool:
     return scope["path"] in _OPEN_PATHS or (scope["path"] == "/" and scope["method"] == "HEAD")
+
+
+def _from_a_page(scope: Scope) -> bool:
+    """From a page of another site in this machine's browser, which sends such a POST without asking first.
+
+    Editors and desktop programs have origins of other schemes.
+    """
+    origin = header(scope, b"origin")
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return True
+    return origin == "null" or (parts.scheme in ("http", "https") and not is_loopback(parts.hostname or ""))
 
 
 def _from_beyond(scope: Scope, beyond: bool) -> bool:

@@ -292,3 +292,17 @@ def test_every_credential_is_offered_once() -> None:
 )
 def test_loopback_addresses(host: str, own: bool) -> None:
     assert is_loopback(host) is own
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://192.168.1.1:3000", "http://[bad"])
+async def test_a_page_of_another_site_may_not_use_an_open_gateway(origin: str) -> None:
+    assert (await refused(OPEN, http_scope(origin=origin))).status == 403
+    assert await enter(SHARED, http_scope(origin=origin, x_api_key="freecc")) == ("shared", "")
+    assert await enter(Access(allow_open=True), http_scope(origin=origin)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8082", "vscode-webview://a1b2"]
+)
+async def test_a_page_of_this_machine_may(origin: str) -> None:
+    assert await enter(OPEN, http_scope(origin=origin)) == ("", "")
