@@ -71,7 +71,7 @@ class RoutingTable:
         return (Target(ref.provider, ref.model, self._thinks(requested)),)
 
     def parse(self, text: str) -> Ref:
-        """What ``a/b/c`` means here (contract.md, "What a model reference means")."""
+        """What ``a/b/c`` means here: see ``parse_ref``."""
         return parse_ref(text, self.specs, self.usable, self.default.provider)
 
     def resolve(self, requested: str, pin: str = "") -> Ref:
@@ -116,7 +116,11 @@ class RoutingTable:
 
 
 def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[str], default: str) -> Ref:
-    """Resolve a model reference. ``default`` is the provider of names that carry none."""
+    """What ``a/b/c`` in a token's suffix, a MODEL variable or a model field means. In this order: ``a`` is a provider
+    that can be used; a vendor of the default provider's, so that the whole is its model; an alias, or a provider
+    without a key (the call will say which to set); a slip of one or two letters, which is a 400. Otherwise, and
+    where there is no slash, the whole is a model of ``default``; a provider's bare name is its default model.
+    """
     first, slash, rest = text.partition("/")
     known = names(specs.values())
     if not slash:
