@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from gateway.endpoints import models
@@ -139,10 +138,6 @@ def _access(settings: Settings) -> Access:
 
 def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     table = settings.routing
-
-    @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> Response:
-        raise Fault(error.status_code, "not_found_error", str(error.detail)) from error
 
     @app.get("/")
     async def root() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers.call import UpstreamRequest
+from providers.chat.request import OURS
 from providers.chat.sse import frame
 from providers.json_object import decode, encode
 from providers.spec import ProviderConfig
@@ -106,7 +107,7 @@ def _thinking(request: Mapping[str, Any], prompt: str) -> list[dict[str, Any]]:
     if kind != "enabled" and not (kind == "adaptive" and "think" in prompt.lower()):
         return []
     thought = "The demo provider has been asked to think. It has no model, so it thinks of a greeting."
-    return [{"type": "thinking", "thinking": thought, "signature": "keyturn:demo:thinking"}]
+    return [{"type": "thinking", "thinking": thought, "signature": f"{OURS}demo:thinking"}]
 
 
 def _content(request: Mapping[str, Any], prompt: str, result: str | None, token: str) -> list[dict[str, Any]]:
@@ -230,8 +231,8 @@ class DemoReply:
 class DemoTransport:
     """See ``providers.transport.Transport``."""
 
-    def __init__(self, config: ProviderConfig) -> None:
-        self._config = config
+    def __init__(self, _: ProviderConfig) -> None:
+        """Takes what every transport takes, and needs none of it."""
 
     async def send(self, request: UpstreamRequest) -> DemoReply:
         asked = decode(request.body)

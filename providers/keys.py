@@ -28,13 +28,18 @@ class Key:
     state: str = "ready"
 
 
+def key_label(provider: str, number: int) -> str:
+    """What people see of a provider's n-th key, counted from 1: ``groq-03``."""
+    return f"{provider}-{number:02}"
+
+
 class KeyPool:
     """The keys of one provider. The least busy one serves next, among those the one that rested longest."""
 
     def __init__(self, provider: str, sources: Sequence[KeySource], observer: Observer, clock: Clock) -> None:
         self.provider = provider
         self._keys = [
-            Key(f"{provider}-{number:02}", source.variable, source.secret) for number, source in enumerate(sources, 1)
+            Key(key_label(provider, number), source.variable, source.secret) for number, source in enumerate(sources, 1)
         ]
         self._observer = observer
         self._clock = clock

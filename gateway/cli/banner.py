@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.cli.local_runtimes import Offer
 from gateway.routing import Ref
 from gateway.settings import Settings
+from providers.keys import key_label
 from providers.spec import KeySource, ProviderConfig
 from providers.version import VERSION
 
@@ -107,7 +108,7 @@ def start_line(settings: Settings, port: int) -> str:
 def masked(provider: str, number: int, key: KeySource) -> str:
     """A key's label, and its end where the key is long enough to lose nothing by it."""
     text = key.secret.reveal()
-    return f"{provider}-{number:02}" + (f" ...{text[-TAIL:]}" if len(text) >= LONG_ENOUGH else "")
+    return key_label(provider, number) + (f" ...{text[-TAIL:]}" if len(text) >= LONG_ENOUGH else "")
 
 
 def _state(provider: ProviderConfig) -> str:

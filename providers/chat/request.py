@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+OURS = "keyturn:"  # begins the signature of a thought whose upstream signs none: keyturn:<provider>:<field>
+
 Role = Literal["user", "assistant", "system"]
 
 

@@ -68,8 +68,12 @@ async def test_a_transport_is_made_on_first_use_by_scheme_and_closed_at_the_end(
     closed: list[str] = []
 
     class Counting(DemoTransport):
+        def __init__(self, one: ProviderConfig) -> None:
+            super().__init__(one)
+            self.id = one.id
+
         async def aclose(self) -> None:
-            closed.append(self._config.id)
+            closed.append(self.id)
 
     def factory(one: ProviderConfig) -> Transport:
         made.append(one.id)

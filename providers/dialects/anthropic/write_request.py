@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from providers.chat.request import (
+    OURS,
     Block,
     ChatRequest,
     Document,
@@ -26,7 +27,6 @@ from providers.json_object import NotJson, decode
 from providers.spec import Quirks
 
 DEFAULT_MAX_TOKENS = 8192  # Messages demands a limit; Chat Completions has none
-OURS = "keyturn:"  # begins the signatures of thoughts that no Messages upstream signed
 _TOOL_ID = re.compile(r"[A-Za-z0-9_-]+")
 MIN_BUDGET = 1024  # tokens (anthropic SDK 2.10.0, ThinkingConfigEnabledParam)
 

@@ -25,6 +25,7 @@ from providers.chat.events import (
     ThinkingDelta,
 )
 from providers.chat.reader import FrameReader
+from providers.chat.request import OURS
 from providers.chat.sse import DONE, data_lines, is_json, name_of
 from providers.dialects.openai_chat import usage as usages
 from providers.dialects.openai_chat.plain import plain_text
@@ -69,7 +70,6 @@ _FAILURES: Mapping[str, ErrorKind] = {
 }
 
 _REASONING = ("reasoning_content", "reasoning", "reasoning_details")
-SIGNATURE = "keyturn"  # begins the signature of reasoning that an upstream without signatures made
 
 
 class ChatReader(FrameReader):
@@ -223,7 +223,7 @@ class ChatReader(FrameReader):
 
     def _close(self) -> Iterator[Event]:
         if self._open is BlockKind.THINKING:
-            yield SignatureDelta(f"{SIGNATURE}:{self._provider}:{self._field}")
+            yield SignatureDelta(f"{OURS}{self._provider}:{self._field}")
         if self._open is not None:
             yield BlockStopped()
         self._open = None
@@ -323,6 +323,5 @@ def _legacy(call: Any) -> list[dict[str, Any]]:
 
 def signature_field(signature: str, provider: str) -> str:
     """The field that this provider sent a thought in, "" where another made it."""
-    maker, _, rest = signature.partition(":")
-    made_by, _, field = rest.partition(":")
-    return field if (maker, made_by) == (SIGNATURE, provider) else ""
+    mark = f"{OURS}{provider}:"
+    return signature.removeprefix(mark) if signature.startswith(mark) else ""

@@ -265,3 +265,8 @@ def test_the_path_follows_the_base(base: str, operation: Operation, url: str) ->
 
 def test_the_timeouts_are_the_providers() -> None:
     assert build(timeouts=Timeouts(1, 2, 3, 4)).timeouts == Timeouts(1, 2, 3, 4)
+
+
+def test_a_text_that_only_quotes_our_mark_keeps_its_bytes() -> None:
+    raw = b'{ "model":"asked", "messages": [ {"role":"user","content":[{"type":"text","text":"\\"keyturn:x"}]} ] }'
+    assert build(raw).body == raw.replace(b'"asked"', b'"sent"')
