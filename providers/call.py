@@ -36,6 +36,7 @@ class Call:
     headers: tuple[tuple[str, str], ...] = ()
     received: int = 0  # Unix time
     estimate: Callable[[], int] = lambda: 0  # of the input's tokens, for upstreams that do not say
+    session: str = ""  # whose prompt cache this call may find warm; "" where the client names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,19 @@ class Hints:
 
     token: str
     estimate: int
+
+
+class Waiting(Protocol):
+    """What the client of a stream is sent while no upstream has begun to answer. A machine without I/O."""
+
+    def ping(self) -> bytes:
+        """Keeps the connection alive; the answer may still be anything."""
+
+    def hold(self) -> bytes:
+        """Keeps a client alive that counts only events of an answer: its beginning at first, then empty pieces."""
+
+    def join(self, data: bytes) -> bytes:
+        """Whole events of the answer, made to continue what ``hold`` began; as they are where it was never called."""
 
 
 class Dialect(Protocol):

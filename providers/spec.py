@@ -38,6 +38,64 @@ class Timeouts:
     first_token: float = 120.0  # from sending to the first content of a stream
 
 
+class KeyOrder(StrEnum):
+    """Which usable key serves next."""
+
+    LEAST_RECENT = "least_recent"  # the least busy one, of those the one unused for longest
+    WEIGHTED = "weighted"  # in proportion to the keys' weights
+    STICKY = "sticky"  # the same one until it rests or is used up
+
+
+class UsageWindow(StrEnum):
+    """When the count of a key's successful requests begins again."""
+
+    ROUND = "round"  # once every key has had its turn
+    DAY = "day"  # at midnight UTC
+    MONTH = "month"  # on the first, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one key, or one model whatever the key, may be asked; None = as much as comes."""
+
+    requests: int | None = None  # a minute
+    tokens: int | None = None  # a minute, of input, as estimated before and reported after
+    concurrency: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What one provider may be asked by this process, and how long calls queue for it."""
+
+    rate: int | None = None  # attempts in any ``window``
+    window: float = 60.0  # seconds
+    concurrency: int | None = None  # open attempts; a stream holds its place to its end
+    queue_limit: int = 100  # calls that may wait at once
+    queue_wait: float = 30.0  # seconds that one call may wait in all: in the queue, and for keys that rest
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """Repeats after a failure that is nobody's in particular: 5xx, timeouts, broken connections."""
+
+    most: int = 8  # per call
+    base_delay: float = 2.0  # seconds, doubling
+    max_delay: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """How a pool of keys takes turns."""
+
+    order: KeyOrder = KeyOrder.LEAST_RECENT
+    usage_limit: int = 0  # successful requests after which the next key is taken; 0 = no such limit
+    usage_window: UsageWindow = UsageWindow.ROUND
+    affinity: float | None = 300.0  # seconds for which a session's prompt cache is taken to be warm; None = off
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
     """One row of the catalog: the facts about a provider, with nothing of an operator's in it."""
@@ -58,6 +116,9 @@ class ProviderSpec:
     local: bool = False  # runs on the user's machine; no proxy variables hold for it
     root_dialect: str = ""  # in this dialect its base URL never ends in /v1: such a one belongs to its other face
     quirks: Quirks = Quirks()
+    rate: int | None = None  # requests per ``window`` that a key of the usual plan may make, where known
+    window: float = 60.0  # seconds
+    concurrency: int | None = None  # open requests, likewise
     pooling: str = ""  # what the provider's terms say on several keys, with its source, where known
 
     @property
@@ -77,6 +138,10 @@ class KeySource:
 
     secret: Secret
     variable: str
+    label: str = ""  # "" = made of the provider's id and the key's number
+    weight: float = 1.0  # for KeyOrder.WEIGHTED
+    account: str = ""  # keys of one account share its quota; "" = an account of its own
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +155,11 @@ class ProviderConfig:
     timeouts: Timeouts = Timeouts()
     quirks: Quirks = Quirks()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent with every call; may hold a credential
+    traffic: Traffic = Traffic()
+    retries: Retries = Retries()
+    rotation: Rotation = Rotation()
+    models: tuple[tuple[str, Limits], ...] = ()  # limits of single models, by name
+    stream_floor: float = 0.0  # bytes a second, over half a minute, below which a stream counts as stalled; 0 = none
     chosen: bool = False  # an operator configured it: a key, a base URL, or a TOML entry
 
     @property
