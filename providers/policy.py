@@ -6,9 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers import reset
 from providers.errors import Calendar, ErrorKind, Fault, Rest, Scope, UpstreamFailure
+from providers.state import OPERATOR, RestOrder
 
 _HOUR = 3600.0
+_JITTER = 0.1
+SHORTEST = 0.5  # seconds of a rest: "retry after 0" is no invitation to a flood
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,11 @@ class Consequence:
     For the pool: what ``scope`` names rests for ``rest`` seconds (or until the calendar's reset), doubling each time
     up to ``longest``. ``obeys`` puts a reset that the upstream gave in its place.
 
-    For the call: whether another key of the provider, another target, or the same one after a wait may help.
+    With ``probe``, one attempt finds out when the rest is over. It takes ``strikes`` such failures in a row; ``common``
+    ones are the provider's doing, or our address's, when all keys meet them at once.
+
+    For the call: whether another key of the provider, another target, or the same one after a wait may help, and how
+    often that is tried while another target remains (``patience``).
     """
 
     scope: Scope
@@ -36,6 +44,10 @@ class Consequence:
     other_key: bool = False
     other_target: bool = True
     again: bool = False
+    probe: bool = False
+    strikes: int = 1
+    common: bool = False
+    patience: int = 0
 
 
 def _request(status: int | None = None, kind: str = "invalid_request_error", other_target: bool = False) -> Consequence:
@@ -45,19 +57,48 @@ def _request(status: int | None = None, kind: str = "invalid_request_error", oth
 def _key(rest: float | None, longest: float, scope: Scope = Scope.KEY) -> Consequence:
     """A key that does not work: long rests, each ended by one real request."""
     other = rest is not None
-    return Consequence(scope, 502, "api_error", False, False, "refused", rest, longest, other_key=other)
+    return Consequence(
+        scope, 502, "api_error", False, False, "refused", rest, longest, other_key=other, probe=True, common=other
+    )
 
 
 def _limit(scope: Scope, rest: float | Calendar, longest: float, again: bool = False) -> Consequence:
+    """``again`` where it is a matter of moments; a day's quota is found out by one attempt."""
     return Consequence(
-        scope, 429, "rate_limit_error", False, None, "limited", rest, longest, obeys=True, other_key=True, again=again
+        scope,
+        429,
+        "rate_limit_error",
+        False,
+        None,
+        "limited",
+        rest,
+        longest,
+        obeys=True,
+        other_key=True,
+        again=again,
+        probe=not again,
+        common=again,
     )
 
 
 def _busy(
-    scope: Scope, status: int | None, kind: str = "api_error", own_words: bool = False, rest: float = 5.0
+    scope: Scope, status: int | None, kind: str = "api_error", own_words: bool = False, patience: int = 0
 ) -> Consequence:
-    return Consequence(scope, status, kind, own_words, rest=rest, longest=60.0, obeys=True, again=True)
+    """Nobody's in particular: the model rests at this provider after several in a row."""
+    strikes = 1 if scope is Scope.MODEL else 5
+    return Consequence(
+        scope,
+        status,
+        kind,
+        own_words,
+        rest=5.0,
+        longest=60.0,
+        obeys=True,
+        again=True,
+        probe=True,
+        strikes=strikes,
+        patience=patience,
+    )
 
 
 CONSEQUENCES: Mapping[ErrorKind, Consequence] = {
@@ -68,7 +109,14 @@ CONSEQUENCES: Mapping[ErrorKind, Consequence] = {
     ErrorKind.TOO_LARGE: _request(413, "request_too_large"),
     ErrorKind.NOT_FOUND: _request(404, "not_found_error", other_target=True),
     ErrorKind.MODEL_NOT_FOUND: Consequence(
-        Scope.KEY_MODEL, 404, "not_found_error", own_words=True, rest=12 * _HOUR, longest=12 * _HOUR, other_key=True
+        Scope.KEY_MODEL,
+        404,
+        "not_found_error",
+        own_words=True,
+        rest=12 * _HOUR,
+        longest=12 * _HOUR,
+        other_key=True,
+        probe=True,
     ),
     ErrorKind.KEY_REFUSED: _key(_HOUR / 2, 12 * _HOUR),
     ErrorKind.KEY_UNPAID: _key(4 * _HOUR, 24 * _HOUR),
@@ -78,13 +126,13 @@ CONSEQUENCES: Mapping[ErrorKind, Consequence] = {
     ErrorKind.KEY_WINDOW: _limit(Scope.KEY, Calendar.UTC_DAY, 24 * _HOUR),
     ErrorKind.ACCOUNT_QUOTA: _limit(Scope.ACCOUNT, Calendar.UTC_DAY, 24 * _HOUR),
     ErrorKind.MODEL_OVERLOADED: _busy(Scope.MODEL, None),
-    ErrorKind.OVERLOADED: _busy(Scope.PROVIDER, 529, "overloaded_error", own_words=True),
-    ErrorKind.SERVER_ERROR: _busy(Scope.PROVIDER, None),
+    ErrorKind.OVERLOADED: _busy(Scope.PROVIDER, 529, "overloaded_error", own_words=True, patience=1),
+    ErrorKind.SERVER_ERROR: _busy(Scope.PROVIDER, None, patience=1),
     ErrorKind.UNREACHABLE: _busy(Scope.PROVIDER, 502),
     ErrorKind.FIRST_TOKEN_TIMEOUT: _busy(Scope.PROVIDER, 504, "timeout_error"),
     ErrorKind.STALLED: _busy(Scope.PROVIDER, 504, "timeout_error"),
-    ErrorKind.CUT: _busy(Scope.PROVIDER, 502),
-    ErrorKind.DISCONNECTED: Consequence(Scope.US, 502, "api_error", again=True),  # once, at once
+    ErrorKind.CUT: _busy(Scope.PROVIDER, 502, patience=1),
+    ErrorKind.DISCONNECTED: Consequence(Scope.US, 502, "api_error", again=True, patience=1),  # once, at once
     ErrorKind.MALFORMED: _busy(Scope.PROVIDER, 502),
 }
 
@@ -149,13 +197,40 @@ def default_rest(kind: ErrorKind, whose: Scope) -> Rest | None:
     return Rest(calendar=own) if isinstance(own, Calendar) else Rest(own)
 
 
+def order(failure: UpstreamFailure, wall: float, jitter: float = 0.0) -> RestOrder | None:
+    """What rests after a failure, None where nothing does. ``wall`` is the time since 1970; ``jitter`` is of 0 to 1.
+
+    Rests are never shorter than was said, and up to a tenth longer, so that not all come back at one moment.
+    """
+    whose, how_long = scope(failure), rest(failure)
+    if how_long is None or whose in (Scope.REQUEST, Scope.US):
+        return None
+    rule = CONSEQUENCES[failure.kind]
+    longer = 1.0 + jitter * _JITTER
+    calendar = reset.until(how_long.calendar, wall) if how_long.calendar else None
+    seconds = calendar if how_long.seconds is None else max(how_long.seconds, SHORTEST)
+    return RestOrder(
+        Scope.MODEL if whose is Scope.PROVIDER else whose,
+        failure.kind.value,
+        (seconds or SHORTEST) * longer,
+        rule.longest,
+        honest=how_long.honest or how_long.seconds is None,
+        later=calendar and calendar * longer,
+        probe=rule.probe,
+        strikes=1 if how_long.honest else rule.strikes,
+        common=rule.common,
+    )
+
+
 def blames_request(failure: UpstreamFailure) -> bool:
     """The upstream read the request and found it wrong: the client must hear it."""
     return CONSEQUENCES[failure.kind].type == "invalid_request_error"
 
 
 def key_state(reason: str) -> str:
-    """The state of a key after an attempt that ended for this reason ("" = well)."""
+    """The state of a key that rests for this reason ("" = well)."""
+    if reason == OPERATOR:
+        return "rested"
     return CONSEQUENCES[ErrorKind(reason)].key_state if reason else "ready"
 
 

@@ -1,0 +1,1 @@
+"""The StateStore port of the providers, fulfilled: in this process's memory."""

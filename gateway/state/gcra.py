@@ -1,0 +1,38 @@
+"""The generic cell rate algorithm: a limit per minute as one moment, the theoretical arrival time. Pure.
+
+A cost is let through where the moment that it leads to is at most a burst away; otherwise the exact wait is known.
+"""
+
+from __future__ import annotations
+
+MINUTE = 60.0
+
+
+def requests_wait(moment: float, now: float, limit: int) -> float:
+    """Seconds until one more request fits a limit per minute; 0 = now."""
+    interval, burst = _requests(limit)
+    return max(0.0, max(moment, now) + interval - now - burst * interval)
+
+
+def after_request(moment: float, now: float, limit: int) -> float:
+    """The moment once a request is let through."""
+    return max(moment, now) + _requests(limit)[0]
+
+
+def tokens_wait(moment: float, now: float, limit: int, cost: int) -> float:
+    """Seconds until ``cost`` tokens fit; a cost above the burst waits until nothing is owed, and then passes."""
+    interval, burst = MINUTE / limit, max(1, limit // 4)
+    if moment <= now:
+        return 0.0
+    return max(0.0, min(moment - now, moment + cost * interval - now - burst * interval))
+
+
+def after_tokens(moment: float, now: float, limit: int, cost: int) -> float:
+    """The moment once ``cost`` tokens are let through; a negative cost gives back."""
+    return max(now, max(moment, now) + cost * MINUTE / limit)
+
+
+def _requests(limit: int) -> tuple[float, int]:
+    """Seconds between two requests, and how many may come at once: together never above the limit in any minute."""
+    burst = max(1, limit // 40)
+    return MINUTE / max(1, limit - burst), burst
