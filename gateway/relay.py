@@ -7,29 +7,60 @@ from contextlib import AsyncExitStack
 
 from gateway.routing import Target
 from middleware.context import RequestContext
+from providers import policy
+from providers.answer import Answer
 from providers.call import Call
-from providers.ports import Attempt, Clock
-from providers.provider import Answer
+from providers.errand import Terms
+from providers.errors import UpstreamFailure
+from providers.ports import Clock, Step
 from providers.registry import Registry
+from providers.visit import Visit
 
 
 class Relay:
     """Opens calls at live providers and keeps the request's context true."""
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
+    def __init__(self, registry: Registry, clock: Clock, deadline: float) -> None:
+        """``deadline`` in seconds from the request's start to its first content."""
         self._registry = registry
         self._clock = clock
+        self._deadline = deadline
 
     async def open(
-        self, call: Call, targets: Sequence[Target], context: RequestContext, stack: AsyncExitStack
+        self,
+        call: Call,
+        targets: Sequence[Target],
+        context: RequestContext,
+        stack: AsyncExitStack,
+        once: bool = False,
     ) -> Answer:
-        """The first target's answer. Whatever it holds is on ``stack``. Raises UpstreamFailure."""
-        target = targets[0]
-        provider = self._registry.get(target.provider)
-        attempt = Attempt(call.request_id, target.provider, target.model, "", self._clock())
-        context.attempts.append(attempt)
-        context.sent = context.sent or attempt.started
+        """The first answer that a target gives; with ``once``, of the first target's first attempt.
+
+        Whatever it holds is on ``stack``. Raises UpstreamFailure.
+        """
+        failures: list[UpstreamFailure] = []
+        end = context.started + self._deadline
+        context.sent = context.sent or self._clock()
         try:
-            return await provider.open(call, attempt, target.thinking, stack)
+            for target in targets:
+                terms = Terms(end, once or target is targets[-1], once, context.trail)
+                try:
+                    return await self._visit(call, target, terms, context, stack)
+                except UpstreamFailure as failure:
+                    failures.append(failure)
+                    if terms.last or self._clock() >= end or not policy.CONSEQUENCES[failure.kind].other_target:
+                        break
+                    self._note(context, failure)
         finally:
             context.content = self._clock()
+        raise policy.most_telling(failures)
+
+    async def _visit(
+        self, call: Call, target: Target, terms: Terms, context: RequestContext, stack: AsyncExitStack
+    ) -> Answer:
+        context.target = (target.provider, target.model)
+        provider = self._registry.get(target.provider)
+        return await Visit(provider, call, target.model, target.thinking, terms, stack).run()
+
+    def _note(self, context: RequestContext, failure: UpstreamFailure) -> None:
+        context.trail.steps.append(Step(self._clock(), "moved", *context.target, failure.kind.value))

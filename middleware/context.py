@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from providers.ports import Attempt
+from providers.ports import Attempt, Trail
 
 _SLOT = "keyturn"
 
@@ -21,11 +21,16 @@ class RequestContext:
     principal: str = ""  # the name of the client token
     pin: str = ""  # the token's suffix
     requested: str = ""  # the model that the client named
-    attempts: list[Attempt] = field(default_factory=list)
+    trail: Trail = field(default_factory=Trail)
+    target: tuple[str, str] = ("", "")  # provider and model that were asked last
     sent: float | None = None  # when the first attempt was sent
     content: float | None = None  # when an upstream's first content, or its last failure, had come
     status: int = 0  # 0 until the reply starts
     outcome: str = ""  # ok | error | cut | client_gone
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        return self.trail.attempts
 
     @property
     def attempt(self) -> Attempt | None:

@@ -45,14 +45,15 @@ def _story(context: RequestContext, now: float) -> Headers:
         (b"request-id", context.request_id.encode()),
         (b"server-timing", b"keyturn;dur=%.2f" % (context.own_seconds(now) * 1000)),
     ]
-    attempt = context.attempt
-    if attempt is not None and attempt.key:
+    provider, model = context.target
+    if provider:
         headers += [
-            (b"x-keyturn-provider", attempt.provider.encode()),
-            (b"x-keyturn-model", _plain(attempt.model)),
-            (b"x-keyturn-key", attempt.key.encode()),
-            (b"x-keyturn-attempts", str(len(context.attempts)).encode()),
+            (b"x-keyturn-provider", provider.encode()),
+            (b"x-keyturn-model", _plain(model)),
+            (b"x-keyturn-attempts", b"%d" % len(context.attempts)),
         ]
+    if attempt := context.attempt:
+        headers.append((b"x-keyturn-key", attempt.key.encode()))
         if attempt.lost:
             headers.append((b"x-keyturn-lost", _plain(", ".join(attempt.lost))))
     return headers

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import secrets
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
 
 from providers import policy
-from providers.errors import ErrorKind, UpstreamFailure
-from providers.ports import Attempt, Clock, Observer
+from providers.affinity import Affinity
+from providers.errors import Scope, UpstreamFailure
+from providers.ports import Attempt, Observer, Time, Usage
 from providers.secret import Secret
-from providers.spec import KeySource
+from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
+from providers.state import Admission, Ask, Candidate, Passed, RestOrder, Settlement, Snapshot, StateStore
+from providers.turns import Turns
 
-STATES = ("ready", "limited", "refused")
+STANDS_BACK = 30.0  # seconds
+STATES = ("ready", "limited", "refused", "spent", "rested")
 
 
-@dataclass(slots=True, eq=False)
+class NoneFits(Exception):
+    """No key can serve right now; ``admission`` says why and for how long."""
+
+    def __init__(self, admission: Admission) -> None:
+        super().__init__(admission.reason)
+        self.admission = admission
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Key:
     """One key of a provider. ``label`` is what people see: ``groq-03``."""
 
     label: str
     variable: str
     secret: Secret | None  # None for a provider that takes none
-    in_flight: int = 0
-    last_used: int = 0  # the pool's count of leases when it was last taken; 0 = never
-    state: str = "ready"
+    candidate: Candidate
+    weight: float = 1.0
+
+    @property
+    def in_flight(self) -> int:
+        return self.candidate.view.meter.open
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an attempt wants of a pool."""
+
+    model: str
+    session: str = ""
+    tried: Collection[str] = ()  # ids of the keys that this call was already sent with
+    tokens: int = 0  # of input, as estimated; counted only where a limit is set
 
 
 def key_label(provider: str, number: int) -> str:
@@ -34,91 +61,219 @@ def key_label(provider: str, number: int) -> str:
 
 
 class KeyPool:
-    """The keys of one provider. The least busy one serves next, among those the one that rested longest."""
+    """The keys of one provider: their order, and the life of their leases. The store says which of them fit."""
 
-    def __init__(self, provider: str, sources: Sequence[KeySource], observer: Observer, clock: Clock) -> None:
-        self.provider = provider
-        self._keys = [
-            Key(key_label(provider, number), source.variable, source.secret) for number, source in enumerate(sources, 1)
-        ]
+    def __init__(self, config: ProviderConfig, store: StateStore, observer: Observer, time: Time) -> None:
+        self.provider = config.id
+        self.keys = _keys(config)
+        self._config = config
+        self._models = dict(config.models)
+        self._by_id = {key.candidate.id: key for key in self.keys}
+        self._candidates = tuple(self._by_id[each].candidate for each in self._by_id)
+        self._turns = Turns(self._candidates, [key.weight for key in self.keys], config.rotation.order)
+        self._affinity = Affinity(config.rotation.affinity)
+        self._store = store
         self._observer = observer
-        self._clock = clock
-        self._leases = 0
-        for key in self._keys:
-            observer.key_state(provider, key.label, key.state)
+        self._time = time
+        self._waiting: dict[asyncio.Future[None], None] = {}
+        self.counts_tokens = any(
+            limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
+        )
 
-    @classmethod
-    def keyless(cls, provider: str, observer: Observer, clock: Clock, variable: str = "") -> KeyPool:
-        """The pool of a provider that takes no key: one lease-holder without a secret.
-
-        ``variable`` is the one to set where the provider wants a key after all.
-        """
-        pool = cls(provider, (), observer, clock)
-        pool._keys.append(Key(provider, variable, None))
-        observer.key_state(provider, provider, "ready")
-        return pool
-
-    @property
-    def keys(self) -> tuple[Key, ...]:
-        return tuple(self._keys)
-
-    def lease(self, attempt: Attempt) -> Lease:
+    def lease(self, wish: Wish) -> Lease:
         """Enter it to get a key for one attempt; leaving it settles the key, whatever the reason."""
-        return Lease(self, attempt)
+        return Lease(self, wish)
 
-    def take(self) -> Key:
-        """Raises UpstreamFailure (NO_KEY) where there is none."""
-        if not self._keys:
-            raise UpstreamFailure(ErrorKind.NO_KEY, "no key is configured", provider=self.provider)
-        key = min(self._keys, key=lambda each: (each.in_flight, each.last_used))
-        self._leases += 1
-        key.in_flight += 1
-        key.last_used = self._leases
-        return key
+    def fresh(self, wish: Wish) -> bool:
+        """Whether a key is left that this call was not sent with and that does not rest."""
+        now = self._time.clock()
+        return any(each.id not in wish.tried and not each.view.rests_now(wish.model, now) for each in self._candidates)
 
-    def give_back(self, key: Key, attempt: Attempt) -> None:
-        key.in_flight -= 1
-        state = policy.key_state(attempt.reason)
-        if attempt.outcome != "abandoned" and state != key.state:
-            key.state = state
-            self._observer.key_state(self.provider, key.label, state)
+    def rests(self, key: Key, model: str) -> bool:
+        return bool(key.candidate.view.rests) and key.candidate.view.rests_now(model, self._time.clock())
 
-    def settle(self, key: Key, attempt: Attempt, error: BaseException | None) -> None:
-        attempt.ended = self._clock()
-        attempt.outcome, attempt.reason = _verdict(error)
-        self.give_back(key, attempt)
-        self._observer.attempt_ended(attempt)
+    async def admit(self, lease: str, wish: Wish) -> tuple[Key, Admission]:
+        """Raises NoneFits."""
+        preferred = self._affinity.preferred(wish.session, self._time.clock()) if wish.session else None
+        rotation = self._config.rotation
+        ask = Ask(
+            lease,
+            self.provider,
+            wish.model,
+            self._turns.order(self._time.clock(), wish.tried, preferred),
+            wish.tokens,
+            self._models.get(wish.model, NO_LIMITS),
+            rotation.usage_limit,
+            rotation.usage_window,
+        )
+        admission = await self._store.admit(ask)
+        if admission.candidate is None:
+            raise NoneFits(admission)
+        self._turns.took(admission.candidate)
+        return self._by_id[admission.candidate.id], admission
+
+    async def proved(self, lease: str) -> None:
+        await self._store.proved(self.provider, lease)
+        self._changed()
+
+    def served(self, session: str, key: Key) -> None:
+        """The key began to answer a call of this session."""
+        self._affinity.served(session, key.candidate.id, self._time.clock())
 
     def began(self, attempt: Attempt) -> None:
         self._observer.attempt_began(attempt)
 
+    async def settle(self, lease: str, key: Key, settlement: Settlement) -> None:
+        order = settlement.rest
+        if order and order.scope is Scope.MODEL:
+            self._turns.stand_back(key.candidate, self._time.clock() + STANDS_BACK)
+        elif settlement.outcome == "ok":
+            self._turns.worked(key.candidate)
+        try:
+            await self._store.settle(self.provider, lease, settlement)
+        finally:
+            self._changed()
 
-class Lease(AbstractAsyncContextManager[Key, None]):
+    def order(self, failure: UpstreamFailure) -> RestOrder | None:
+        """What rests after a failure here."""
+        return policy.order(failure, self._time.wall(), self._time.chance(), len(self.keys))
+
+    def ended(self, attempt: Attempt, outcome: str, reason: str) -> None:
+        attempt.ended, attempt.outcome, attempt.reason = self._time.clock(), outcome, reason
+        self._observer.attempt_ended(attempt)
+
+    async def rest(self, key: Key, model: str, order: RestOrder) -> None:
+        await self._store.rest(self.provider, key.candidate, model, order)
+
+    async def wake(self, key: Key) -> None:
+        await self._store.wake(self.provider, key.candidate)
+        self._changed()
+
+    async def wake_all(self) -> None:
+        """Every key, and the provider itself."""
+        for key in self.keys:
+            await self._store.wake(self.provider, key.candidate)
+        await self._store.wake(self.provider, None)
+        self._changed()
+
+    async def snapshot(self) -> Snapshot:
+        return await self._store.snapshot(self.provider, self._candidates)
+
+    async def pause(self, seconds: float) -> None:
+        """Sleeps, or until something about the keys changed."""
+        if seconds <= 0:
+            return
+        changed = asyncio.get_running_loop().create_future()
+        self._waiting[changed] = None
+        sleeping = asyncio.ensure_future(self._time.sleep(seconds))
+        try:
+            await asyncio.wait((changed, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting.pop(changed, None)
+            changed.cancel()
+            sleeping.cancel()
+
+    def _changed(self) -> None:
+        """Whoever waits for a key looks again."""
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+
+class Lease(AbstractAsyncContextManager["Lease", None]):
     """The whole life of a key in one attempt."""
 
-    __slots__ = ("_attempt", "_key", "_pool")
+    __slots__ = ("_attempt", "_held", "_id", "_pool", "_probe", "_wish", "passed")
 
-    def __init__(self, pool: KeyPool, attempt: Attempt) -> None:
+    def __init__(self, pool: KeyPool, wish: Wish) -> None:
+        self.passed: Sequence[Passed] = ()
+        self._id = ""
         self._pool = pool
-        self._attempt = attempt
-        self._key: Key | None = None
+        self._wish = wish
+        self._held: Key | None = None
+        self._attempt: Attempt | None = None
+        self._probe = False
 
-    async def __aenter__(self) -> Key:
-        self._key = self._pool.take()
-        self._attempt.key = self._key.label
-        self._pool.began(self._attempt)
-        return self._key
+    @property
+    def key(self) -> Key:
+        assert self._held is not None, "the lease was not entered"  # noqa: S101 - for the type checker
+        return self._held
+
+    async def __aenter__(self) -> Lease:
+        """Raises NoneFits."""
+        self._id = secrets.token_hex(8)
+        self._held, admission = await self._pool.admit(self._id, self._wish)
+        self._probe, self.passed = admission.probe, admission.passed
+        return self
+
+    async def renew(self) -> None:
+        """Another key where this one has come to rest meanwhile. Raises NoneFits."""
+        if self._pool.rests(self.key, self._wish.model):
+            key, self._held = self.key, None
+            await self._pool.settle(self._id, key, Settlement("abandoned"))
+            await self.__aenter__()
+
+    def begin(self, attempt: Attempt) -> None:
+        """The request goes out now."""
+        attempt.key, attempt.passed = self.key.label, self.passed
+        self._attempt = attempt
+        self._pool.began(attempt)
+
+    async def proved(self) -> None:
+        """The key got its answer: who waits for that may go on, and the session comes back here."""
+        if self._probe:
+            await self._pool.proved(self._id)
+        if self._wish.session:
+            self._pool.served(self._wish.session, self.key)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._key is None:
+        if self._held is None:
             return
+        outcome, reason = _verdict(error)
+        order = None
         if isinstance(error, UpstreamFailure):
-            error.provider, error.key_label = self._pool.provider, self._key.label
-            error.key_variable = self._key.variable
-            _scrub(error, self._key.secret)
-        self._pool.settle(self._key, self._attempt, error)
+            error.provider, error.key_label = self._pool.provider, self._held.label
+            error.key_variable = self._held.variable
+            _scrub(error, self._held.secret)
+            order = self._pool.order(error)
+        tokens = _tokens(self._attempt.usage) if self._attempt else None
+        try:
+            await self._pool.settle(self._id, self._held, Settlement(outcome, tokens, order))
+        finally:
+            if self._attempt:
+                self._pool.ended(self._attempt, outcome, reason)
+
+
+def _keys(config: ProviderConfig) -> tuple[Key, ...]:
+    """A provider that takes no key has one lease-holder without a secret; its variable is the one to set instead."""
+    if not config.keys:
+        return (_key(config, config.id, config.spec.key_variable, None),)
+    return tuple(_from_source(config, number, source) for number, source in enumerate(config.keys, 1))
+
+
+def _from_source(config: ProviderConfig, number: int, source: KeySource) -> Key:
+    label = source.label or key_label(config.id, number)
+    return _key(config, label, source.variable, source.secret, source.account, source.limits, source.weight)
+
+
+def _key(
+    config: ProviderConfig,
+    label: str,
+    variable: str,
+    secret: Secret | None,
+    account: str = "",
+    limits: Limits = NO_LIMITS,
+    weight: float = 1.0,
+) -> Key:
+    # A key without a named account is an account of its own.
+    candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
+    return Key(label, variable, secret, candidate, weight)
+
+
+def _tokens(usage: Usage) -> int | None:
+    return (usage.input_tokens + usage.cache_write_tokens) or None
 
 
 def _scrub(failure: UpstreamFailure, secret: Secret | None) -> None:
@@ -137,3 +292,14 @@ def _verdict(error: BaseException | None) -> tuple[str, str]:
             return "failed", error.kind.value
         case _:
             return "abandoned", ""
+
+
+def states(keys: Sequence[Key], snapshot: Snapshot, usage_limit: int) -> dict[str, str]:
+    """Each key's state by its label, one of STATES: the key's own rest decides, else that of any model."""
+    found: dict[str, str] = {}
+    for key, seen in zip(keys, snapshot.keys, strict=True):
+        reasons = [rest.reason for rest in sorted(seen.rests, key=lambda rest: rest.model)]
+        worst = next((state for reason in reasons if (state := policy.key_state(reason)) != "ready"), "ready")
+        spent = usage_limit and seen.used >= usage_limit
+        found[key.label] = "spent" if worst == "ready" and spent else worst
+    return found

@@ -1,9 +1,12 @@
-"""How long an upstream may be silent: one timer for all reads of a stream."""
+"""How long an upstream may be silent, with one timer for all reads of a stream; and how slow it may be."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
+
+SPAN = 30.0  # seconds over which a stream's pace is taken
 
 
 class Patience:
@@ -52,3 +55,27 @@ class Patience:
             return
         self._fired = True
         self._task.cancel()
+
+
+class Pace:
+    """Notices a stream that crawls. Pure: the clock is handed in."""
+
+    __slots__ = ("_bytes", "_clock", "_floor", "_since")
+
+    def __init__(self, floor: float, clock: Callable[[], float]) -> None:
+        """``floor`` in bytes a second."""
+        self._floor = floor
+        self._clock = clock
+        self._since = clock()
+        self._bytes = 0
+
+    def crawls(self, size: int) -> bool:
+        """``size`` more bytes came; says whether the last SPAN seconds brought less than the floor."""
+        self._bytes += size
+        passed = self._clock() - self._since
+        if passed < SPAN:
+            return False
+        slow = self._bytes < self._floor * passed
+        self._since += passed
+        self._bytes = 0
+        return slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from providers import reset
@@ -12,6 +12,7 @@ from providers.state import OPERATOR, RestOrder
 
 _HOUR = 3600.0
 _JITTER = 0.1
+LIMITS = ("requests", "tokens", "concurrency", "usage")  # our own; why a store refuses a key besides its rests
 SHORTEST = 0.5  # seconds of a rest: "retry after 0" is no invitation to a flood
 
 
@@ -197,10 +198,16 @@ def default_rest(kind: ErrorKind, whose: Scope) -> Rest | None:
     return Rest(calendar=own) if isinstance(own, Calendar) else Rest(own)
 
 
-def order(failure: UpstreamFailure, wall: float, jitter: float = 0.0) -> RestOrder | None:
+def is_limit(reason: str) -> bool:
+    """Whether a key that rests for this reason will serve again by itself, soon enough to say when."""
+    return reason in LIMITS or key_state(reason) in ("limited", "rested")
+
+
+def order(failure: UpstreamFailure, wall: float, jitter: float = 0.0, keys: int = 1) -> RestOrder | None:
     """What rests after a failure, None where nothing does. ``wall`` is the time since 1970; ``jitter`` is of 0 to 1.
 
-    Rests are never shorter than was said, and up to a tenth longer, so that not all come back at one moment.
+    Rests are never shorter than was said, and up to a tenth longer, so that not all come back at one moment. A
+    model that fails in a row rests only after each of the pool's ``keys`` was tried.
     """
     whose, how_long = scope(failure), rest(failure)
     if how_long is None or whose in (Scope.REQUEST, Scope.US):
@@ -217,9 +224,27 @@ def order(failure: UpstreamFailure, wall: float, jitter: float = 0.0) -> RestOrd
         honest=how_long.honest or how_long.seconds is None,
         later=calendar and calendar * longer,
         probe=rule.probe,
-        strikes=1 if how_long.honest else rule.strikes,
+        strikes=1 if how_long.honest or rule.strikes == 1 else max(rule.strikes, keys + 1),
         common=rule.common,
     )
+
+
+def most_telling(failures: Sequence[UpstreamFailure]) -> UpstreamFailure:
+    """Of the failures of a call's targets, in their order, the one that the client can do most about."""
+    return min(failures, key=lambda failure: _telling(failure, failure is failures[0]))
+
+
+def _telling(failure: UpstreamFailure, first: bool) -> tuple[int, float]:
+    """The first target's word on the request; then whatever passes by itself, the soonest first."""
+    rule = CONSEQUENCES[failure.kind]
+    if rule.scope is Scope.REQUEST:
+        return (0 if first else 2), 0.0
+    return (1 if rule.again or is_limit(failure.kind.value) else 3), failure.retry_after or 0.0
+
+
+def used_up(seconds: float) -> RestOrder:
+    """What rests after a good answer which said that its limit is used up for so long."""
+    return RestOrder(Scope.KEY_MODEL, ErrorKind.RATE_LIMITED.value, max(seconds, SHORTEST), honest=True)
 
 
 def blames_request(failure: UpstreamFailure) -> bool:

@@ -1,16 +1,35 @@
-"""What the providers need from above, and the one record that they give back.
+"""What the providers need from above, and the records that they give back.
 
 The composition root hands these in; nothing in this package imports metrics, logs or a clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from providers.state import Passed
+
 Clock = Callable[[], float]
 """Seconds since any fixed moment, never going back (``time.monotonic``)."""
+
+
+class Handle(Protocol):
+    """Something that will be called."""
+
+    def cancel(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Where moments, pauses and chance come from."""
+
+    clock: Clock
+    wall: Clock  # seconds since 1970
+    sleep: Callable[[float], Awaitable[object]]
+    chance: Callable[[], float]  # of 0 to 1
+    later: Callable[[float, Callable[[], object]], Handle]  # calls back after so many seconds
 
 
 @dataclass(slots=True)
@@ -40,6 +59,28 @@ class Attempt:
     status: int | None = None  # the upstream's
     usage: Usage = field(default_factory=Usage)
     lost: tuple[str, ...] = ()  # what translation could not carry
+    passed: Sequence[Passed] = ()  # keys that stood before this one and could not serve
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happened to a call beside its attempts."""
+
+    at: float  # on the Clock
+    what: str  # refused | waited | moved
+    provider: str
+    model: str
+    reason: str = ""
+    seconds: float = 0.0
+    passed: Sequence[Passed] = ()
+
+
+@dataclass(slots=True)
+class Trail:
+    """The story of one call: filled on its way, told by metrics, logs, headers and ``explain``."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
 
 class Observer(Protocol):
@@ -48,6 +89,3 @@ class Observer(Protocol):
     def attempt_began(self, attempt: Attempt) -> None: ...
 
     def attempt_ended(self, attempt: Attempt) -> None: ...
-
-    def key_state(self, provider: str, key: str, state: str) -> None:
-        """``state`` is one of keys.STATES."""

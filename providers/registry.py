@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from providers.call import Dialect
 from providers.errors import KeyturnError
 from providers.keys import KeyPool
-from providers.ports import Clock, Observer
+from providers.ports import Observer, Time
 from providers.provider import Provider
 from providers.spec import ProviderConfig
+from providers.state import StateStore
 from providers.transport import TransportFactory
 
 
@@ -25,15 +26,16 @@ class Registry:
         configs: Iterable[ProviderConfig],
         dialects: Mapping[str, Dialect],
         transports: Mapping[str, TransportFactory],
+        store: StateStore,
         observer: Observer,
-        clock: Clock,
+        time: Time,
     ) -> None:
         """``transports`` by the scheme of a base URL."""
         self._configs = {config.id: config for config in configs if config.usable}
-        self._pools = {name: _pool(config, observer, clock) for name, config in self._configs.items()}
+        self._pools = {name: KeyPool(config, store, observer, time) for name, config in self._configs.items()}
         self._dialects = dialects
         self._transports = transports
-        self._clock = clock
+        self._time = time
         self._live: dict[str, Provider] = {}
 
     def get(self, provider: str) -> Provider:
@@ -59,10 +61,4 @@ class Registry:
     def _make(self, config: ProviderConfig) -> Provider:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
-        return Provider(config, self._dialects, transport, self._pools[config.id], self._clock)
-
-
-def _pool(config: ProviderConfig, observer: Observer, clock: Clock) -> KeyPool:
-    if config.keys:
-        return KeyPool(config.id, config.keys, observer, clock)
-    return KeyPool.keyless(config.id, observer, clock, config.spec.key_variable)
+        return Provider(config, self._dialects, transport, self._pools[config.id], self._time)

@@ -45,6 +45,7 @@ _BARE = ("x-ratelimit-reset", "ratelimit-reset", "x-ratelimit-timeremaining")
 _DIMENSION = re.compile(
     r"(x-ratelimit|anthropic-ratelimit|ratelimit)-(?:remaining-([a-z0-9-]+)|([a-z0-9-]+)-remaining)"
 )
+_REMAINING = re.compile(r"(^|-)remaining(-|$)")
 _UNIFIED = "anthropic-ratelimit-unified-reset"
 
 
@@ -97,6 +98,13 @@ def of_limit_headers(headers: Mapping[str, str], now: float | None) -> float | N
         return _at(headers.get(_UNIFIED), now)
     found = [each for name in _exhausted(headers) if (each := of_reset(headers.get(name, ""), now)) is not None]
     return max(found, default=None)
+
+
+def of_answer_that_came(headers: Mapping[str, str], now: float | None) -> float | None:
+    """Seconds until the reset of a limit that a good answer used up; None where it says that something remains."""
+    remaining = [value for name, value in headers.items() if "ratelimit" in name and _REMAINING.search(name)]
+    used_up = remaining and any(_number(value) == 0 for value in remaining)
+    return of_limit_headers(headers, _date(headers.get("date", "")) or now) if used_up else None
 
 
 def _exhausted(headers: Mapping[str, str]) -> Iterator[str]:

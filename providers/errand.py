@@ -1,0 +1,136 @@
+"""What one call has tried at one provider, and whether and when it tries again. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from providers import policy
+from providers.budget import RetryBudget
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.ports import Trail
+from providers.spec import Retries, Traffic
+from providers.state import Admission
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a call may take of a provider."""
+
+    deadline: float  # on the Clock: the first content has come by then
+    last: bool = True  # no other target remains
+    once: bool = False  # one attempt, no waiting
+    trail: Trail = field(default_factory=Trail)
+
+
+@dataclass(slots=True)
+class Errand:
+    """One call at one provider."""
+
+    retries: Retries
+    traffic: Traffic
+    terms: Terms
+    budget: RetryBudget
+    tried: set[str] = field(default_factory=set)  # ids of keys
+    repeats: int = 0  # attempts with a key that was tried before
+    moves: int = 0  # after a failure that is nobody's in particular, to a key that was not
+    waited: float = 0.0  # seconds, for limits
+    reconnected: bool = False
+    failure: UpstreamFailure | None = None  # the last
+
+    def began(self, key: str) -> None:
+        """An attempt with this key is about to be sent."""
+        self.repeats += key in self.tried
+        self.tried.add(key)
+
+    def after_failure(self, failure: UpstreamFailure, fresh: bool, now: float, chance: float) -> float | None:
+        """Seconds until the next attempt; None = give up. ``fresh``: a key is left that was not tried."""
+        self.failure = failure
+        rule = policy.CONSEQUENCES[failure.kind]
+        if self.terms.once or self.repeats > self.retries.most or now >= self.terms.deadline:
+            return None
+        if failure.kind is ErrorKind.DISCONNECTED:
+            again, self.reconnected = not self.reconnected, True
+            return 0.0 if again else None
+        if rule.other_key:
+            return 0.0  # where no other key is free, the pool says for how long
+        if not rule.again:
+            return None
+        wait = self._move(chance) if fresh else self._repeat(failure, rule.patience, now, chance)
+        return wait if wait is not None and now + wait < self.terms.deadline else None
+
+    def after_refusal(self, admission: Admission, now: float) -> float | None:
+        """The same where no key could be had."""
+        wait = admission.wait
+        if self.terms.once or not self.terms.last or self.repeats > self.retries.most:
+            return None
+        if self.waited + wait > self.traffic.queue_wait or now + wait >= self.terms.deadline:
+            return None
+        return wait
+
+    def patience(self, now: float) -> float:
+        """Seconds that it may still wait for a limit."""
+        return max(0.0, min(self.traffic.queue_wait - self.waited, self.terms.deadline - now))
+
+    def _move(self, chance: float) -> float:
+        """The first other key is asked at once; if it fails alike, it is hardly the key."""
+        self.moves += 1
+        return 0.0 if self.moves == 1 else self.retries.base_delay * (1.0 + chance / 4)
+
+    def _repeat(self, failure: UpstreamFailure, patience: int, now: float, chance: float) -> float | None:
+        if self.repeats >= self.retries.most or (not self.terms.last and self.repeats >= patience):
+            return None
+        if not self.budget.allows(now):
+            return None
+        own = min(self.retries.base_delay * 2.0**self.repeats, self.retries.max_delay)
+        said = policy.rest(failure)
+        told = said.seconds if said and said.honest and said.seconds else 0.0
+        return max(own, told) * (1.0 + chance / 4)
+
+
+def refused(provider: str, admission: Admission, errand: Errand) -> UpstreamFailure:
+    """What the client hears when no key can be had: the call's own last failure where that says more."""
+    passed = [each for each in admission.passed if each.reason]
+    limited = [each for each in passed if policy.is_limit(each.reason)]
+    own = errand.failure
+    if limited:
+        first = min(limited, key=lambda each: each.wait)
+        return _resting(
+            provider, ErrorKind.RATE_LIMITED, _limit_words(len(passed), first.reason, first.wait), first.wait
+        )
+    if own is not None:
+        if not own.retry_after and policy.CONSEQUENCES[own.kind].again:
+            own.retry_after = math.ceil(admission.wait)
+        return own
+    if not passed:
+        return UpstreamFailure(ErrorKind.NO_KEY, "no key is configured", provider=provider)
+    first = passed[0]
+    kind = ErrorKind(first.reason)
+    failure = _resting(provider, kind, _rest_words(kind, admission.wait), admission.wait)
+    failure.key_label = first.label
+    if not policy.CONSEQUENCES[kind].again:
+        failure.retry_after = None
+    return failure
+
+
+def _resting(provider: str, kind: ErrorKind, words: str, wait: float) -> UpstreamFailure:
+    return UpstreamFailure(kind, words, provider=provider, retry_after=max(1, math.ceil(wait)))
+
+
+def _limit_words(keys: int, reason: str, wait: float) -> str:
+    who = "its key rests" if keys == 1 else f"all of its {keys} keys rest"
+    return f"{who} for a limit ({reason.replace('_', ' ')}); the first is back in {spell(wait)}"
+
+
+def _rest_words(kind: ErrorKind, wait: float) -> str:
+    reason = kind.value.replace("_", " ")
+    return f"not asked again before {spell(wait)} have passed, after: {reason}"
+
+
+def spell(seconds: float) -> str:
+    """``45 seconds``, ``12 minutes``, ``3 hours``, rounded up."""
+    whole = max(1, math.ceil(seconds))
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if whole >= 2 * size:
+            return f"{math.ceil(whole / size)} {name}s"
+    return f"{whole} second{'s' if whole > 1 else ''}"

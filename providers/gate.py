@@ -1,0 +1,86 @@
+"""A provider's queue, its window and its slots. Those who wait are served in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiolimiter import AsyncLimiter
+
+from providers.spec import Traffic
+
+
+class QueueFull(Exception):
+    """As many wait as may."""
+
+
+class Gate:
+    """One per provider and process. Without limits it costs nothing."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self.traffic = traffic
+        self.waiting = 0
+        self._slots = asyncio.Semaphore(traffic.concurrency) if traffic.concurrency else None
+        self._window = window(traffic.rate, traffic.window) if traffic.rate else None
+        self._turn = asyncio.Lock() if self._slots or self._window else None
+
+    @property
+    def free(self) -> bool:
+        """Nothing is limited here."""
+        return self._turn is None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One caller at a time may take a key and then pass. Raises QueueFull."""
+        if self._turn is None:
+            yield
+            return
+        async with self.place(self._turn.locked()):
+            await self._turn.acquire()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    async def enter(self, stack: AsyncExitStack) -> None:
+        """A slot, which ``stack`` gives back, and one of the window's tokens. Only whoever has the turn may ask."""
+        if self._slots is not None:
+            async with self.place(self._slots.locked()):
+                await self._slots.acquire()
+            stack.callback(self._slots.release)
+        if self._window is not None:
+            async with self.place(not self._window.has_capacity()):
+                await self._window.acquire()
+
+    @asynccontextmanager
+    async def place(self, waits: bool) -> AsyncIterator[None]:
+        """A place among those who wait. Raises QueueFull."""
+        if not waits:
+            yield
+            return
+        if self.waiting >= self.traffic.queue_limit:
+            raise QueueFull
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+
+    @property
+    def backlog(self) -> int:
+        """Whole seconds, at least 1, in which the window lets those pass who wait now."""
+        if self._window is None or self.traffic.rate is None:
+            return 1
+        return max(1, math.ceil((self.waiting + 1) * self.traffic.window / self.traffic.rate))
+
+
+def window(rate: int, seconds: float) -> AsyncLimiter:
+    """A bucket that never lets more than ``rate`` pass in any ``seconds``.
+
+    ``AsyncLimiter(rate, seconds)`` starts full and refills meanwhile: it lets nearly twice as many through the first
+    window. A small bucket that refills with the rest of the rate does not.
+    """
+    burst = max(1, rate // 20)
+    return AsyncLimiter(burst, burst * seconds / max(1, rate - burst))

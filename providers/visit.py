@@ -1,0 +1,153 @@
+"""One call at one provider: its attempts, and the waits between them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from providers.answer import Answer
+from providers.call import Call
+from providers.errand import Errand, Terms, refused, spell
+from providers.errors import ErrorKind, Scope, UpstreamFailure
+from providers.gate import QueueFull
+from providers.keys import Lease, NoneFits, Wish
+from providers.ports import Attempt, Step
+from providers.provider import Provider
+
+
+class QueueTooLong(Exception):
+    """The call waited for its turn as long as it may."""
+
+
+class Visit:
+    """What ``errand`` decides, done. Whatever the answer holds is entered on ``stack``."""
+
+    def __init__(
+        self, provider: Provider, call: Call, model: str, thinking: bool, terms: Terms, stack: AsyncExitStack
+    ) -> None:
+        self._provider = provider
+        self._call = call
+        self._model = model
+        self._thinking = thinking
+        self._terms = terms
+        self._stack = stack
+        config = provider.config
+        self._errand = Errand(config.retries, config.traffic, terms, provider.budget)
+        self._next = 0.0  # seconds until the next attempt
+        self._for_a_limit = False
+        self._tokens = call.estimate() if provider.pool.counts_tokens else 0
+
+    async def run(self) -> Answer:
+        """Raises UpstreamFailure. The first attempt stands outside of the retrying, which costs 24 us to set up."""
+        self._provider.budget.called(self._now)
+        try:
+            return await self._attempt()
+        except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
+            if not self._goes_on(failure):
+                raise self._final(failure) from failure
+        await self._pause(self._next)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(self._goes_on), wait=self._wait, sleep=self._pause, reraise=True
+        )
+        try:
+            return await retrying(self._attempt)
+        except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
+            raise self._final(failure) from failure
+
+    async def _attempt(self) -> Answer:
+        async with AsyncExitStack() as own:
+            lease = await self._enter(own)
+            attempt = Attempt(self._call.request_id, self._provider.config.id, self._model, "", self._now)
+            self._errand.began(lease.key.candidate.id)
+            self._terms.trail.attempts.append(attempt)
+            lease.begin(attempt)
+            answer = await self._provider.ask(self._call, self._thinking, lease.key, attempt, self._patience(), own)
+            await lease.proved()
+            self._stack.push_async_exit(own.pop_all())
+        return answer
+
+    async def _enter(self, own: AsyncExitStack) -> Lease:
+        """A turn, a key, a slot, a token of the window: in this order, and none of them while it sleeps."""
+        gate = self._provider.gate
+        if gate.free:
+            return await own.enter_async_context(self._provider.pool.lease(self._wish))
+        began = self._now
+        try:
+            async with asyncio.timeout(0.0 if self._terms.once else self._errand.patience(began)):
+                async with gate.turn():
+                    lease = await own.enter_async_context(self._provider.pool.lease(self._wish))
+                    await gate.enter(own)
+                    await lease.renew()
+        except TimeoutError as error:
+            raise QueueTooLong from error
+        finally:
+            self._errand.waited += self._now - began
+        return lease
+
+    @property
+    def _wish(self) -> Wish:
+        return Wish(self._model, self._call.session, self._errand.tried, self._tokens)
+
+    @property
+    def _now(self) -> float:
+        return self._provider.time.clock()
+
+    def _patience(self) -> tuple[float, float]:
+        """Seconds for the first content, and for an answer that comes whole. The last chance gets all that is left."""
+        limits = self._provider.config.timeouts
+        left = max(0.0, self._terms.deadline - self._now)
+        others = not self._terms.last or self._provider.pool.fresh(self._wish)
+        return (
+            min(limits.first_token, left) if others else left,
+            left if limits.read is None else min(limits.read, left),
+        )
+
+    def _goes_on(self, error: BaseException) -> bool:
+        wait: float | None = None
+        if isinstance(error, UpstreamFailure):
+            fresh = self._provider.pool.fresh(self._wish)
+            wait = self._errand.after_failure(error, fresh, self._now, self._provider.time.chance())
+        elif isinstance(error, NoneFits):
+            wait = self._errand.after_refusal(error.admission, self._now)
+            self._note("refused", error.admission.reason, wait or 0.0, error)
+        self._next, self._for_a_limit = wait or 0.0, isinstance(error, NoneFits)
+        return wait is not None
+
+    def _wait(self, _: RetryCallState) -> float:
+        return self._next
+
+    async def _pause(self, seconds: float) -> None:
+        """Nothing is held meanwhile but a place in the queue. Raises QueueFull."""
+        if seconds <= 0:
+            return
+        began = self._now
+        async with self._provider.gate.place(waits=True):
+            if self._for_a_limit:
+                await self._provider.pool.pause(seconds)
+                self._errand.waited += self._now - began
+            else:
+                await self._provider.time.sleep(seconds)
+        self._note("waited", "", self._now - began)
+
+    def _note(self, what: str, reason: str, seconds: float, refusal: NoneFits | None = None) -> None:
+        passed = refusal.admission.passed if refusal else ()
+        step = Step(self._now, what, self._provider.config.id, self._model, reason, seconds, passed)
+        self._terms.trail.steps.append(step)
+
+    def _final(self, error: Exception) -> UpstreamFailure:
+        provider = self._provider.config.id
+        match error:
+            case UpstreamFailure():
+                return error
+            case NoneFits():
+                return refused(provider, error.admission, self._errand)
+            case QueueFull():
+                words = f"{self._provider.gate.waiting} calls wait for it already (QUEUE_LIMIT)"
+            case _:
+                longest = spell(self._errand.traffic.queue_wait)
+                words = f"its limits let nothing more through within {longest} (QUEUE_MAX_WAIT)"
+        return UpstreamFailure(
+            ErrorKind.RATE_LIMITED, words, retry_after=self._provider.gate.backlog, scope=Scope.US, provider=provider
+        )
