@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from providers.catalog import names
@@ -32,6 +32,7 @@ class Route:
     provider: str
     model: str = ""  # "" keeps the requested name
     exact: bool = False
+    fallbacks: tuple[Ref, ...] = ()
 
     def takes(self, requested: str) -> bool:
         if self.exact:
@@ -62,13 +63,21 @@ class RoutingTable:
     thinking: bool = True
     tier_thinking: Mapping[str, bool] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    fallbacks: tuple[Ref, ...] = ()  # after those of the route or the tier
+    tier_fallbacks: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
 
     def targets(self, requested: str, pin: str = "") -> tuple[Target, ...]:
-        """The targets of a call, best first. Raises Fault: 400 for a misspelt provider, 503 for one without a key."""
-        ref = self.resolve(requested, pin)
-        if ref.provider not in self.usable:
-            raise not_configured(self.specs[ref.provider])
-        return (Target(ref.provider, ref.model, self._thinks(requested)),)
+        """The targets of a call, best first, each once. Providers without a key are left out.
+
+        Raises Fault: 400 for a misspelt provider, 503 where no target is left.
+        """
+        primary, fallbacks = self._choose(requested, pin)
+        refs = dict.fromkeys((primary, *fallbacks, *self.fallbacks))
+        thinks = self._thinks(requested)
+        found = tuple(Target(ref.provider, ref.model, thinks) for ref in refs if ref.provider in self.usable)
+        if not found:
+            raise not_configured(self.specs[primary.provider])
+        return found
 
     def parse(self, text: str) -> Ref:
         """What ``a/b/c`` means here: see ``parse_ref``."""
@@ -79,16 +88,23 @@ class RoutingTable:
 
         Raises Fault (400).
         """
+        return self._choose(requested, pin)[0]
+
+    def _choose(self, requested: str, pin: str) -> tuple[Ref, tuple[Ref, ...]]:
+        """The primary, and the fallbacks of the rule or the tier that led to it."""
         if pin:
-            return self.parse(pin)
+            return self.parse(pin), ()
         rule = self._rule(requested)
         bare = self._without_alias(requested)
         if "/" in bare and (rule is None or (rule.match == "*" and self._names_provider(bare))):
-            return self.parse(bare)
+            return self.parse(bare), ()
         if rule is not None:
-            return Ref(rule.provider, rule.model or requested)
-        if tier := self._tier(requested):
-            return self.tiers[tier]
+            return Ref(rule.provider, rule.model or requested), rule.fallbacks
+        tier = _tier(requested, self.tiers)
+        own = self.tier_fallbacks.get(tier or _tier(requested, self.tier_fallbacks), ())
+        return self.tiers[tier] if tier else self._default(requested), own
+
+    def _default(self, requested: str) -> Ref:
         if not self.explicit and requested.startswith(self.specs[self.default.provider].keeps):
             return Ref(self.default.provider, requested)
         return self.default
@@ -105,14 +121,14 @@ class RoutingTable:
         taking = [route for route in self.routes if route.takes(requested)]
         return max(taking, key=lambda route: (route.exact, route.match != "*", len(route.match)), default=None)
 
-    def _tier(self, requested: str) -> str | None:
-        lowered = requested.lower()
-        return next((tier for tier in TIERS if tier in self.tiers and tier in lowered), None)
-
     def _thinks(self, requested: str) -> bool:
-        lowered = requested.lower()
-        tier = next((tier for tier in TIERS if tier in lowered), "")
-        return self.tier_thinking.get(tier, self.thinking)
+        return self.tier_thinking.get(_tier(requested, TIERS), self.thinking)
+
+
+def _tier(requested: str, among: Container[str]) -> str:
+    """The tier that a name is of, "" for none."""
+    lowered = requested.lower()
+    return next((tier for tier in TIERS if tier in among and tier in lowered), "")
 
 
 def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[str], default: str) -> Ref:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from gateway.settings.provider_settings import KEY, KEYS, RowSettings, takes_settings, variables
+from gateway.settings.row_settings import KEY, KEYS, RowSettings, takes_settings, variables
 from gateway.settings.variables import DEFAULTS, Globals
 from providers.catalog import CATALOG
 from providers.spec import ProviderSpec
@@ -18,12 +18,16 @@ HEAD = """\
 
 SECTIONS = {
     "Where Keyturn listens": ("host", "port"),
-    "Who may use it": ("anthropic_auth_token", "keyturn_allow_open", "metrics_token"),
+    "Who may use it": ("anthropic_auth_token", "keyturn_allow_open", "metrics_token", "keyturn_admin_token"),
     "Which model answers": (
         "model",
         "model_opus",
         "model_sonnet",
         "model_haiku",
+        "model_fallbacks",
+        "model_opus_fallbacks",
+        "model_sonnet_fallbacks",
+        "model_haiku_fallbacks",
         "enable_model_thinking",
         "enable_opus_thinking",
         "enable_sonnet_thinking",
@@ -34,14 +38,41 @@ SECTIONS = {
         "http_write_timeout",
         "http_read_timeout",
         "first_token_timeout",
+        "request_deadline",
+        "stream_keepalive_after",
+        "stream_floor",
         "body_read_timeout",
         "drain_timeout",
     ),
+    "What a provider is asked": (
+        "provider_rate_limit",
+        "provider_rate_window",
+        "provider_max_concurrency",
+        "queue_limit",
+        "queue_max_wait",
+        "provider_max_retries",
+        "provider_retry_base_delay",
+        "provider_retry_max_delay",
+        "session_affinity",
+    ),
     "Limits and logs": ("body_limit_mb", "log_level", "log_format"),
 }
-FILLED_IN = {"anthropic_auth_token": "<a token you choose>", "metrics_token": "<a token you choose>"}
+SHOWN = {
+    "session_affinity": "on",
+    "anthropic_auth_token": "<a token you choose>",
+    "metrics_token": "<a token you choose>",
+    "keyturn_admin_token": "<a token you choose>",
+}
 # Their default is another variable's value, or depends on the terminal.
-BLANK = ("enable_opus_thinking", "enable_sonnet_thinking", "enable_haiku_thinking", "log_format")
+BLANK = (
+    "enable_opus_thinking",
+    "enable_sonnet_thinking",
+    "enable_haiku_thinking",
+    "log_format",
+    "provider_rate_limit",
+    "provider_rate_window",
+    "provider_max_concurrency",
+)
 TIMEOUTS = {
     "read_timeout": DEFAULTS.read,
     "write_timeout": DEFAULTS.write,
@@ -67,8 +98,8 @@ def _sections() -> Iterator[str]:
 
 
 def _shown(name: str, field: FieldInfo) -> str:
-    if name in FILLED_IN or name in BLANK:
-        return FILLED_IN.get(name, "")
+    if name in SHOWN or name in BLANK:
+        return SHOWN.get(name, "")
     default = field.get_default()
     return str(default).lower() if isinstance(default, bool) else _plain(default)
 

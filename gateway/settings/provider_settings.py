@@ -6,53 +6,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from gateway.settings.layers import Layers, Value
+from gateway.settings.limits import Chosen
 from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
+from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
 from gateway.settings.values import (
-    BaseUrl,
-    Patience,
-    ProxyUrl,
-    Seconds,
     fill,
     is_placeholder,
     points_here,
     secret_problem,
     split_keys,
 )
-from gateway.settings.variables import DEFAULTS, Globals
+from gateway.settings.variables import Globals
 from providers.secret import Secret
-from providers.spec import KeySource, ProviderConfig, ProviderSpec, Timeouts
+from providers.spec import KeySource, ProviderConfig, ProviderSpec
 
-KEY = "API_KEY"
-KEYS = "API_KEYS"
 NOT_A_KEY = "this is a placeholder, not a key: it is not used. Put the key there or remove the line."
-
-
-class RowSettings(BaseModel):
-    """Field ``read_timeout`` is the variable GROQ_READ_TIMEOUT for the row with the prefix GROQ."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
-
-    base_url: BaseUrl = Field("", description="Where the provider is; replaces the whole URL.")
-    proxy: ProxyUrl = Field(None, description="http://, https:// or socks5:// proxy for this provider alone.")
-    read_timeout: Patience = Field(DEFAULTS.read, description="As HTTP_READ_TIMEOUT; blank: that one.")
-    write_timeout: Seconds = Field(DEFAULTS.write, description="As HTTP_WRITE_TIMEOUT.")
-    connect_timeout: Seconds = Field(DEFAULTS.connect, description="As HTTP_CONNECT_TIMEOUT.")
-    first_token_timeout: Seconds = Field(DEFAULTS.first_token, description="As FIRST_TOKEN_TIMEOUT.")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A provider that Keyturn knows: a row of the catalog, or an entry of keyturn.toml, or one over the other."""
-
-    spec: ProviderSpec
-    listed: bool = False  # keyturn.toml has an entry for it
-    added: bool = False  # and the catalog has no row
-    max_output_tokens: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -73,14 +43,19 @@ class ProviderReader:
         if row.added:
             spec = replace(spec, base_url=url, local=points_here(url))
         keys = self._keys(spec)
+        chosen = Chosen(settings, self.common)
         return ProviderConfig(
             spec,
             base_url=url,
             keys=keys,
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
-            timeouts=_timeouts(settings, self.common),
+            timeouts=chosen.timeouts(),
             quirks=replace(spec.quirks, max_output_tokens=row.max_output_tokens or spec.quirks.max_output_tokens),
             headers=row.headers,
+            traffic=chosen.traffic(spec),
+            retries=chosen.retries(),
+            rotation=chosen.rotation(),
+            stream_floor=chosen.stream_floor(),
             chosen=bool(keys or settings.base_url or row.listed),
         )
 
@@ -122,27 +97,6 @@ class ProviderReader:
                 f"provider {spec.id} gets the key that provider {owner.id} has from {first.name}",
                 "A key belongs to one provider: remove it from the other.",
             )
-
-
-def takes_settings(spec: ProviderSpec) -> bool:
-    """Whether the provider is reached over the network; the demo is not."""
-    return not spec.base_url.startswith("demo:")
-
-
-def variables(spec: ProviderSpec, setting: str) -> tuple[str, ...]:
-    """All names of a provider's setting such as ``BASE_URL``, the one we write first."""
-    names = tuple(f"{prefix}_{setting}" for prefix in spec.prefixes)
-    return names + spec.key_variables if setting == KEY else names
-
-
-def _timeouts(own: RowSettings, common: Globals) -> Timeouts:
-    has = own.model_fields_set
-    return Timeouts(
-        connect=own.connect_timeout if "connect_timeout" in has else common.http_connect_timeout,
-        write=own.write_timeout if "write_timeout" in has else common.http_write_timeout,
-        read=own.read_timeout if "read_timeout" in has else common.http_read_timeout,
-        first_token=own.first_token_timeout if "first_token_timeout" in has else common.first_token_timeout,
-    )
 
 
 def _completed(url: str, spec: ProviderSpec) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.settings.layers import Layers, Value
-from gateway.settings.provider_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
+from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
 from gateway.settings.toml_secret import one_source, read_secret
 from gateway.settings.toml_table import Table
 from gateway.settings.values import points_here
