@@ -71,13 +71,17 @@ class RoutingTable:
 
         Raises Fault: 400 for a misspelt provider, 503 where no target is left.
         """
-        primary, fallbacks = self._choose(requested, pin)
-        refs = dict.fromkeys((primary, *fallbacks, *self.fallbacks))
-        thinks = self._thinks(requested)
-        found = tuple(Target(ref.provider, ref.model, thinks) for ref in refs if ref.provider in self.usable)
-        if not found:
+        primary, own = self._choose(requested, pin)
+        refs = self.in_order(primary, own)
+        if not refs:
             raise not_configured(self.specs[primary.provider])
-        return found
+        thinks = self._thinks(requested)
+        return tuple(Target(ref.provider, ref.model, thinks) for ref in refs)
+
+    def in_order(self, primary: Ref, own: Iterable[Ref] = ()) -> tuple[Ref, ...]:
+        """What can be asked of a primary, its own fallbacks and those for all, each once."""
+        refs = dict.fromkeys((primary, *own, *self.fallbacks))
+        return tuple(ref for ref in refs if ref.provider in self.usable)
 
     def parse(self, text: str) -> Ref:
         """What ``a/b/c`` means here: see ``parse_ref``."""
@@ -131,11 +135,14 @@ def _tier(requested: str, among: Container[str]) -> str:
     return next((tier for tier in TIERS if tier in among and tier in lowered), "")
 
 
-def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[str], default: str) -> Ref:
+def parse_ref(
+    text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[str], default: str, strict: bool = False
+) -> Ref:
     """What ``a/b/c`` in a token's suffix, a MODEL variable or a model field means. In this order: ``a`` is a provider
     that can be used; a vendor of the default provider's, so that the whole is its model; an alias, or a provider
     without a key (the call will say which to set); a slip of one or two letters, which is a 400. Otherwise, and
     where there is no slash, the whole is a model of ``default``; a provider's bare name is its default model.
+    ``strict`` makes a 400 of every ``a`` that is neither a provider nor such a vendor.
     """
     first, slash, rest = text.partition("/")
     known = names(specs.values())
@@ -148,11 +155,13 @@ def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[st
         return Ref(default, text)
     if first in known:
         return Ref(known[first], _named(first, rest, text))
-    if near := _near(first, known):
+    near = _near(first, known)
+    if near or strict:
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
         raise Fault(
             400,
             "invalid_request_error",
-            f"model: {text!r} names no provider that Keyturn knows. Did you mean {' or '.join(near)}? "
+            f"model: {text!r} names no provider that Keyturn knows. {meant}"
             f"Known providers: {', '.join(sorted(known))}.",
         )
     return Ref(default, text)

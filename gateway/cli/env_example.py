@@ -24,14 +24,16 @@ SECTIONS = {
         "model_opus",
         "model_sonnet",
         "model_haiku",
-        "model_fallbacks",
-        "model_opus_fallbacks",
-        "model_sonnet_fallbacks",
-        "model_haiku_fallbacks",
         "enable_model_thinking",
         "enable_opus_thinking",
         "enable_sonnet_thinking",
         "enable_haiku_thinking",
+    ),
+    "Which model takes over where that one fails": (
+        "model_fallbacks",
+        "model_opus_fallbacks",
+        "model_sonnet_fallbacks",
+        "model_haiku_fallbacks",
     ),
     "How long to wait": (
         "http_connect_timeout",
@@ -44,7 +46,7 @@ SECTIONS = {
         "body_read_timeout",
         "drain_timeout",
     ),
-    "What a provider is asked": (
+    "How much a provider is asked, and how often again": (
         "provider_rate_limit",
         "provider_rate_window",
         "provider_max_concurrency",
@@ -55,7 +57,7 @@ SECTIONS = {
         "provider_retry_max_delay",
         "session_affinity",
     ),
-    "Limits and logs": ("body_limit_mb", "log_level", "log_format"),
+    "Size of requests, and logs": ("body_limit_mb", "log_level", "log_format"),
 }
 SHOWN = {
     "session_affinity": "on",
@@ -129,7 +131,15 @@ def _provider(spec: ProviderSpec) -> str:
 def _values(spec: ProviderSpec) -> dict[str, str]:
     settings = {KEY: "<your key>", KEYS: "", "BASE_URL": spec.base_url, "PROXY": ""}
     settings |= {name.upper(): _plain(default) for name, default in TIMEOUTS.items()}
+    settings |= {name: _plain(fact) for name, fact in _facts(spec) if fact is not None}
     return {variables(spec, setting)[0]: value for setting, value in settings.items()}
+
+
+def _facts(spec: ProviderSpec) -> Iterator[tuple[str, float | None]]:
+    """The limits that the row knows of."""
+    yield "RATE_LIMIT", spec.rate
+    yield "RATE_WINDOW", spec.window if spec.rate else None
+    yield "MAX_CONCURRENCY", spec.concurrency
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from gateway.routing import TIERS, Ref, Route, RoutingTable
-from gateway.settings.fallbacks import members, read_fallbacks
+from gateway.settings.fallbacks import Primary, members, read_fallbacks
 from gateway.settings.layers import Layers, Value
 from gateway.settings.refs import DEMO, RefReader
 from gateway.settings.report import Report
@@ -36,20 +36,22 @@ class Resolver:
     def table(self, entries: Sequence[RouteEntry]) -> RoutingTable:
         model = self._written("model")
         first = self._first()
-        default = self._refs.read(model, first.id) if model else None
-        default = default or Ref(first.id, first.spec.default_model)
+        written = self._refs.read(model, first.id) if model else None
+        default = written or Ref(first.id, first.spec.default_model)
+        primary = Primary(written, model.name) if model and written else None
+        tiers = self._tiers(default.provider)
         routed = [(entry, route) for entry in entries if (route := self._route(entry, default.provider))]
         table = RoutingTable(
             specs=self._refs.specs,
             usable=self._refs.usable,
             default=default,
             explicit=bool(model),
-            tiers=self._tiers(default.provider),
+            tiers=tiers,
             thinking=self.common.enable_model_thinking,
             tier_thinking=self._tier_thinking(),
             routes=tuple(route for _, route in routed),
-            fallbacks=self._fallbacks("model_fallbacks", default.provider),
-            tier_fallbacks=self._tier_fallbacks(default.provider),
+            fallbacks=self._fallbacks("model_fallbacks", default.provider, primary),
+            tier_fallbacks=self._tier_fallbacks(default.provider, tiers, primary),
         )
         self._warn(table, routed)
         return table
@@ -76,13 +78,20 @@ class Resolver:
         fields = {tier: f"enable_{tier}_thinking" for tier in TIERS}
         return {tier: getattr(self.common, name) for tier, name in fields.items() if self.common.is_set(name)}
 
-    def _fallbacks(self, field: str, default: str) -> tuple[Ref, ...]:
+    def _fallbacks(self, field: str, default: str, primary: Primary | None) -> tuple[Ref, ...]:
         value = self._written(field)
-        return read_fallbacks(members(value), default, self._refs) if value else ()
+        return read_fallbacks(members(value, self.report), default, primary, self._refs) if value else ()
 
-    def _tier_fallbacks(self, default: str) -> dict[str, tuple[Ref, ...]]:
-        lists = {tier: self._fallbacks(f"model_{tier}_fallbacks", default) for tier in TIERS}
-        return {tier: refs for tier, refs in lists.items() if refs}
+    def _tier_fallbacks(
+        self, default: str, tiers: Mapping[str, Ref], primary: Primary | None
+    ) -> dict[str, tuple[Ref, ...]]:
+        found: dict[str, tuple[Ref, ...]] = {}
+        for tier in TIERS:
+            own = self._written(f"model_{tier}")
+            first = Primary(tiers[tier], own.name) if own and tier in tiers else primary
+            if refs := self._fallbacks(f"model_{tier}_fallbacks", default, first):
+                found[tier] = refs
+        return found
 
     def _route(self, entry: RouteEntry, default: str) -> Route | None:
         known = names(self._refs.specs.values())
@@ -91,8 +100,10 @@ class Resolver:
                 "provider", f"{entry.provider!r} is not a provider", nearest(entry.provider, sorted(known))
             )
             return None
-        fallbacks = read_fallbacks(entry.fallbacks, default, self._refs)
-        return Route(entry.match, known[entry.provider], entry.model, entry.exact, fallbacks)
+        provider, model = known[entry.provider], entry.model or (entry.match if entry.exact else "")
+        primary = Primary(Ref(provider, model), "the route")
+        fallbacks = read_fallbacks(entry.fallbacks, default, primary, self._refs)
+        return Route(entry.match, provider, entry.model, entry.exact, fallbacks)
 
     def _warn(self, table: RoutingTable, routed: Iterable[tuple[RouteEntry, Route]]) -> None:
         """Of providers that are named and have no key."""

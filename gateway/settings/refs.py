@@ -23,11 +23,11 @@ class RefReader:
     usable: frozenset[str]
     report: Report
 
-    def read(self, value: Value, default: str) -> Ref | None:
+    def read(self, value: Value, default: str, strict: bool = False) -> Ref | None:
         """What ``value`` names, read against the provider ``default``; None, and a problem, where it is nothing."""
         text = value.text.strip()
         try:
-            ref = parse_ref(text, self.specs, self.usable, default)
+            ref = parse_ref(text, self.specs, self.usable, default, strict)
         except Fault as fault:
             problem, _, fix = fault.message.removeprefix("model: ").partition(". ")
             value.reject(self.report, problem, fix)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.settings.layers import Value
 from gateway.settings.values import (
     Affinity,
     BaseUrl,
@@ -21,7 +22,7 @@ from gateway.settings.values import (
     Window,
 )
 from gateway.settings.variables import DEFAULTS, RETRIES, ROTATION
-from providers.spec import ProviderSpec
+from providers.spec import Limits, ProviderSpec
 
 KEY = "API_KEY"
 KEYS = "API_KEYS"
@@ -60,6 +61,19 @@ class RowSettings(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """One of [[providers.keys]]: a key, and what is known of it."""
+
+    where: str  # the table's name in messages
+    origin: str
+    value: Value
+    label: Value | None
+    weight: float
+    account: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A provider that Keyturn knows: a row of the catalog, or an entry of keyturn.toml, or one over the other."""
 
@@ -68,6 +82,8 @@ class Row:
     added: bool = False  # and the catalog has no row
     max_output_tokens: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    keys: tuple[KeyEntry, ...] = ()
+    models: tuple[tuple[str, Limits], ...] = ()
 
 
 def takes_settings(spec: ProviderSpec) -> bool:

@@ -103,8 +103,15 @@ def _refuse_unknown(top: Table) -> None:
 
 def _globals(top: Table) -> dict[str, Value]:
     keys = [key for key in top.data if key in Globals.model_fields or key.upper() in REMOVED]
-    found = {key.upper(): top.scalar(key, text_only=key in TEXTS) for key in keys}
+    found = {key.upper(): _global(top, key) for key in keys}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _global(top: Table, key: str) -> Value | None:
+    """``model_fallbacks`` and its kin may be lists as well."""
+    if key.endswith("_fallbacks") and isinstance(top.data[key], list):
+        return Value(key, ",".join(top.strings(key)), top.origin)
+    return top.scalar(key, text_only=key in TEXTS)
 
 
 def _route(table: Table) -> RouteEntry | None:
