@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from providers.catalog import names
@@ -32,6 +32,7 @@ class Route:
     provider: str
     model: str = ""  # "" keeps the requested name
     exact: bool = False
+    fallbacks: tuple[Ref, ...] = ()
 
     def takes(self, requested: str) -> bool:
         if self.exact:
@@ -62,13 +63,25 @@ class RoutingTable:
     thinking: bool = True
     tier_thinking: Mapping[str, bool] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    fallbacks: tuple[Ref, ...] = ()  # after those of the route or the tier
+    tier_fallbacks: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
 
     def targets(self, requested: str, pin: str = "") -> tuple[Target, ...]:
-        """The targets of a call, best first. Raises Fault: 400 for a misspelt provider, 503 for one without a key."""
-        ref = self.resolve(requested, pin)
-        if ref.provider not in self.usable:
-            raise not_configured(self.specs[ref.provider])
-        return (Target(ref.provider, ref.model, self._thinks(requested)),)
+        """The targets of a call, best first, each once. Providers without a key are left out.
+
+        Raises Fault: 400 for a misspelt provider, 503 where no target is left.
+        """
+        primary, own = self._choose(requested, pin)
+        refs = self.in_order(primary, own)
+        if not refs:
+            raise not_configured(self.specs[primary.provider])
+        thinks = self._thinks(requested)
+        return tuple(Target(ref.provider, ref.model, thinks) for ref in refs)
+
+    def in_order(self, primary: Ref, own: Iterable[Ref] = ()) -> tuple[Ref, ...]:
+        """What can be asked of a primary, its own fallbacks and those for all, each once."""
+        refs = dict.fromkeys((primary, *own, *self.fallbacks))
+        return tuple(ref for ref in refs if ref.provider in self.usable)
 
     def parse(self, text: str) -> Ref:
         """What ``a/b/c`` means here: see ``parse_ref``."""
@@ -79,16 +92,23 @@ class RoutingTable:
 
         Raises Fault (400).
         """
+        return self._choose(requested, pin)[0]
+
+    def _choose(self, requested: str, pin: str) -> tuple[Ref, tuple[Ref, ...]]:
+        """The primary, and the fallbacks of the rule or the tier that led to it."""
         if pin:
-            return self.parse(pin)
+            return self.parse(pin), ()
         rule = self._rule(requested)
         bare = self._without_alias(requested)
         if "/" in bare and (rule is None or (rule.match == "*" and self._names_provider(bare))):
-            return self.parse(bare)
+            return self.parse(bare), ()
         if rule is not None:
-            return Ref(rule.provider, rule.model or requested)
-        if tier := self._tier(requested):
-            return self.tiers[tier]
+            return Ref(rule.provider, rule.model or requested), rule.fallbacks
+        tier = _tier(requested, self.tiers)
+        own = self.tier_fallbacks.get(tier or _tier(requested, self.tier_fallbacks), ())
+        return self.tiers[tier] if tier else self._default(requested), own
+
+    def _default(self, requested: str) -> Ref:
         if not self.explicit and requested.startswith(self.specs[self.default.provider].keeps):
             return Ref(self.default.provider, requested)
         return self.default
@@ -105,21 +125,24 @@ class RoutingTable:
         taking = [route for route in self.routes if route.takes(requested)]
         return max(taking, key=lambda route: (route.exact, route.match != "*", len(route.match)), default=None)
 
-    def _tier(self, requested: str) -> str | None:
-        lowered = requested.lower()
-        return next((tier for tier in TIERS if tier in self.tiers and tier in lowered), None)
-
     def _thinks(self, requested: str) -> bool:
-        lowered = requested.lower()
-        tier = next((tier for tier in TIERS if tier in lowered), "")
-        return self.tier_thinking.get(tier, self.thinking)
+        return self.tier_thinking.get(_tier(requested, TIERS), self.thinking)
 
 
-def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[str], default: str) -> Ref:
+def _tier(requested: str, among: Container[str]) -> str:
+    """The tier that a name is of, "" for none."""
+    lowered = requested.lower()
+    return next((tier for tier in TIERS if tier in among and tier in lowered), "")
+
+
+def parse_ref(
+    text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[str], default: str, strict: bool = False
+) -> Ref:
     """What ``a/b/c`` in a token's suffix, a MODEL variable or a model field means. In this order: ``a`` is a provider
     that can be used; a vendor of the default provider's, so that the whole is its model; an alias, or a provider
     without a key (the call will say which to set); a slip of one or two letters, which is a 400. Otherwise, and
     where there is no slash, the whole is a model of ``default``; a provider's bare name is its default model.
+    ``strict`` makes a 400 of every ``a`` that is neither a provider nor such a vendor.
     """
     first, slash, rest = text.partition("/")
     known = names(specs.values())
@@ -132,11 +155,13 @@ def parse_ref(text: str, specs: Mapping[str, ProviderSpec], usable: frozenset[st
         return Ref(default, text)
     if first in known:
         return Ref(known[first], _named(first, rest, text))
-    if near := _near(first, known):
+    near = _near(first, known)
+    if near or strict:
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
         raise Fault(
             400,
             "invalid_request_error",
-            f"model: {text!r} names no provider that Keyturn knows. Did you mean {' or '.join(near)}? "
+            f"model: {text!r} names no provider that Keyturn knows. {meant}"
             f"Known providers: {', '.join(sorted(known))}.",
         )
     return Ref(default, text)

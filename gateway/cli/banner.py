@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from gateway.cli import limits
 from gateway.cli.local_runtimes import Offer
-from gateway.routing import Ref
+from gateway.routing import Ref, RoutingTable
 from gateway.settings import Settings
-from providers.keys import key_label
 from providers.spec import KeySource, ProviderConfig
 from providers.version import VERSION
 
@@ -91,13 +91,20 @@ def no_provider(settings: Settings) -> list[str]:
 def model_rows(settings: Settings, every: bool = False) -> list[tuple[str, str]]:
     """The default and the tiers; ``every`` lists those too that have nothing of their own."""
     table = settings.routing
-    rows = [("default", _named(table.default) + _kept(settings) + _thinking(table.thinking, every))]
+    default = _named(table.default) + _kept(settings) + _thinking(table.thinking, every)
+    rows = [("default", default + then(table, table.default))]
     for tier in ("opus", "sonnet", "haiku"):
         thinks = table.tier_thinking.get(tier, table.thinking)
-        if every or tier in table.tiers or thinks != table.thinking:
+        if every or tier in table.tiers or tier in table.tier_fallbacks or thinks != table.thinking:
             target = _named(table.tiers[tier]) if tier in table.tiers else "as default"
-            rows.append((tier, target + _thinking(thinks, every)))
+            rows.append((tier, target + _thinking(thinks, every) + _then_of_tier(table, tier)))
     return rows
+
+
+def then(table: RoutingTable, primary: Ref, own: Sequence[Ref] = ()) -> str:
+    """Who takes over from a target, "" where nobody does."""
+    others = [str(ref) for ref in table.in_order(primary, own) if ref != primary]
+    return f", then {', '.join(others)}" if others else ""
 
 
 def start_line(settings: Settings, port: int) -> str:
@@ -108,7 +115,7 @@ def start_line(settings: Settings, port: int) -> str:
 def masked(provider: str, number: int, key: KeySource) -> str:
     """A key's label, and its end where the key is long enough to lose nothing by it."""
     text = key.secret.reveal()
-    return key_label(provider, number) + (f" ...{text[-TAIL:]}" if len(text) >= LONG_ENOUGH else "")
+    return limits.label(provider, number, key) + (f" ...{text[-TAIL:]}" if len(text) >= LONG_ENOUGH else "")
 
 
 def _state(provider: ProviderConfig) -> str:
@@ -118,6 +125,8 @@ def _state(provider: ProviderConfig) -> str:
     parts = [_keys(provider)] if provider.keys else []
     if not provider.keys or provider.base_url != provider.spec.base_url:
         parts.append(provider.base_url)
+    if words := limits.of_provider(provider):
+        parts.append(f"({words})")
     return "  ".join(parts)
 
 
@@ -136,6 +145,12 @@ def _kept(settings: Settings) -> str:
     table = settings.routing
     kept = [f"{name}*" for name in table.specs[table.default.provider].keeps if name]
     return f"; {', '.join(kept)} as asked for" if kept and not table.explicit else ""
+
+
+def _then_of_tier(table: RoutingTable, tier: str) -> str:
+    """Nothing where it is as for the default."""
+    own = table.tier_fallbacks.get(tier, ())
+    return then(table, table.tiers.get(tier, table.default), own) if own or tier in table.tiers else ""
 
 
 def _thinking(on: bool, always: bool) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.cli.banner import columns, model_rows, no_provider, provider_rows, sections, token_state
-from gateway.routing import Route
+from gateway.cli import limits
+from gateway.cli.banner import columns, model_rows, no_provider, provider_rows, sections, then, token_state
+from gateway.routing import Ref, Route, RoutingTable
 from gateway.settings import Settings
 
 
@@ -16,12 +17,14 @@ def report(settings: Settings) -> str:
             ("token", token_state(settings)),
             ("providers", columns(provider_rows(settings)) or no_provider(settings)),
             ("models", columns(model_rows(settings, every=True))),
-            ("routes", columns([_route(route) for route in settings.routing.routes])),
+            ("routes", columns([_route(route, settings.routing) for route in settings.routing.routes])),
+            ("limits", columns(limits.rows(settings))),
             ("warning", list(settings.warnings)),
         ]
     )
 
 
-def _route(route: Route) -> tuple[str, str]:
+def _route(route: Route, table: RoutingTable) -> tuple[str, str]:
     match = route.match if route.exact or route.match == "*" else f"{route.match}*"
-    return match, f"{route.provider}/{route.model or '<the same name>'}"
+    target = f"{route.provider}/{route.model or '<the same name>'}"
+    return match, target + then(table, Ref(route.provider, route.model), route.fallbacks)

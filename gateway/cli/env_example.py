@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from gateway.settings.provider_settings import KEY, KEYS, RowSettings, takes_settings, variables
+from gateway.settings.row_settings import KEY, KEYS, RowSettings, takes_settings, variables
 from gateway.settings.variables import DEFAULTS, Globals
 from providers.catalog import CATALOG
 from providers.spec import ProviderSpec
@@ -18,7 +18,7 @@ HEAD = """\
 
 SECTIONS = {
     "Where Keyturn listens": ("host", "port"),
-    "Who may use it": ("anthropic_auth_token", "keyturn_allow_open", "metrics_token"),
+    "Who may use it": ("anthropic_auth_token", "keyturn_allow_open", "metrics_token", "keyturn_admin_token"),
     "Which model answers": (
         "model",
         "model_opus",
@@ -29,19 +29,52 @@ SECTIONS = {
         "enable_sonnet_thinking",
         "enable_haiku_thinking",
     ),
+    "Which model takes over where that one fails": (
+        "model_fallbacks",
+        "model_opus_fallbacks",
+        "model_sonnet_fallbacks",
+        "model_haiku_fallbacks",
+    ),
     "How long to wait": (
         "http_connect_timeout",
         "http_write_timeout",
         "http_read_timeout",
         "first_token_timeout",
+        "request_deadline",
+        "stream_keepalive_after",
+        "stream_floor",
         "body_read_timeout",
         "drain_timeout",
     ),
-    "Limits and logs": ("body_limit_mb", "log_level", "log_format"),
+    "How much a provider is asked, and how often again": (
+        "provider_rate_limit",
+        "provider_rate_window",
+        "provider_max_concurrency",
+        "queue_limit",
+        "queue_max_wait",
+        "provider_max_retries",
+        "provider_retry_base_delay",
+        "provider_retry_max_delay",
+        "session_affinity",
+    ),
+    "Size of requests, and logs": ("body_limit_mb", "log_level", "log_format"),
 }
-FILLED_IN = {"anthropic_auth_token": "<a token you choose>", "metrics_token": "<a token you choose>"}
+SHOWN = {
+    "session_affinity": "on",
+    "anthropic_auth_token": "<a token you choose>",
+    "metrics_token": "<a token you choose>",
+    "keyturn_admin_token": "<a token you choose>",
+}
 # Their default is another variable's value, or depends on the terminal.
-BLANK = ("enable_opus_thinking", "enable_sonnet_thinking", "enable_haiku_thinking", "log_format")
+BLANK = (
+    "enable_opus_thinking",
+    "enable_sonnet_thinking",
+    "enable_haiku_thinking",
+    "log_format",
+    "provider_rate_limit",
+    "provider_rate_window",
+    "provider_max_concurrency",
+)
 TIMEOUTS = {
     "read_timeout": DEFAULTS.read,
     "write_timeout": DEFAULTS.write,
@@ -67,8 +100,8 @@ def _sections() -> Iterator[str]:
 
 
 def _shown(name: str, field: FieldInfo) -> str:
-    if name in FILLED_IN or name in BLANK:
-        return FILLED_IN.get(name, "")
+    if name in SHOWN or name in BLANK:
+        return SHOWN.get(name, "")
     default = field.get_default()
     return str(default).lower() if isinstance(default, bool) else _plain(default)
 
@@ -98,7 +131,15 @@ def _provider(spec: ProviderSpec) -> str:
 def _values(spec: ProviderSpec) -> dict[str, str]:
     settings = {KEY: "<your key>", KEYS: "", "BASE_URL": spec.base_url, "PROXY": ""}
     settings |= {name.upper(): _plain(default) for name, default in TIMEOUTS.items()}
+    settings |= {name: _plain(fact) for name, fact in _facts(spec) if fact is not None}
     return {variables(spec, setting)[0]: value for setting, value in settings.items()}
+
+
+def _facts(spec: ProviderSpec) -> Iterator[tuple[str, float | None]]:
+    """The limits that the row knows of."""
+    yield "RATE_LIMIT", spec.rate
+    yield "RATE_WINDOW", spec.window if spec.rate else None
+    yield "MAX_CONCURRENCY", spec.concurrency
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ every model is listed under such an alias too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from gateway.routing import ALIAS, Ref, RoutingTable
@@ -38,7 +39,8 @@ def find(table: RoutingTable, model: str) -> dict[str, Any] | None:
 def references(table: RoutingTable) -> list[Ref]:
     """Every provider and model that a setting names, once."""
     exact = (Ref(route.provider, route.model or route.match) for route in table.routes if route.model or route.exact)
-    return list(dict.fromkeys((table.default, *table.tiers.values(), *exact)))
+    spare = (*table.tier_fallbacks.values(), *(route.fallbacks for route in table.routes), table.fallbacks)
+    return list(dict.fromkeys((table.default, *table.tiers.values(), *exact, *chain.from_iterable(spare))))
 
 
 def _items(table: RoutingTable) -> Iterator[dict[str, Any]]:

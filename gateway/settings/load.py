@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.settings.delays import refuse_common_delays
 from gateway.settings.layers import (
     CLIENT_TOKEN,
     ENVIRONMENT,
@@ -31,6 +32,7 @@ from providers.spec import ProviderConfig
 NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 SHORTEST = 8  # characters of a token that is no guess
 WELL_KNOWN = ("anthropic", "changeme", "claude", "dummy", "freecc", "password", "secret", "test", "token")
+ADMIN_TOKEN = "KEYTURN_ADMIN_TOKEN"  # noqa: S105 - a variable's name
 KEYLESS_VARIABLE = "ANTHROPIC_API_KEY"
 
 
@@ -62,8 +64,8 @@ def load(
 
     refuse_removed(layers, report)
     common = Globals.read(layers, report)
-    reader = ProviderReader(layers, common, report)
-    providers = tuple(reader.read(row) for row in file.rows)
+    refuse_common_delays(common, layers, report)
+    providers = ProviderReader(layers, common, report).read_all(file.rows)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     _warn(common, layers, providers, tokens, report)
@@ -76,9 +78,12 @@ def load(
         tokens=tokens,
         allow_open=common.keyturn_allow_open,
         metrics_token=common.metrics_token,
+        admin_token=common.keyturn_admin_token,
         body_limit=int(common.body_limit_mb * 1024 * 1024),
         body_read_timeout=common.body_read_timeout,
         drain_timeout=common.drain_timeout,
+        request_deadline=common.request_deadline,
+        keepalive_after=common.stream_keepalive_after,
         log_level=common.log_level,
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
         providers=choose_named(providers, routing),
@@ -119,9 +124,14 @@ def _warn(
             f"write {CLIENT_TOKEN}= (with the token, or with nothing for none) into .env.",
         )
     _warn_of_key(layers, providers, report)
+    named = {_variable(token): token.secret for token in tokens}
+    if admin := common.keyturn_admin_token:
+        for name in (name for name, secret in named.items() if secret == admin):
+            report.warn(ADMIN_TOKEN, f"{name} is the same token, so who has that one may use /admin too.")
+        named[ADMIN_TOKEN] = admin
     if not is_loopback(common.host):
-        for token in tokens:
-            _warn_of_weakness(token, report)
+        for name, secret in named.items():
+            _warn_of_weakness(name, secret, report)
 
 
 def _warn_of_key(layers: Layers, providers: Iterable[ProviderConfig], report: Report) -> None:
@@ -135,8 +145,11 @@ def _warn_of_key(layers: Layers, providers: Iterable[ProviderConfig], report: Re
         )
 
 
-def _warn_of_weakness(token: ClientToken, report: Report) -> None:
-    name = CLIENT_TOKEN if token.name == SHARED else f"tokens.{token.name}"
-    text = token.secret.reveal()
+def _variable(token: ClientToken) -> str:
+    return CLIENT_TOKEN if token.name == SHARED else f"tokens.{token.name}"
+
+
+def _warn_of_weakness(name: str, secret: Secret, report: Report) -> None:
+    text = secret.reveal()
     if len(text) < SHORTEST or text.lower() in WELL_KNOWN:
         report.warn(name, f"this token is easy to guess. Use at least {SHORTEST} random characters.")

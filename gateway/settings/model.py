@@ -30,9 +30,12 @@ class Settings:
     tokens: tuple[ClientToken, ...]  # all, the shared one included
     allow_open: bool
     metrics_token: Secret | None
+    admin_token: Secret | None
     body_limit: int
     body_read_timeout: float
     drain_timeout: float
+    request_deadline: float  # from the request to the first content of its answer
+    keepalive_after: float  # without content, until a client that waits is told so
     log_level: str
     log_format: str  # json or console
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not

@@ -1,22 +1,21 @@
-"""MODEL, its tiers and [[routes]], resolved into the routing table."""
+"""MODEL, its tiers, their fallbacks and [[routes]], resolved into the routing table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from gateway.routing import TIERS, Ref, Route, RoutingTable, parse_ref
+from gateway.routing import TIERS, Ref, Route, RoutingTable
+from gateway.settings.fallbacks import Primary, members, read_fallbacks
 from gateway.settings.layers import Layers, Value
+from gateway.settings.refs import DEMO, RefReader
 from gateway.settings.report import Report
 from gateway.settings.toml_file import RouteEntry
 from gateway.settings.toml_table import nearest
 from gateway.settings.variables import Globals
 from providers.catalog import names
-from providers.errors import Fault
-from providers.spec import ProviderConfig, ProviderSpec
-
-DEMO = "demo"
-EXAMPLE = "anthropic/claude-sonnet-5"
+from providers.spec import ProviderConfig
 
 
 @dataclass(slots=True)
@@ -27,30 +26,35 @@ class Resolver:
     common: Globals
     layers: Layers
     report: Report
+    _refs: RefReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        specs = {provider.id: provider.spec for provider in self.providers}
+        usable = frozenset(provider.id for provider in self.providers if provider.usable)
+        self._refs = RefReader(specs, usable, self.report)
 
     def table(self, entries: Sequence[RouteEntry]) -> RoutingTable:
         model = self._written("model")
         first = self._first()
-        default = self._parse(model, first.id) if model else None
-        default = default or Ref(first.id, first.spec.default_model)
-        return RoutingTable(
-            specs=self._specs,
-            usable=self._usable,
+        written = self._refs.read(model, first.id) if model else None
+        default = written or Ref(first.id, first.spec.default_model)
+        primary = Primary(written, model.name) if model and written else None
+        tiers = self._tiers(default.provider)
+        routed = [(entry, route) for entry in entries if (route := self._route(entry, default.provider))]
+        table = RoutingTable(
+            specs=self._refs.specs,
+            usable=self._refs.usable,
             default=default,
             explicit=bool(model),
-            tiers=self._tiers(default.provider),
+            tiers=tiers,
             thinking=self.common.enable_model_thinking,
             tier_thinking=self._tier_thinking(),
-            routes=tuple(route for entry in entries if (route := self._route(entry))),
+            routes=tuple(route for _, route in routed),
+            fallbacks=self._fallbacks("model_fallbacks", default.provider, primary),
+            tier_fallbacks=self._tier_fallbacks(default.provider, tiers, primary),
         )
-
-    @property
-    def _specs(self) -> Mapping[str, ProviderSpec]:
-        return {provider.id: provider.spec for provider in self.providers}
-
-    @property
-    def _usable(self) -> frozenset[str]:
-        return frozenset(provider.id for provider in self.providers if provider.usable)
+        self._warn(table, routed)
+        return table
 
     def _first(self) -> ProviderConfig:
         """The provider of names that carry none: the first that is configured, else the demo."""
@@ -67,51 +71,65 @@ class Resolver:
 
     def _tiers(self, default: str) -> dict[str, Ref]:
         written = {tier: self._written(f"model_{tier}") for tier in TIERS}
-        refs = {tier: self._parse(value, default) for tier, value in written.items() if value}
+        refs = {tier: self._refs.read(value, default) for tier, value in written.items() if value}
         return {tier: ref for tier, ref in refs.items() if ref}
 
     def _tier_thinking(self) -> dict[str, bool]:
         fields = {tier: f"enable_{tier}_thinking" for tier in TIERS}
         return {tier: getattr(self.common, name) for tier, name in fields.items() if self.common.is_set(name)}
 
-    def _parse(self, value: Value, default: str) -> Ref | None:
-        text = value.text.strip()
-        try:
-            ref = parse_ref(text, self._specs, self._usable, default)
-        except Fault as fault:
-            problem, _, fix = fault.message.removeprefix("model: ").partition(". ")
-            value.reject(self.report, problem, fix)
-            return None
-        if ref.provider == DEMO == default and text.partition("/")[0] != DEMO:
-            value.reject(
-                self.report,
-                f"{text!r} names no provider, and none is configured",
-                f"Write provider/model, for example {value.assignment(EXAMPLE)}.",
-            )
-        if ref.provider not in self._usable:
-            value.warn(self.report, self._keyless(ref.provider))
-        return ref
+    def _fallbacks(self, field: str, default: str, primary: Primary | None) -> tuple[Ref, ...]:
+        value = self._written(field)
+        return read_fallbacks(members(value, self.report), default, primary, self._refs) if value else ()
 
-    def _route(self, entry: RouteEntry) -> Route | None:
-        known = names(self._specs.values())
+    def _tier_fallbacks(
+        self, default: str, tiers: Mapping[str, Ref], primary: Primary | None
+    ) -> dict[str, tuple[Ref, ...]]:
+        found: dict[str, tuple[Ref, ...]] = {}
+        for tier in TIERS:
+            own = self._written(f"model_{tier}")
+            first = Primary(tiers[tier], own.name) if own and tier in tiers else primary
+            if refs := self._fallbacks(f"model_{tier}_fallbacks", default, first):
+                found[tier] = refs
+        return found
+
+    def _route(self, entry: RouteEntry, default: str) -> Route | None:
+        known = names(self._refs.specs.values())
         if entry.provider not in known:
             entry.table.reject(
                 "provider", f"{entry.provider!r} is not a provider", nearest(entry.provider, sorted(known))
             )
             return None
-        provider = known[entry.provider]
-        if provider not in self._usable:
-            self.report.warn(entry.table.name("provider"), self._keyless(provider), entry.table.origin)
-        return Route(entry.match, provider, entry.model, entry.exact)
+        provider, model = known[entry.provider], entry.model or (entry.match if entry.exact else "")
+        primary = Primary(Ref(provider, model), "the route")
+        fallbacks = read_fallbacks(entry.fallbacks, default, primary, self._refs)
+        return Route(entry.match, provider, entry.model, entry.exact, fallbacks)
 
-    def _keyless(self, provider: str) -> str:
-        variable = self._specs[provider].key_variable
-        return f"{provider} has no key, so its requests get status 503. Set {variable}."
+    def _warn(self, table: RoutingTable, routed: Iterable[tuple[RouteEntry, Route]]) -> None:
+        """Of providers that are named and have no key."""
+        for name, origin, provider, spare in self._places(table, routed):
+            saved = any(ref.provider in table.usable for ref in (*spare, *table.fallbacks))
+            consequence = "its fallbacks answer" if saved else "its requests get status 503"
+            self._refs.warn_of_keyless(name, origin, provider, consequence)
+
+    def _places(
+        self, table: RoutingTable, routed: Iterable[tuple[RouteEntry, Route]]
+    ) -> Iterator[tuple[str, str, str, tuple[Ref, ...]]]:
+        """Every setting that names a primary target, its source, the provider, and its own fallbacks."""
+        if model := self._written("model"):
+            yield model.name, model.origin, table.default.provider, ()
+        for tier, ref in table.tiers.items():
+            if value := self._written(f"model_{tier}"):
+                yield value.name, value.origin, ref.provider, table.tier_fallbacks.get(tier, ())
+        for entry, route in routed:
+            yield entry.table.name("provider"), entry.table.origin, route.provider, route.fallbacks
 
 
 def choose_named(providers: Sequence[ProviderConfig], routing: RoutingTable) -> tuple[ProviderConfig, ...]:
-    """The same providers; those that MODEL, a tier or a route names count as chosen."""
-    named = {ref.provider for ref in routing.tiers.values()} | {route.provider for route in routing.routes}
+    """The same providers; those that MODEL, a tier, a route or their fallbacks name count as chosen."""
+    lists = (*routing.tier_fallbacks.values(), *(route.fallbacks for route in routing.routes))
+    refs = (*routing.tiers.values(), *routing.fallbacks, *chain.from_iterable(lists))
+    named = {ref.provider for ref in refs} | {route.provider for route in routing.routes}
     if routing.explicit:
         named.add(routing.default.provider)
     return tuple(replace(provider, chosen=True) if provider.id in named else provider for provider in providers)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from gateway.settings.layers import COMMAND_LINE, Layer, Layers, Value, read_text, resolve
 from gateway.settings.model import ClientToken
-from gateway.settings.provider_settings import Row
 from gateway.settings.report import Report
+from gateway.settings.row_settings import Row
 from gateway.settings.toml_providers import read_providers
 from gateway.settings.toml_table import Table
 from gateway.settings.toml_tokens import read_tokens
@@ -19,7 +19,8 @@ from gateway.settings.variables import REMOVED, Globals
 from providers.catalog import CATALOG
 
 TABLES = ("providers", "routes", "tokens")
-TEXTS = frozenset(name for name, field in Globals.model_fields.items() if field.annotation not in (int, float, bool))
+NUMBERS = (int, float, bool, int | None, float | None)
+TEXTS = frozenset(name for name, field in Globals.model_fields.items() if field.annotation not in NUMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class RouteEntry:
     provider: str
     model: str
     exact: bool
+    fallbacks: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,25 @@ def _refuse_unknown(top: Table) -> None:
 
 def _globals(top: Table) -> dict[str, Value]:
     keys = [key for key in top.data if key in Globals.model_fields or key.upper() in REMOVED]
-    found = {key.upper(): top.scalar(key, text_only=key in TEXTS - {"http_read_timeout"}) for key in keys}
+    found = {key.upper(): _global(top, key) for key in keys}
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _global(top: Table, key: str) -> Value | None:
+    """``model_fallbacks`` and its kin may be lists as well."""
+    if key.endswith("_fallbacks") and isinstance(top.data[key], list):
+        return Value(key, ",".join(top.strings(key)), top.origin)
+    return top.scalar(key, text_only=key in TEXTS)
+
+
 def _route(table: Table) -> RouteEntry | None:
-    table.refuse_unknown(("match", "match_type", "provider", "rewrite_model"))
+    table.refuse_unknown(("match", "match_type", "provider", "rewrite_model", "fallbacks"))
     match, provider = table.required("match", "claude-"), table.required("provider", "openai")
     kind = table.text("match_type", "prefix")
     if kind not in ("prefix", "exact"):
         table.reject("match_type", f"{kind!r} is not prefix or exact", 'Write match_type = "prefix" or remove it.')
     if not (match and provider):
         return None
-    return RouteEntry(table, match, provider, table.text("rewrite_model"), kind == "exact")
+    fallbacks = table.strings("fallbacks") if "fallbacks" in table.data else []
+    values = tuple(Value(table.name("fallbacks"), text, table.origin) for text in fallbacks)
+    return RouteEntry(table, match, provider, table.text("rewrite_model"), kind == "exact", values)

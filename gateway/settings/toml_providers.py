@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.settings.layers import Layers, Value
-from gateway.settings.provider_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
+from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
+from gateway.settings.toml_keys import read_keys, read_models
 from gateway.settings.toml_secret import one_source, read_secret
 from gateway.settings.toml_table import Table
 from gateway.settings.values import points_here
@@ -18,7 +19,7 @@ from providers.spec import Auth, ProviderSpec
 
 TYPES = {"openai": "openai_chat", "anthropic": "anthropic"}
 SOURCES = ("api_key", "api_keys", "api_key_env", "api_key_file")
-KNOWN = ("name", "type", *SOURCES, *RowSettings.model_fields, "max_output_tokens", "headers")
+KNOWN = ("name", "type", *SOURCES, *RowSettings.model_fields, "max_output_tokens", "headers", "keys", "models")
 # The client's library sets these; a second value breaks the request.
 OUR_HEADERS = ("connection", "content-length", "host", "transfer-encoding")
 
@@ -30,7 +31,8 @@ def read_providers(top: Table, outside: Layers, folder: Path, home: Path) -> tup
     for table in top.tables("providers"):
         table.refuse_unknown(KNOWN)
         if row := _row(table, rows):
-            rows[row.spec.id] = row
+            keys = read_keys(table, outside, folder, home)
+            rows[row.spec.id] = replace(row, keys=keys, models=read_models(table))
             values.update(_settings(table, row.spec))
             values.update(_keys(table, row.spec, outside, folder, home))
     return tuple(rows.values()), values
@@ -48,7 +50,13 @@ def _row(table: Table, rows: dict[str, Row]) -> Row | None:
     if spec is None:
         return None
     added = spec.id not in rows
-    return Row(spec, listed=True, added=added, max_output_tokens=_cap(table), headers=_headers(table))
+    return Row(
+        spec,
+        listed=True,
+        added=added,
+        max_output_tokens=table.whole("max_output_tokens", "8192"),
+        headers=_headers(table),
+    )
 
 
 def _laid_over(table: Table, spec: ProviderSpec) -> ProviderSpec | None:
@@ -98,14 +106,6 @@ def _dialect(table: Table) -> str | None:
     return TYPES.get(kind)
 
 
-def _cap(table: Table) -> int | None:
-    value = table.data.get("max_output_tokens")
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return value
-    table.reject("max_output_tokens", "is not a whole number above 0", "Write for example max_output_tokens = 8192.")
-    return None
-
-
 def _headers(table: Table) -> tuple[tuple[str, str], ...]:
     value = table.data.get("headers", {})
     if not isinstance(value, dict):
@@ -136,11 +136,11 @@ def _settings(table: Table, spec: ProviderSpec) -> dict[str, Value]:
 
 
 def _keys(table: Table, spec: ProviderSpec, outside: Layers, folder: Path, home: Path) -> dict[str, Value]:
-    """The entry's keys stand in for all of the provider's keys in lower sources."""
+    """The entry's key or list stands in for all of the provider's keys in lower sources; [[providers.keys]] adds."""
     key = one_source(table, SOURCES)
     one, several = variables(spec, KEY), variables(spec, KEYS)
     if key is None:
-        if spec.needs_key and not outside.first((*one, *several)):
+        if spec.needs_key and "keys" not in table.data and not outside.first((*one, *several)):
             table.reject("api_key", "the provider needs a key", f'Add for example api_key_env = "{spec.key_variable}".')
         return {}
     blank = {name: Value(table.name(key), "", table.origin) for name in (*one, *several)}

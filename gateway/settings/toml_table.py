@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -60,21 +61,41 @@ class Table:
         members = value if isinstance(value, list) else [value]
         if members and all(isinstance(member, str) and member.strip() for member in members):
             return [str(member).strip() for member in members]
-        self.reject(key, "is not a list of strings", f'Write for example {key} = ["...", "..."].')
+        problem = "is not a list of strings" if members else "is empty"
+        self.reject(key, problem, f'Write for example {key} = ["...", "..."].')
         return []
 
-    def tables(self, key: str, label: str = "name") -> list[Table]:
-        """The tables of ``[[key]]``, each named by its member ``label`` where it has one, else by its number."""
+    def whole(self, key: str, example: str) -> int | None:
+        """A whole number above 0, or None where there is none."""
+        value = self.data.get(key)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+            return value
+        self.reject(key, "is not a whole number above 0", f"Write for example {key} = {example}.")
+        return None
+
+    def positive(self, key: str, default: float) -> float:
+        """A number above 0."""
+        value = self.data.get(key, default)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+            return value
+        self.reject(key, "is not a number above 0", f"Write for example {key} = 2.")
+        return default
+
+    def tables(self, key: str, label: str = "name", header: str = "") -> list[Table]:
+        """The tables of ``[[key]]``, each named by its member ``label`` where it has one, else by its number.
+
+        ``header`` is what stands between the brackets where it is not ``key``.
+        """
         value = self.data.get(key, [])
         if isinstance(value, list) and all(isinstance(member, dict) for member in value):
             return [self._child(key, number, member, label) for number, member in enumerate(value, 1)]
-        self.reject(key, "is not a list of tables", f"Begin each entry with a line [[{key}]].")
+        self.reject(key, "is not a list of tables", f"Begin each entry with a line [[{header or key}]].")
         return []
 
     def _child(self, key: str, number: int, data: Mapping[str, object], label: str) -> Table:
         name = data.get(label)
         where = f"{key}.{name}" if isinstance(name, str) and name.strip() else f"{key}[{number}]"
-        return Table(where, data, self.origin, self.report)
+        return Table(self.name(where), data, self.origin, self.report)
 
 
 def nearest(key: str, known: Sequence[str]) -> str:

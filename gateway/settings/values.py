@@ -17,8 +17,11 @@ from gateway.settings.layers import Value
 from gateway.settings.report import Report
 from middleware.loopback import is_loopback
 from providers.secret import Secret
+from providers.spec import KeyOrder, Rotation, UsageWindow
 
 FOREVER = ("", "none", "null", "off", "disabled")
+YES = ("on", "true", "yes")
+NO = ("off", "false", "no", "none")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 M = TypeVar("M", bound=BaseModel)
 SHOWN = 16  # characters of a bad value that a message may repeat: keys are longer
@@ -64,6 +67,18 @@ def patience(text: str) -> float | None:
     if not math.isfinite(seconds):
         raise ValueError(text)
     return seconds if seconds > 0 else None
+
+
+def affinity(text: str) -> float | None:
+    """Seconds for which a session keeps its key, or None for not at all."""
+    if text.lower() in YES:
+        return Rotation().affinity
+    if text.lower() in NO:
+        return None
+    seconds = float(text)
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(text)
+    return seconds
 
 
 def level(text: str) -> str:
@@ -151,6 +166,19 @@ Switch = Annotated[bool, Expects("true or false", "true")]
 Seconds = Annotated[
     float, Field(gt=0, allow_inf_nan=False), Expects("a number of seconds above 0, such as 10 or 2.5", "10")
 ]
+Delay = Annotated[
+    float, Field(ge=0, allow_inf_nan=False), Expects("a number of seconds from 0 on, such as 2 or 0.5", "2")
+]
+Whole = Annotated[int, Field(gt=0), Expects("a whole number above 0", "10")]
+Limit = Annotated[int | None, Field(gt=0), Expects("a whole number above 0", "10")]
+Period = Annotated[
+    float | None, Field(gt=0, allow_inf_nan=False), Expects("a number of seconds above 0, such as 60 or 2.5", "60")
+]
+Count = Annotated[int, Field(ge=0), Expects("a whole number from 0 on", "10")]
+Floor = Annotated[float, Field(ge=0, allow_inf_nan=False), Expects("a number of bytes a second, or 0 for none", "20")]
+Affinity = Annotated[float | None, BeforeValidator(affinity), Expects("on, off or a number of seconds above 0", "on")]
+Order = Annotated[KeyOrder, BeforeValidator(str.lower), Expects("least_recent, weighted or sticky", "weighted")]
+Window = Annotated[UsageWindow, BeforeValidator(str.lower), Expects("round, day or month", "day")]
 Patience = Annotated[
     float | None, BeforeValidator(patience), Expects("a number of seconds, or off to wait for ever", "180")
 ]

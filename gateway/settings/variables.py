@@ -12,24 +12,34 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway.settings.layers import Layers, Value
 from gateway.settings.report import Report
 from gateway.settings.values import (
+    Affinity,
+    Count,
+    Delay,
+    Floor,
     Host,
+    Limit,
     LogFormat,
     LogLevel,
     Megabytes,
     Patience,
+    Period,
     Port,
     Seconds,
     Switch,
     Text,
     Token,
+    Whole,
     explain,
     is_placeholder,
 )
-from providers.spec import Timeouts
+from providers.spec import Retries, Rotation, Timeouts, Traffic
 
 DEFAULTS = Timeouts()
+TRAFFIC = Traffic()
+RETRIES = Retries()
+ROTATION = Rotation()
 REMOVED = ("NIM_ENABLE_THINKING", "ENABLE_THINKING")
-SECRETS = ("anthropic_auth_token", "metrics_token")
+SECRETS = ("anthropic_auth_token", "metrics_token", "keyturn_admin_token")
 BLANK_MEANS_SOMETHING = ("anthropic_auth_token", "http_read_timeout")
 
 
@@ -68,6 +78,7 @@ class Globals(BaseSettings):
         False, description="true serves everybody who reaches the address, without a token."
     )
     metrics_token: Token = Field(None, description="Bearer token for /metrics where the address is not loopback.")
+    keyturn_admin_token: Token = Field(None, description="Bearer token for /admin. Any text of your own.")
     model: Text = Field(
         "",
         description="provider/model that answers, such as anthropic/claude-sonnet-5. Unset: the first one with a key.",
@@ -75,6 +86,12 @@ class Globals(BaseSettings):
     model_opus: Text = Field("", description="provider/model for the names that contain opus. Blank: MODEL.")
     model_sonnet: Text = Field("", description="provider/model for the names that contain sonnet. Blank: MODEL.")
     model_haiku: Text = Field("", description="provider/model for the names that contain haiku. Blank: MODEL.")
+    model_fallbacks: Text = Field(
+        "", description="provider/model, ... that take over, in this order, where another target fails."
+    )
+    model_opus_fallbacks: Text = Field("", description="The same for opus, before MODEL_FALLBACKS.")
+    model_sonnet_fallbacks: Text = Field("", description="The same for sonnet, before MODEL_FALLBACKS.")
+    model_haiku_fallbacks: Text = Field("", description="The same for haiku, before MODEL_FALLBACKS.")
     enable_model_thinking: Switch = Field(True, description="false switches thinking off.")
     enable_opus_thinking: Switch = Field(True, description="The same for opus. Blank: ENABLE_MODEL_THINKING.")
     enable_sonnet_thinking: Switch = Field(True, description="The same for sonnet. Blank: ENABLE_MODEL_THINKING.")
@@ -86,6 +103,38 @@ class Globals(BaseSettings):
     )
     first_token_timeout: Seconds = Field(
         DEFAULTS.first_token, description="Seconds until the first content of a streamed answer."
+    )
+    request_deadline: Seconds = Field(
+        240.0, description="Seconds until the first content, over all keys and targets of a call."
+    )
+    stream_keepalive_after: Seconds = Field(
+        30.0, description="Seconds without content after which a waiting client is sent pings."
+    )
+    stream_floor: Floor = Field(
+        0.0, description="Bytes a second, over half a minute, below which a stream counts as stalled. 0: none."
+    )
+    provider_rate_limit: Limit = Field(
+        None,
+        description="Calls to one provider in any PROVIDER_RATE_WINDOW. Unset: what the provider is known to allow.",
+    )
+    provider_rate_window: Period = Field(None, description="Seconds. Unset: the provider's own, mostly 60.")
+    provider_max_concurrency: Limit = Field(
+        None, description="Open calls to one provider. Unset: what the provider is known to allow."
+    )
+    provider_max_retries: Count = Field(
+        RETRIES.most, description="Repeats of a call after 5xx, timeouts and broken connections."
+    )
+    provider_retry_base_delay: Delay = Field(
+        RETRIES.base_delay, description="Seconds before the first repeat; each further one waits twice as long."
+    )
+    provider_retry_max_delay: Delay = Field(RETRIES.max_delay, description="Seconds that no repeat waits longer than.")
+    queue_limit: Whole = Field(TRAFFIC.queue_limit, description="Calls that may wait for one provider at once.")
+    queue_max_wait: Seconds = Field(
+        TRAFFIC.queue_wait, description="Seconds that one call may wait for a provider before it is answered 429."
+    )
+    session_affinity: Affinity = Field(
+        ROTATION.affinity,
+        description="Keeps a session at the key that served it last: on (300 seconds), off, or seconds.",
     )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")

@@ -273,7 +273,7 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
         (over("groq", "api_key = 5"), "providers.groq.api_key", "is not a string", "Write for example api_key = "),
         (over("groq", "api_key = ''"), "providers.groq.api_key", "is empty", 'Write for example api_key = "..."'),
         (over("groq", "api_key = 'a b'"), "providers.groq.api_key", "the key holds whitespace", "Copy it again"),
-        (over("groq", "api_keys = []"), "providers.groq.api_keys", "is not a list of strings", "Write for example api"),
+        (over("groq", "api_keys = []"), "providers.groq.api_keys", "is empty", "Write for example api"),
         (
             over("groq", "api_keys = [1]"),
             "providers.groq.api_keys",

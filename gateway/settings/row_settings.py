@@ -1,0 +1,97 @@
+"""The settings that every provider has, and the rows that they are laid over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.settings.layers import Value
+from gateway.settings.values import (
+    Affinity,
+    BaseUrl,
+    Count,
+    Delay,
+    Floor,
+    Limit,
+    Order,
+    Patience,
+    Period,
+    ProxyUrl,
+    Seconds,
+    Window,
+)
+from gateway.settings.variables import DEFAULTS, RETRIES, ROTATION
+from providers.spec import Limits, ProviderSpec
+
+KEY = "API_KEY"
+KEYS = "API_KEYS"
+
+
+class RowSettings(BaseModel):
+    """Field ``read_timeout`` is the variable GROQ_READ_TIMEOUT for the row with the prefix GROQ."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+    base_url: BaseUrl = Field("", description="Where the provider is; replaces the whole URL.")
+    proxy: ProxyUrl = Field(None, description="http://, https:// or socks5:// proxy for this provider alone.")
+    read_timeout: Patience = Field(DEFAULTS.read, description="As HTTP_READ_TIMEOUT; blank: that one.")
+    write_timeout: Seconds = Field(DEFAULTS.write, description="As HTTP_WRITE_TIMEOUT.")
+    connect_timeout: Seconds = Field(DEFAULTS.connect, description="As HTTP_CONNECT_TIMEOUT.")
+    first_token_timeout: Seconds = Field(DEFAULTS.first_token, description="As FIRST_TOKEN_TIMEOUT.")
+    rate_limit: Limit = Field(None, description="As PROVIDER_RATE_LIMIT.")
+    rate_window: Period = Field(None, description="As PROVIDER_RATE_WINDOW.")
+    max_concurrency: Limit = Field(None, description="As PROVIDER_MAX_CONCURRENCY.")
+    max_retries: Count = Field(RETRIES.most, description="As PROVIDER_MAX_RETRIES.")
+    retry_base_delay: Delay = Field(RETRIES.base_delay, description="As PROVIDER_RETRY_BASE_DELAY.")
+    retry_max_delay: Delay = Field(RETRIES.max_delay, description="As PROVIDER_RETRY_MAX_DELAY.")
+    key_order: Order = Field(
+        ROTATION.order,
+        description="Which key is next: least_recent, weighted (in keyturn.toml), or sticky (one for long).",
+    )
+    key_usage_limit: Count = Field(
+        ROTATION.usage_limit, description="Successful calls after which the next key is taken; 0: no such limit."
+    )
+    key_usage_window: Window = Field(
+        ROTATION.usage_window,
+        description="When that count begins again: round (all keys had their turn), day or month.",
+    )
+    session_affinity: Affinity = Field(ROTATION.affinity, description="As SESSION_AFFINITY.")
+    stream_floor: Floor = Field(0.0, description="As STREAM_FLOOR.")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """One of [[providers.keys]]: a key, and what is known of it."""
+
+    where: str  # the table's name in messages
+    origin: str
+    value: Value
+    label: Value | None
+    weight: float
+    account: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A provider that Keyturn knows: a row of the catalog, or an entry of keyturn.toml, or one over the other."""
+
+    spec: ProviderSpec
+    listed: bool = False  # keyturn.toml has an entry for it
+    added: bool = False  # and the catalog has no row
+    max_output_tokens: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    keys: tuple[KeyEntry, ...] = ()
+    models: tuple[tuple[str, Limits], ...] = ()
+
+
+def takes_settings(spec: ProviderSpec) -> bool:
+    """Whether the provider is reached over the network; the demo is not."""
+    return not spec.base_url.startswith("demo:")
+
+
+def variables(spec: ProviderSpec, setting: str) -> tuple[str, ...]:
+    """All names of a provider's setting such as ``BASE_URL``, the one we write first."""
+    names = tuple(f"{prefix}_{setting}" for prefix in spec.prefixes)
+    return names + spec.key_variables if setting == KEY else names
