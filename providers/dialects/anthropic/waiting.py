@@ -8,6 +8,7 @@ answer's first text goes on in, or that is closed before anything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from providers.call import Call
@@ -63,9 +64,10 @@ class MessageWaiting:
             return event
 
     def _message_start(self, event: bytes) -> bytes:
-        """Ours has gone out; of this one only the usage is news."""
-        message = JsonObject(data_of(event)).get("message")
-        self._count(message.get("usage") if isinstance(message, dict) else None)
+        """Ours has gone out, and there is one only: of this one the usage is kept."""
+        with suppress(NotJson):
+            message = JsonObject(data_of(event)).get("message")
+            self._count(message.get("usage") if isinstance(message, dict) else None)
         return b""
 
     def _block_start(self, event: bytes) -> bytes:
@@ -100,7 +102,7 @@ class MessageWaiting:
         except NotJson:
             return event
         now = reported if isinstance(reported, dict) else {}
-        before = {name: count for name, count in self._usage.items() if not now.get(name)}
+        before = {name: count for name, count in self._usage.items() if _unsaid(now, name)}
         self._count(now)
         return _with(event, outer, "usage", now | before) if before else event
 
@@ -114,7 +116,7 @@ class MessageWaiting:
         return self._writer.write(BlockStopped())
 
     def _count(self, reported: object) -> None:
-        """Later reports win where they say something: a null or 0 is no report."""
+        """Later reports win where they say something."""
         if isinstance(reported, dict):
             self._usage |= {name: count for name, count in reported.items() if count}
 
@@ -127,6 +129,11 @@ _HANDLERS: Mapping[bytes, Callable[[MessageWaiting, bytes], bytes]] = {
     b"message_delta": MessageWaiting._message_delta,
     b"message_stop": MessageWaiting._message_stop,
 }
+
+
+def _unsaid(usage: Mapping[str, Any], name: str) -> bool:
+    """A null or 0 is no report, but for output: an answer can be of nothing, a prompt cannot."""
+    return usage.get(name) is None or (not usage[name] and name != "output_tokens")
 
 
 def _with(event: bytes, outer: JsonObject, name: str, value: Any) -> bytes:
