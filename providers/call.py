@@ -167,3 +167,6 @@ class Dialect(Protocol):
 
     def writer(self, call: Call) -> EventWriter:
         """A writer for the client that made ``call``."""
+
+    def waiting(self, call: Call) -> Waiting:
+        """What the client that made ``call`` is sent before there is an answer."""

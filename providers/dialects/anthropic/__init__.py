@@ -12,10 +12,12 @@ from providers.call import (
     StreamReader,
     Translated,
     UpstreamRequest,
+    Waiting,
 )
 from providers.chat.request import ChatRequest
 from providers.dialects.anthropic import checks, read_request, replies, requests, write_request
 from providers.dialects.anthropic.read_reply import MessageReader
+from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.json_object import JsonObject
 from providers.spec import ProviderConfig
@@ -51,6 +53,9 @@ class AnthropicDialect:
 
     def writer(self, call: Call) -> EventWriter:
         return MessageWriter(call.model)
+
+    def waiting(self, call: Call) -> Waiting:
+        return MessageWaiting(call)
 
 
 DIALECT: Dialect = AnthropicDialect()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest
+from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
 from providers.chat.request import ChatRequest
 from providers.dialects.openai_chat import read_request, write_request
 from providers.dialects.openai_chat.read_reply import ChatReader
+from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_chat.write_reply import ChunkWriter
 from providers.headers import own_headers
 from providers.json_object import JsonObject, encode
@@ -38,6 +39,9 @@ class OpenAIChatDialect:
     def writer(self, call: Call) -> EventWriter:
         options = call.body.get("stream_options") or {}
         return ChunkWriter(call.model, call.received, with_usage=options.get("include_usage") is True)
+
+    def waiting(self, call: Call) -> Waiting:
+        return ChatWaiting()
 
 
 def url(base: str) -> str:
