@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,7 +20,9 @@ from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.relay import Relay
+from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
+from gateway.state.memory import MemoryStore
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
@@ -28,7 +32,7 @@ from middleware.request_id import RequestId
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errors import Fault
-from providers.ports import Attempt, Observer
+from providers.ports import Attempt, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
@@ -62,22 +66,29 @@ class Observers:
         for each in self._observers:
             each.attempt_ended(attempt)
 
-    def key_state(self, provider: str, key: str, state: str) -> None:
-        for each in self._observers:
-            each.key_state(provider, key, state)
+
+TIME = Time(
+    clock=time.monotonic,
+    wall=time.time,
+    sleep=asyncio.sleep,
+    chance=random.random,
+    later=lambda seconds, callback: asyncio.get_running_loop().call_later(seconds, callback),
+)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     """The whole gateway. Opens nothing before it is served."""
-    clock = time.monotonic
+    clock = moments.clock
     metrics = Metrics(_models(settings), (route for route, methods in SERVED.items() if "POST" in methods))
     log = RequestLog(clock)
     dialects = discover()
-    registry = Registry(settings.providers, dialects, TRANSPORTS, Observers(metrics, log), clock)
-    relay = Relay(registry, clock)
+    store = MemoryStore(clock, moments.wall)
+    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
+    relay = Relay(registry, clock, settings.request_deadline)
+    desk = Desk(relay, moments, settings.keepalive_after)
     messages = dialects["anthropic"]
     hot: Endpoints = {
-        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, relay),
+        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
     }
     app = FastAPI(
@@ -98,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     app.state.draining = False
-    _add_routes(app, settings, metrics)
+    _add_routes(app, settings, metrics, registry)
     return app
 
 
@@ -136,7 +147,7 @@ def _access(settings: Settings) -> Access:
     )
 
 
-def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -163,6 +174,8 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
 
     @app.get("/metrics")
     async def exposition() -> Response:
+        for name, pool in registry.pools.items():
+            metrics.key_states(name, await pool.states())
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/v1/models")

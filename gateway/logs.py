@@ -71,9 +71,6 @@ class RequestLog:
                 upstream_status=attempt.status,
             )
 
-    def key_state(self, provider: str, key: str, state: str) -> None:
-        return
-
     def request_ended(self, context: RequestContext) -> None:
         now = self._clock()
         attempt = context.attempt
@@ -83,8 +80,8 @@ class RequestLog:
             route=context.route,
             principal=context.principal or None,
             requested=context.requested[:200] or None,
-            provider=attempt.provider if attempt else None,
-            model=attempt.model if attempt else None,
+            provider=context.target[0] or None,
+            model=context.target[1] or None,
             key=attempt.key if attempt else None,
             attempts=len(context.attempts),
             status=context.status,

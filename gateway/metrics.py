@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -92,16 +92,17 @@ class Metrics:
         for name in attempt.lost:
             self._lost.labels(attempt.provider, _field(name)).inc()
 
-    def key_state(self, provider: str, key: str, state: str) -> None:
-        for each in STATES:
-            self._key_state.labels(provider, key, each).set(each == state)
-        self._attempts.labels(provider, key, "ok", "")
-        self._inflight.labels(provider, key)
+    def key_states(self, provider: str, states: Mapping[str, str]) -> None:
+        """The state of each key by its label, as of now; the first time, its children are made."""
+        for key, state in states.items():
+            for each in STATES:
+                self._key_state.labels(provider, key, each).set(each == state)
+            self._attempts.labels(provider, key, "ok", "")
+            self._inflight.labels(provider, key)
 
     def request_ended(self, context: RequestContext) -> None:
-        attempt = context.attempt
-        provider, model = (attempt.provider, attempt.model) if attempt else ("", "")
-        if attempt and (provider, model) not in self._models:
+        provider, model = context.target
+        if provider and (provider, model) not in self._models:
             model = OTHER
         self._requests.labels(context.route, provider, model, context.outcome).inc()
 

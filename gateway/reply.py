@@ -1,14 +1,17 @@
 """The reply to a call: one task owns all that is open for it, another watches for the client leaving.
 
 Nothing is opened before the server calls the reply. The status waits for the upstream's first content, so a failure
-before it is an HTTP status; after it, an ``error`` event. However it ends, one exit stack unwinds in the owner.
+before it is an HTTP status; after it, an ``error`` event. A stream that waits for long is kept alive meanwhile, and
+then its status has gone out. However it ends, one exit stack unwinds in the owner.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -18,11 +21,15 @@ from middleware.asgi import Headers, Message, Receive, Send, respond
 from middleware.context import RequestContext
 from middleware.shapes import error_event
 from providers import policy
-from providers.call import Call
+from providers.answer import Answer, StreamAnswer, WholeAnswer
+from providers.call import Call, Dialect
 from providers.errors import UpstreamFailure
-from providers.provider import StreamAnswer, WholeAnswer
+from providers.ports import Handle, Time
 
 LINGER = 0.5  # seconds for an upstream to close a finished stream, so that its connection can be used again
+
+BETWEEN = 10.0  # seconds between two signs of life
+HOLD_AFTER = 240.0  # seconds; from 300 on, Claude Code leaves a stream without events of an answer
 
 _STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -32,15 +39,28 @@ _STREAM: Headers = [
 _JSON: Headers = [(b"content-type", b"application/json")]
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every reply needs."""
+
+    relay: Relay
+    time: Time
+    keepalive_after: float  # seconds
+
+
 class Reply:
     """An ASGI response for one call."""
 
-    def __init__(self, relay: Relay, call: Call, targets: Sequence[Target], context: RequestContext) -> None:
-        self._relay = relay
+    def __init__(
+        self, desk: Desk, call: Call, dialect: Dialect, targets: Sequence[Target], context: RequestContext
+    ) -> None:
+        self._desk = desk
         self._call = call
+        self._dialect = dialect
         self._targets = targets
         self._context = context
         self._streaming = False
+        self._join: Callable[[bytes], bytes] | None = None  # makes the answer continue what kept the client alive
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         """Raises Fault where the call failed before its first content."""
@@ -52,7 +72,7 @@ class Reply:
     async def _serve(self, send: Send, watch: ClientWatch) -> None:
         try:
             async with ShieldedStack() as stack:
-                answer = await self._relay.open(self._call, self._targets, self._context, stack)
+                answer = await self._opened(send, stack)
                 if isinstance(answer, WholeAnswer):
                     watch.stop()
                     await respond(send, 200, _JSON, answer.body)
@@ -66,23 +86,67 @@ class Reply:
             self._context.outcome = "cut"
             await send(_part(error_event(fault, self._call.request_id), more=False))
 
+    async def _opened(self, send: Send, stack: AsyncExitStack) -> Answer:
+        relay = self._desk.relay
+        if not self._call.stream:
+            return await relay.open(self._call, self._targets, self._context, stack)
+        async with KeepAlive(self._desk, partial(self._keep_alive, send)):
+            return await relay.open(self._call, self._targets, self._context, stack)
+
+    async def _keep_alive(self, send: Send) -> None:
+        """Bytes for a client that waits; after long, the beginning of an answer."""
+        await self._start(send)
+        waiting = self._dialect.waiting(self._call)
+        self._join = waiting.join
+        while True:
+            held = self._desk.time.clock() - self._context.started >= HOLD_AFTER
+            await send(_part(waiting.hold() if held else waiting.ping(), more=True))
+            await self._desk.time.sleep(BETWEEN)
+
+    async def _start(self, send: Send) -> None:
+        if not self._streaming:
+            self._streaming = True
+            await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
+
     async def _stream(self, send: Send, watch: ClientWatch, answer: StreamAnswer) -> None:
-        self._streaming = True
-        await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
-        data = answer.held
+        await self._start(send)
+        data, join = answer.held, self._join
         while not answer.reader.ended:
             if data:
-                await send(_part(data, more=True))
+                await send(_part(join(data) if join else data, more=True))
             if answer.failure:
                 raise answer.failure
             data = await answer.more()
         watch.stop()
-        await send(_part(data, more=False))
+        await send(_part(join(data) if join else data, more=False))
         await answer.linger(LINGER)
 
 
 def _part(data: bytes, more: bool) -> Message:
     return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+class KeepAlive:
+    """Runs ``keep_alive`` beside its body once that takes long; without the wait, a timer is all it costs."""
+
+    def __init__(self, desk: Desk, keep_alive: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._desk = desk
+        self._keep_alive = keep_alive
+        self._timer: Handle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._timer = self._desk.time.later(self._desk.keepalive_after, self._begin)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(self._keep_alive())
 
 
 class ShieldedStack(AsyncExitStack):

@@ -15,7 +15,7 @@ from providers.errors import Scope, UpstreamFailure
 from providers.ports import Attempt, Observer, Time, Usage
 from providers.secret import Secret
 from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
-from providers.state import Admission, Ask, Candidate, Passed, RestOrder, Settlement, Snapshot, StateStore
+from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
 from providers.turns import Turns
 
 STANDS_BACK = 30.0  # seconds
@@ -159,6 +159,12 @@ class KeyPool:
     async def snapshot(self) -> Snapshot:
         return await self._store.snapshot(self.provider, self._candidates)
 
+    async def states(self) -> dict[str, str]:
+        """Each key's state by its label, one of STATES: the key's own rest decides, else that of any model."""
+        seen = await self.snapshot()
+        limit = self._config.rotation.usage_limit
+        return {each.label: _state(each, limit) for each in seen.keys}
+
     async def pause(self, seconds: float) -> None:
         """Sleeps, or until something about the keys changed."""
         if seconds <= 0:
@@ -294,12 +300,7 @@ def _verdict(error: BaseException | None) -> tuple[str, str]:
             return "abandoned", ""
 
 
-def states(keys: Sequence[Key], snapshot: Snapshot, usage_limit: int) -> dict[str, str]:
-    """Each key's state by its label, one of STATES: the key's own rest decides, else that of any model."""
-    found: dict[str, str] = {}
-    for key, seen in zip(keys, snapshot.keys, strict=True):
-        reasons = [rest.reason for rest in sorted(seen.rests, key=lambda rest: rest.model)]
-        worst = next((state for reason in reasons if (state := policy.key_state(reason)) != "ready"), "ready")
-        spent = usage_limit and seen.used >= usage_limit
-        found[key.label] = "spent" if worst == "ready" and spent else worst
-    return found
+def _state(seen: KeyState, usage_limit: int) -> str:
+    reasons = [rest.reason for rest in sorted(seen.rests, key=lambda rest: rest.model)]
+    worst = next((state for reason in reasons if (state := policy.key_state(reason)) != "ready"), "ready")
+    return "spent" if worst == "ready" and usage_limit and seen.used >= usage_limit else worst

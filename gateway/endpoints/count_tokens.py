@@ -10,10 +10,10 @@ from gateway.routing import RoutingTable
 from middleware.asgi import Receive, Scope, Send, respond
 from middleware.context import RequestContext, context_of
 from providers import policy
+from providers.answer import WholeAnswer
 from providers.call import Call, Dialect, Operation
 from providers.errors import UpstreamFailure
 from providers.json_object import encode
-from providers.provider import WholeAnswer
 from providers.registry import Registry
 
 
@@ -43,7 +43,7 @@ class CountTokensEndpoint:
         body: bytes | None = None
         try:
             async with ShieldedStack() as stack:
-                answer = await self._relay.open(call, targets, context, stack)
+                answer = await self._relay.open(call, targets, context, stack, once=True)
                 body = answer.body if isinstance(answer, WholeAnswer) else None
         except UpstreamFailure as failure:
             if policy.blames_request(failure):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from gateway import tokens
-from gateway.relay import Relay
-from gateway.reply import Reply
+from gateway import sessions, tokens
+from gateway.reply import Desk, Reply
 from gateway.routing import RoutingTable
 from middleware.asgi import Receive, Scope, Send, header
 from middleware.context import RequestContext, context_of
@@ -19,17 +18,17 @@ from providers.json_object import JsonObject, NotJson
 class MessagesEndpoint:
     """Reads, checks and routes; the reply does the rest."""
 
-    def __init__(self, dialect: Dialect, routing: RoutingTable, relay: Relay) -> None:
+    def __init__(self, dialect: Dialect, routing: RoutingTable, desk: Desk) -> None:
         self._dialect = dialect
         self._routing = routing
-        self._relay = relay
+        self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
         call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
         context.requested = call.model
         targets = self._routing.targets(call.model, context.pin)
-        await Reply(self._relay, call, targets, context)(receive, send)
+        await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 
 async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation: Operation) -> Call:
@@ -56,6 +55,7 @@ async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation:
         stream=operation is Operation.MESSAGES and body.get("stream") is True,
         received=int(time.time()),
         estimate=partial(tokens.estimate, body),
+        session=sessions.session(header(scope, sessions.HEADER), body),
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,20 +12,26 @@ from typing import Any
 
 from hypothesis import settings
 
+from gateway.state.memory import MemoryStore
+from providers.answer import Answer, WholeAnswer
 from providers.call import Call, Operation
 from providers.demo import DemoTransport
 from providers.dialects import discover
+from providers.errand import Terms
 from providers.json_object import JsonObject
 from providers.keys import KeyPool
-from providers.ports import Attempt
-from providers.provider import Provider, WholeAnswer
+from providers.ports import Attempt, Trail
+from providers.provider import Provider
 from providers.registry import Registry
 from providers.secret import Secret
 from providers.spec import Auth, KeySource, ProviderConfig, ProviderSpec, Timeouts
 from providers.transport import http_transport
+from providers.visit import Visit
+from tests.moments import Moments
 
 BOUND = 10.0  # seconds; every wait of these tests ends by then
 KEY = "sk-upstream-0123456789"
+UPSTREAM_MODEL = "upstream-model"
 MODEL = "claude-asked/for:free"
 SPEC = ProviderSpec(
     id="acme",
@@ -53,9 +58,6 @@ class Watcher:
     def attempt_ended(self, attempt: Attempt) -> None:
         self.told.append(("ended", attempt.key, attempt.outcome, attempt.reason))
 
-    def key_state(self, provider: str, key: str, state: str) -> None:
-        self.told.append(("state", provider, key, state))
-
 
 def config(base_url: str, **changes: Any) -> ProviderConfig:
     """One provider with one key; ``changes`` are members of ProviderConfig."""
@@ -78,22 +80,39 @@ def call(
     return Call("req_1", dialect, operation, parsed, parsed.get("model"), stream, headers)
 
 
-def attempt(model: str = "upstream-model") -> Attempt:
-    return Attempt("req_1", "acme", model, "", time.monotonic())
-
-
 @dataclass
 class Rig:
-    """A live provider, its pool, and who watches them."""
+    """A live provider, its pool, who watches them, and the story of the calls so far."""
 
     provider: Provider
     pool: KeyPool
     watcher: Watcher
+    moments: Moments
+    trail: Trail = field(default_factory=Trail)
 
-    async def ask(self, asked: Call | None = None, record: Attempt | None = None) -> bytes:
+    @property
+    def record(self) -> Attempt:
+        """The last attempt."""
+        return self.trail.attempts[-1]
+
+    async def open(
+        self,
+        asked: Call,
+        stack: AsyncExitStack,
+        *,
+        thinking: bool = True,
+        once: bool = True,
+        last: bool = True,
+        deadline: float = 240.0,
+    ) -> Answer:
+        """One attempt, or with ``once`` False as many as it takes."""
+        terms = Terms(self.moments.clock() + deadline, last, once, self.trail)
+        return await Visit(self.provider, asked, UPSTREAM_MODEL, thinking, terms, stack).run()
+
+    async def ask(self, asked: Call | None = None, **terms: Any) -> bytes:
         """All that a client would be sent. Raises UpstreamFailure; everything held is released then."""
         async with asyncio.timeout(BOUND), AsyncExitStack() as stack:
-            answer = await self.provider.open(asked or call(), record or attempt(), True, stack)
+            answer = await self.open(asked or call(), stack, **terms)
             if isinstance(answer, WholeAnswer):
                 return answer.body
             sent = answer.held
@@ -110,12 +129,13 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(configured: ProviderConfig) -> AsyncIterator[Rig]:
+async def rig(configured: ProviderConfig, moments: Moments | None = None) -> AsyncIterator[Rig]:
     """A provider as the registry makes it; closed on the way out, when nothing may be in flight."""
-    watcher = Watcher()
+    watcher, moments = Watcher(), moments or Moments()
     transports = {"http": http_transport, "demo": DemoTransport}
-    registry = Registry([configured], discover(), transports, watcher, time.monotonic)
-    made = Rig(registry.get(configured.id), registry.pools[configured.id], watcher)
+    store = MemoryStore(moments.clock, moments.wall)
+    registry = Registry([configured], discover(), transports, store, watcher, moments.time())
+    made = Rig(registry.get(configured.id), registry.pools[configured.id], watcher, moments)
     try:
         yield made
     finally:

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import pytest
 
+from providers.answer import StreamAnswer
 from providers.call import Operation
 from providers.dialects import discover
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.keys import KeyPool
 from providers.ports import Usage
-from providers.provider import Provider, StreamAnswer
+from providers.provider import Provider
 from providers.secret import Secret
 from providers.spec import KeySource
 from providers.transport import http_transport
@@ -78,7 +79,7 @@ async def test_thinking_off_reaches_the_upstream() -> None:
     async with Upstream() as upstream, rig(config(upstream.url)) as live:
         upstream.always(message(text("Hi")))
         async with AsyncExitStack() as stack:
-            await live.provider.open(call(body), attempt(), False, stack)
+            await live.open(call(body), stack, thinking=False)
     assert upstream.requests[0].json["thinking"] == {"type": "disabled"}
 
 
@@ -116,7 +117,7 @@ async def test_opens_with_the_first_content_and_not_before() -> None:
     async with Upstream() as upstream, rig(config(upstream.url)) as live, AsyncExitStack() as stack:
         steps = (message_start(MODEL), Pause(start), opening, Pause(first), delta)
         upstream.script(stream(*steps, *rest, message_delta(), message_stop()))
-        asking = asyncio.ensure_future(live.provider.open(call(), attempt(), True, stack))
+        asking = asyncio.ensure_future(live.open(call(), stack))
         await upstream.request()
         start.set()
         with pytest.raises(TimeoutError):
@@ -187,7 +188,7 @@ async def test_lingering_takes_what_still_comes() -> None:
     async with Upstream() as upstream, rig(config(upstream.url)) as live:
         upstream.script(stream(*frames(MODEL, [text("Hi")]), Pause(go), b"data: [DONE]\n\n"), message(text("again")))
         async with AsyncExitStack() as stack:
-            answer = await live.provider.open(call(), attempt(), True, stack)
+            answer = await live.open(call(), stack)
             assert isinstance(answer, StreamAnswer)
             while not answer.reader.ended:
                 await answer.more()
@@ -200,7 +201,7 @@ async def test_lingering_takes_what_still_comes() -> None:
 async def test_lingering_ends_in_time_where_the_upstream_does_not() -> None:
     async with Upstream() as upstream, rig(config(upstream.url)) as live, AsyncExitStack() as stack:
         upstream.script(stream(*frames(MODEL, [text("Hi")]), Hang()))
-        answer = await live.provider.open(call(), attempt(), True, stack)
+        answer = await live.open(call(), stack)
         assert isinstance(answer, StreamAnswer)
         while not answer.reader.ended:
             await answer.more()
@@ -214,7 +215,7 @@ async def test_leaving_early_closes_the_upstream_and_gives_the_key_back() -> Non
     async with Upstream() as upstream, rig(config(upstream.url)) as live:
         upstream.script(stream(*frames(MODEL, [text("Hi")])[:4], Hang()))
         async with AsyncExitStack() as stack:
-            await live.provider.open(call(), record, True, stack)
+            await live.open(call(), stack)
             assert live.in_flight == 1
         assert live.in_flight == 0
         await upstream.requests[0].gone.wait()

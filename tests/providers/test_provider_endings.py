@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from providers import policy
+from providers.answer import StreamAnswer
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.provider import StreamAnswer
-from tests.providers.support import BOUND, KEY, MODEL, SPEC, Rig, attempt, call, config, quick, rig
+from tests.providers.support import BOUND, KEY, MODEL, SPEC, Rig, call, config, quick, rig
 from tests.upstream import (
     Cut,
     Hang,
@@ -53,7 +53,7 @@ async def begun(live: Rig, go: Signal) -> tuple[bytes, UpstreamFailure]:
 
 async def take(live: Rig, go: Signal, sent: list[bytes]) -> None:
     async with asyncio.timeout(BOUND), AsyncExitStack() as stack:
-        answer = await live.provider.open(call(), attempt(), True, stack)
+        answer = await live.open(call(), stack)
         assert isinstance(answer, StreamAnswer)
         sent.append(answer.held)
         go.set()

@@ -1,0 +1,34 @@
+"""Which conversation a request belongs to, so that it finds its prompt cache warm. Pure.
+
+Claude Code 2.1.197 sends the id as a header and inside metadata.user_id, which is a JSON string; earlier ones wrote
+``user_<hash>_account_<id>_session_<id>`` there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from providers.json_object import JsonObject, NotJson
+
+HEADER = b"x-claude-code-session-id"
+LONGEST = 200  # characters
+_IN_NAME = re.compile(r"_session_([A-Za-z0-9-]{8,})$")
+
+
+def session(header: str, body: JsonObject) -> str:
+    """The session's id, "" where the client names none."""
+    return header.strip()[:LONGEST] or _of_metadata(body.get("metadata"))[:LONGEST]
+
+
+def _of_metadata(metadata: Any) -> str:
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    if not isinstance(user, str):
+        return ""
+    if named := _IN_NAME.search(user):
+        return named.group(1)
+    try:
+        found = JsonObject(user.encode("utf-8", "replace")).get("session_id") if user.startswith("{") else None
+    except NotJson:
+        return ""
+    return found if isinstance(found, str) else ""
