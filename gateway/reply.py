@@ -143,7 +143,7 @@ class KeepAlive:
             self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait((self._task,))
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def _begin(self) -> None:
         self._task = asyncio.ensure_future(self._keep_alive())
