@@ -110,7 +110,7 @@ class Visit:
             fresh = self._provider.pool.fresh(self._wish)
             wait = self._errand.after_failure(error, fresh, self._now, self._provider.time.chance())
         elif isinstance(error, NoneFits):
-            wait = self._errand.after_refusal(error.admission, self._now)
+            wait = self._errand.after_refusal(error.admission, len(self._provider.pool.keys), self._now)
             self._note("refused", error.admission.reason, wait or 0.0, error)
         self._next, self._for_a_limit = wait or 0.0, isinstance(error, NoneFits)
         return wait is not None
