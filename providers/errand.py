@@ -49,9 +49,9 @@ class Errand:
         rule = policy.CONSEQUENCES[failure.kind]
         if self.terms.once or self.repeats > self.retries.most or now >= self.terms.deadline:
             return None
-        if failure.kind is ErrorKind.DISCONNECTED:
-            again, self.reconnected = not self.reconnected, True
-            return 0.0 if again else None
+        if failure.kind is ErrorKind.DISCONNECTED and not self.reconnected:
+            self.reconnected = True
+            return 0.0
         if rule.other_key:
             return 0.0  # where no other key is free, the pool says for how long
         if not rule.again:
