@@ -13,12 +13,13 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
-from gateway.endpoints import models
+from gateway.endpoints import admin, models
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
+from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
@@ -49,7 +50,13 @@ SERVED = {
     "/healthz": ("GET",),
     "/readyz": ("GET",),
     "/metrics": ("GET",),
+    "/admin/pool": ("GET",),
+    "/admin/keys/{label}/rest": ("POST",),
+    "/admin/keys/{label}/wake": ("POST",),
 }
+
+# What is asked of models.
+CALLS = tuple(route for route, methods in SERVED.items() if route.startswith("/v1/") and "POST" in methods)
 
 
 class Observers:
@@ -79,7 +86,7 @@ TIME = Time(
 def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     """The whole gateway. Opens nothing before it is served."""
     clock = moments.clock
-    metrics = Metrics(_models(settings), (route for route, methods in SERVED.items() if "POST" in methods))
+    metrics = Metrics(_models(settings), CALLS)
     log = RequestLog(clock)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
@@ -110,6 +117,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry)
+    app.include_router(admin.routes(registry, PoolView(registry, moments.clock, moments.wall)))
     return app
 
 
@@ -144,6 +152,7 @@ def _access(settings: Settings) -> Access:
         allow_open=settings.allow_open,
         beyond=not settings.loopback,
         metrics_token=settings.metrics_token,
+        admin_token=settings.admin_token,
     )
 
 

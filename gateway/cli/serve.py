@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from gateway.cli.admin_token import with_admin_token
 from gateway.cli.banner import banner
 from gateway.cli.local_runtimes import find
 from gateway.settings import Settings
@@ -42,8 +43,9 @@ def serve(settings: Settings) -> int:
     from gateway.logs import configure
 
     configure(settings.log_level, settings.log_format)
-    server = Server(create_app(settings), settings)
-    server.run(sockets)
+    with with_admin_token(settings, sockets[0].getsockname()[1]) as own:
+        server = Server(create_app(own), own)
+        server.run(sockets)
     return FORCED if server.force_exit else 0
 
 
