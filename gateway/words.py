@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from providers.errors import ErrorKind
 from providers.state import OPERATOR
 
-QUEUE_FULL, QUEUE_WAIT = "queue_full", "queue_wait"
-
 WORDS: Mapping[str, str] = {
     ErrorKind.INVALID_REQUEST: "the request is wrong",
     ErrorKind.CONTEXT_OVERFLOW: "more tokens than the model's window holds",
@@ -38,8 +36,10 @@ WORDS: Mapping[str, str] = {
     "tokens": "at its limit of tokens a minute",
     "concurrency": "at its limit of open requests",
     "usage": "its usage limit is reached",
-    QUEUE_FULL: "too many wait already",
-    QUEUE_WAIT: "waited as long as it may",
+    "queue_full": "too many wait already",
+    "queue_wait": "waited as long as it may",
+    "limit": "until a key may be free",
+    "backoff": "before another try",
 }
 
 

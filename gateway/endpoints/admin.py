@@ -8,10 +8,13 @@ import structlog
 from fastapi import APIRouter, Request
 from structlog.typing import FilteringBoundLogger
 
+from gateway.explain import story
 from gateway.pool_view import PoolView, labels
+from gateway.stories import KEPT, Stories
 from providers.errors import Fault, Scope, bad_request
 from providers.json_object import JsonObject, NotJson
 from providers.keys import Key
+from providers.ports import Clock
 from providers.registry import Registry
 from providers.state import OPERATOR, WHOLE, RestOrder
 
@@ -22,8 +25,8 @@ LONGEST_NAME = 300  # characters of a model's name
 Json = dict[str, Any]
 
 
-def routes(registry: Registry, view: PoolView) -> APIRouter:
-    """GET /admin/pool, POST /admin/keys/{label}/rest and /wake."""
+def routes(registry: Registry, view: PoolView, stories: Stories, clock: Clock) -> APIRouter:
+    """GET /admin/pool, POST /admin/keys/{label}/rest and /wake, GET /admin/explain/{request-id}."""
     router = APIRouter(prefix="/admin")
     log: FilteringBoundLogger = structlog.get_logger("keyturn")
 
@@ -45,6 +48,13 @@ def routes(registry: Registry, view: PoolView) -> APIRouter:
         await registry.pools[provider].wake(key)
         log.warning("key woken by hand", provider=provider, key=label)
         return await view.key(provider, label)
+
+    @router.get("/explain/{request_id:path}")
+    async def explain(request_id: str) -> Json:
+        context = stories.find(request_id)
+        if context is None:
+            raise _forgotten(request_id)
+        return story(context, clock())
 
     return router
 
@@ -76,6 +86,14 @@ def _model(value: Any) -> str:
     if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME:
         return value
     raise bad_request("model", "the name of a model is needed; without it, the key rests for all of them.")
+
+
+def _forgotten(request_id: str) -> Fault:
+    return Fault(
+        404,
+        "not_found_error",
+        f"no request {request_id[:100]!r} is remembered; the last {KEPT} to models are, and those under way.",
+    )
 
 
 def _known(registry: Registry, label: str) -> tuple[str, Key]:
