@@ -108,9 +108,10 @@ class Gateway:
 @asynccontextmanager
 async def serving(home: Path, environ: Mapping[str, str], level: str = "INFO") -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open."""
+    settings = load({**environ}, home, home)
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    with captured_log(level) as log, with_admin_token(load({**environ}, home, home), port) as own:
+    with captured_log(level) as log, with_admin_token(settings, port) as own:
         app = create_app(own)
         config = uvicorn.Config(
             app,
