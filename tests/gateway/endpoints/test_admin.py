@@ -204,7 +204,7 @@ async def test_refused_and_limited_keys(gateway: Gateway, upstream: Upstream, ad
         for _ in range(3):
             assert (await client.post("/v1/messages", json=ask(model="claude-x"))).status_code == 200
     refused, limited, ready = (await provider(admin))["keys"]
-    assert (refused["state"], refused["reason"], refused["why"]) == ("refused", "key_refused", "key refused")
+    assert (refused["state"], refused["reason"], refused["why"]) == ("refused", "key_refused", "not a valid key")
     assert refused["rests"][0]["scope"] == "key"
     assert 1790 < refused["seconds"] < 2000
     assert (limited["state"], limited["reason"], limited["why"]) == ("limited", "rate_limited", "rate limited")

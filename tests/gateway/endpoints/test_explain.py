@@ -121,7 +121,7 @@ async def test_keys_that_failed_and_keys_that_were_passed_over(upstream: Upstrea
         ("anthropic-02", 429, "failed", "rate_limited"),
         ("anthropic-03", 200, "ok", None),
     ]
-    assert first["steps"][0]["why"] == "key refused"
+    assert first["steps"][0]["why"] == "not a valid key"
     (attempt,) = second["steps"]
     assert attempt["key"] == "anthropic-03"
 
