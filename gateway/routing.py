@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from providers.catalog import names
 from providers.errors import Fault
@@ -50,8 +51,7 @@ class Target:
     why: str = field(default="", compare=False)  # for people
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """What a request goes to, and what takes over, each with what led there, in words."""
 
     primary: Ref
@@ -126,14 +126,15 @@ class RoutingTable:
     def _by_tier(self, requested: str) -> Choice:
         tier = _tier(requested, self.tiers)
         spare = tier or _tier(requested, self.tier_fallbacks)
-        fallbacks, why = self.tier_fallbacks.get(spare, ()), f"MODEL_{spare.upper()}_FALLBACKS"
+        fallbacks = self.tier_fallbacks.get(spare, ())
+        why = f"MODEL_{spare.upper()}_FALLBACKS" if fallbacks else ""
         if tier:
             return Choice(self.tiers[tier], f"MODEL_{tier.upper()}", fallbacks, why)
         default = self._default(requested)
         return Choice(default, self._why_default(default), fallbacks, why)
 
     def _why_default(self, default: Ref) -> str:
-        if default != self.default:
+        if default is not self.default:
             return f"{default.provider} serves models of this name"
         return "MODEL" if self.explicit else "the first provider that can be used"
 

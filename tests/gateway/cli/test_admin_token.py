@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.cli.admin_token import stored_tokens, with_admin_token
@@ -192,3 +193,11 @@ def test_the_program_writes_it_under_the_port_that_it_got_and_removes_it(tmp_pat
         token = file.read_text()
     assert list(folder.iterdir()) == []
     assert token not in gateway.stdout + gateway.stderr
+
+
+def test_the_program_starts_without_it_too_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / ".local").write_text("a file in the way")
+    with running_gateway(tmp_path, {}) as gateway:
+        reply = httpx.get(f"{gateway.url}/admin/pool", trust_env=False)
+    assert (reply.status_code, "set KEYTURN_ADMIN_TOKEN" in reply.text) == (404, True)
+    assert "warning    KEYTURN_ADMIN_TOKEN: /admin and `keyturn status` are off, since " in gateway.stdout
