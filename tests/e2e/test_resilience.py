@@ -125,7 +125,7 @@ def turns_went_well(served: Place, turns: int, attempts: int) -> None:
     assert sum(tried for _, _, tried in served.requests) == attempts > turns
 
 
-@pytest.mark.parametrize("dead", [(401,) * 4, (402,) * 4, (403,) * 4, (429,) * 4, (401, 402, 403, 429)], ids=str)
+@pytest.mark.parametrize("dead", [(401,) * 4, (429,) * 4, (401, 402, 403, 429)], ids=str)
 def test_one_key_of_five_works(dead: tuple[int, ...], place: Make, upstream: Upstream) -> None:
     refused = {key: STATUSES[status] for key, status in zip(KEYS, dead, strict=False)}
     turns = (bash("echo one", "one"), bash("echo two", "two"), message(text("Both ran")))
