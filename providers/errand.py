@@ -75,7 +75,7 @@ class Errand:
         return max(0.0, min(self.traffic.queue_wait - self.waited, self.terms.deadline - now))
 
     def _move(self, chance: float) -> float:
-        """The first other key is asked at once; if it fails alike it is hardly the key. Who can go elsewhere never waits."""
+        """The first other key is asked at once; if it fails alike it is hardly the key."""
         self.moves += 1
         return 0.0 if self.moves == 1 or not self.terms.last else self.retries.base_delay * (1.0 + chance / 4)
 
