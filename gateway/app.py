@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from gateway.endpoints import admin, models
 from gateway.endpoints.count_tokens import CountTokensEndpoint
@@ -76,6 +77,20 @@ class Observers:
             each.attempt_ended(attempt)
 
 
+class Gateway(FastAPI):
+    """FastAPI behind our own middleware: what the endpoint table serves never passes through Starlette's."""
+
+    def __init__(self, stack: Sequence[Middleware], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._stack = stack
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app = super().build_middleware_stack()
+        for cls, args, kwargs in reversed(self._stack):
+            app = cls(app, *args, **kwargs)
+        return app
+
+
 TIME = Time(
     clock=time.monotonic,
     wall=time.time,
@@ -101,15 +116,8 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
     }
-    app = FastAPI(
-        title="Keyturn",
-        version=VERSION,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-        lifespan=_lifespan(registry),
-        middleware=[
+    app = Gateway(
+        [
             Middleware(RequestId, clock=clock),
             Middleware(
                 AccessMiddleware,
@@ -122,6 +130,13 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
             Middleware(Auth, access=_access(settings)),
             Middleware(EndpointTable, hot=hot, served=SERVED),
         ],
+        title="Keyturn",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(registry),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock)

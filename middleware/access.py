@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from middleware.asgi import App, Message, Receive, Scope, Send
+from middleware.asgi import App, Receive, Scope, Send
 from middleware.context import RequestContext, context_of
 
 RequestObserver = Callable[[RequestContext], None]
@@ -32,13 +32,8 @@ class Access:
         context.route = self.route(scope["path"])
         self.begun(context)
 
-        async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                context.status = message["status"]
-            await send(message)
-
         try:
-            await self.app(scope, receive, noted)
+            await self.app(scope, receive, send)
         except BaseException:
             context.outcome = context.outcome or ("cut" if 0 < context.status < 400 else "error")
             raise

@@ -75,9 +75,9 @@ class Errand:
         return max(0.0, min(self.traffic.queue_wait - self.waited, self.terms.deadline - now))
 
     def _move(self, chance: float) -> float:
-        """The first other key is asked at once; if it fails alike, it is hardly the key."""
+        """The first other key is asked at once; if it fails alike it is hardly the key."""
         self.moves += 1
-        return 0.0 if self.moves == 1 else self.retries.base_delay * (1.0 + chance / 4)
+        return 0.0 if self.moves == 1 or not self.terms.last else self.retries.base_delay * (1.0 + chance / 4)
 
     def _repeat(self, failure: UpstreamFailure, rule: policy.Consequence, now: float, chance: float) -> float | None:
         most = rule.insistence if self.terms.last else rule.patience
