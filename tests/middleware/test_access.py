@@ -94,7 +94,6 @@ async def test_the_beginning_is_told_too() -> None:
     def ended(context: RequestContext) -> None:
         told.append(("ended", context.route, context.outcome))
 
-    scope, wire = http_scope(), Wire()
-    attach(scope, RequestContext("req_1", 0.0))
-    await Access(app, ended, str, began)(scope, wire.receive, wire.send)
+    wire = Wire()
+    await RequestId(Access(app, ended, str, began), lambda: 0.0)(http_scope(), wire.receive, wire.send)
     assert told == [("began", "/v1/messages", ""), ("served", "/v1/messages", ""), ("ended", "/v1/messages", "ok")]

@@ -172,9 +172,12 @@ async def test_every_refusal_is_counted_under_a_bounded_route(gateway: Gateway) 
 
 async def test_the_table_says_the_truth(gateway: Gateway, upstream: Upstream) -> None:
     upstream.always(message(text("Hello")))
+    async with gateway.client() as client:
+        told = (await client.post("/v1/messages", json=ask())).headers
+    known = {"model": "claude-opus-4-8", "label": told["x-keyturn-key"], "request-id": told["request-id"]}
     for path, methods in SERVED.items():
         for method in methods:
-            url = path.format(model="claude-opus-4-8", label="anthropic-01")
+            url = path.format(**known)
             async with gateway.admin() if path.startswith("/admin/") else gateway.client() as client:
                 reply = await client.request(method, url, json=None if "/keys/" in url else ask())
             assert reply.status_code == 200, (method, path)
