@@ -50,11 +50,16 @@ async def leave(lease: Lease) -> None:
     await lease.__aexit__(None, None, None)
 
 
+async def lose(pool: KeyPool, error: BaseException, record: Attempt) -> None:
+    """An attempt that ends so."""
+    async with pool.lease(WISH) as lease:
+        lease.begin(record)
+        raise error
+
+
 async def fail(pool: KeyPool, kind: ErrorKind, record: Attempt | None = None) -> UpstreamFailure:
     with pytest.raises(UpstreamFailure) as raised:
-        async with pool.lease(WISH) as lease:
-            lease.begin(record or attempt())
-            raise UpstreamFailure(kind, "no")
+        await lose(pool, UpstreamFailure(kind, "no"), record or attempt())
     return raised.value
 
 
@@ -170,9 +175,7 @@ async def test_a_lease_that_is_abandoned_leaves_the_key_as_it_was(error: BaseExc
     watcher.told.clear()
     record = attempt()
     with pytest.raises(type(error)):
-        async with pool.lease(WISH) as lease:
-            lease.begin(record)
-            raise error
+        await lose(pool, error, record)
     after = await pool.snapshot()
     assert replace(after.keys[0], turns=0) == replace(before.keys[0], turns=0)
     assert await pool.states() == {"acme-01": "limited"}

@@ -13,11 +13,11 @@ from providers.answer import StreamAnswer
 from providers.catalog import CATALOG
 from providers.demo import DemoTransport
 from providers.dialects import discover
+from providers.errand import Terms
 from providers.errors import KeyturnError
 from providers.registry import Registry, UnknownProvider
 from providers.secret import Secret
 from providers.spec import KeySource, ProviderConfig
-from providers.errand import Terms
 from providers.transport import Transport, TransportFactory, http_transport
 from providers.visit import Visit
 from tests.moments import Moments
