@@ -95,9 +95,9 @@ def refused(provider: str, admission: Admission, errand: Errand) -> UpstreamFail
     own = errand.failure
     if limited:
         first = min(limited, key=lambda each: each.wait)
-        said = f": {own.words}" if own and policy.is_limit(own.kind) else ""
-        words = _limit_words(len(passed), first.reason, first.wait) + said
-        return _resting(provider, ErrorKind.RATE_LIMITED, words, first.wait)
+        return _resting(
+            provider, ErrorKind.RATE_LIMITED, _limit_words(len(passed), first.reason, first.wait), first.wait
+        )
     if own is not None:
         if not own.retry_after and policy.CONSEQUENCES[own.kind].again:
             own.retry_after = math.ceil(admission.wait)
