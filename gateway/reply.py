@@ -25,6 +25,7 @@ from providers.answer import Answer, StreamAnswer, WholeAnswer
 from providers.call import Call, Dialect
 from providers.errors import UpstreamFailure
 from providers.ports import Handle, Time
+from providers.unwinding import ShieldedStack
 
 LINGER = 0.5  # seconds for an upstream to close a finished stream, so that its connection can be used again
 
@@ -147,24 +148,6 @@ class KeepAlive:
 
     def _begin(self) -> None:
         self._task = asyncio.ensure_future(self._keep_alive())
-
-
-class ShieldedStack(AsyncExitStack):
-    """An exit stack that is unwound to its end even while its task is being cancelled."""
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        unwinding = asyncio.ensure_future(super().__aexit__(kind, error, trace))
-        cancelled: asyncio.CancelledError | None = None
-        while not unwinding.done():
-            try:
-                await asyncio.wait([unwinding])
-            except asyncio.CancelledError as again:
-                cancelled = again
-        if cancelled is not None and unwinding.exception() is None:
-            raise cancelled
-        return bool(unwinding.result())
 
 
 class ClientWatch:

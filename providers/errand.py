@@ -49,20 +49,22 @@ class Errand:
         rule = policy.CONSEQUENCES[failure.kind]
         if self.terms.once or self.repeats > self.retries.most or now >= self.terms.deadline:
             return None
-        if failure.kind is ErrorKind.DISCONNECTED:
-            again, self.reconnected = not self.reconnected, True
-            return 0.0 if again else None
+        if failure.kind is ErrorKind.DISCONNECTED and not self.reconnected:
+            self.reconnected = True
+            return 0.0
         if rule.other_key:
             return 0.0  # where no other key is free, the pool says for how long
         if not rule.again:
             return None
-        wait = self._move(chance) if fresh else self._repeat(failure, rule.patience, now, chance)
+        wait = self._move(chance) if fresh else self._repeat(failure, rule, now, chance)
         return wait if wait is not None and now + wait < self.terms.deadline else None
 
-    def after_refusal(self, admission: Admission, now: float) -> float | None:
-        """The same where no key could be had."""
+    def after_refusal(self, admission: Admission, keys: int, now: float) -> float | None:
+        """The same where no key of the pool's ``keys`` could be had."""
         wait = admission.wait
-        if self.terms.once or not self.terms.last or self.repeats > self.retries.most:
+        if self.terms.once or not self.terms.last:
+            return None
+        if len(self.tried) >= keys and self.repeats >= self.retries.most:
             return None
         if self.waited + wait > self.traffic.queue_wait or now + wait >= self.terms.deadline:
             return None
@@ -77,8 +79,9 @@ class Errand:
         self.moves += 1
         return 0.0 if self.moves == 1 else self.retries.base_delay * (1.0 + chance / 4)
 
-    def _repeat(self, failure: UpstreamFailure, patience: int, now: float, chance: float) -> float | None:
-        if self.repeats >= self.retries.most or (not self.terms.last and self.repeats >= patience):
+    def _repeat(self, failure: UpstreamFailure, rule: policy.Consequence, now: float, chance: float) -> float | None:
+        most = rule.insistence if self.terms.last else rule.patience
+        if self.repeats >= min(self.retries.most, most):
             return None
         if not self.budget.allows(now):
             return None
@@ -95,6 +98,9 @@ def refused(provider: str, admission: Admission, errand: Errand) -> UpstreamFail
     own = errand.failure
     if limited:
         first = min(limited, key=lambda each: each.wait)
+        if own is not None and policy.is_limit(own.kind.value):
+            own.retry_after = max(1, math.ceil(first.wait))
+            return own
         return _resting(
             provider, ErrorKind.RATE_LIMITED, _limit_words(len(passed), first.reason, first.wait), first.wait
         )

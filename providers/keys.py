@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from itertools import count, repeat
 from types import TracebackType
 
 from providers import policy
@@ -75,6 +76,7 @@ class KeyPool:
         self._store = store
         self._observer = observer
         self._time = time
+        self._lease_ids = map("{}-{}".format, repeat(secrets.token_hex(8)), count())
         self._waiting: dict[asyncio.Future[None], None] = {}
         self.counts_tokens = any(
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
@@ -83,6 +85,10 @@ class KeyPool:
     def lease(self, wish: Wish) -> Lease:
         """Enter it to get a key for one attempt; leaving it settles the key, whatever the reason."""
         return Lease(self, wish)
+
+    def next_lease(self) -> str:
+        """An id that no other lease has, in this process or another."""
+        return next(self._lease_ids)
 
     def fresh(self, wish: Wish) -> bool:
         """Whether a key is left that this call was not sent with and that does not rest."""
@@ -207,7 +213,7 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
 
     async def __aenter__(self) -> Lease:
         """Raises NoneFits."""
-        self._id = secrets.token_hex(8)
+        self._id = self._pool.next_lease()
         self._held, admission = await self._pool.admit(self._id, self._wish)
         self._probe, self.passed = admission.probe, admission.passed
         return self

@@ -30,7 +30,7 @@ class Consequence:
     ones are the provider's doing, or our address's, when all keys meet them at once.
 
     For the call: whether another key of the provider, another target, or the same one after a wait may help, and how
-    often that is tried while another target remains (``patience``).
+    often that is tried while another target remains (``patience``) and while none does (``insistence``).
     """
 
     scope: Scope
@@ -49,6 +49,7 @@ class Consequence:
     strikes: int = 1
     common: bool = False
     patience: int = 0
+    insistence: int = 1000
 
 
 def _request(status: int | None = None, kind: str = "invalid_request_error", other_target: bool = False) -> Consequence:
@@ -83,7 +84,12 @@ def _limit(scope: Scope, rest: float | Calendar, longest: float, again: bool = F
 
 
 def _busy(
-    scope: Scope, status: int | None, kind: str = "api_error", own_words: bool = False, patience: int = 0
+    scope: Scope,
+    status: int | None,
+    kind: str = "api_error",
+    own_words: bool = False,
+    patience: int = 0,
+    insistence: int = 1000,
 ) -> Consequence:
     """Nobody's in particular: the model rests at this provider after several in a row."""
     strikes = 1 if scope is Scope.MODEL else 5
@@ -99,6 +105,7 @@ def _busy(
         probe=True,
         strikes=strikes,
         patience=patience,
+        insistence=insistence,
     )
 
 
@@ -129,7 +136,7 @@ CONSEQUENCES: Mapping[ErrorKind, Consequence] = {
     ErrorKind.MODEL_OVERLOADED: _busy(Scope.MODEL, None),
     ErrorKind.OVERLOADED: _busy(Scope.PROVIDER, 529, "overloaded_error", own_words=True, patience=1),
     ErrorKind.SERVER_ERROR: _busy(Scope.PROVIDER, None, patience=1),
-    ErrorKind.UNREACHABLE: _busy(Scope.PROVIDER, 502),
+    ErrorKind.UNREACHABLE: _busy(Scope.PROVIDER, 502, insistence=3),  # a server that is off is not started by asking
     ErrorKind.FIRST_TOKEN_TIMEOUT: _busy(Scope.PROVIDER, 504, "timeout_error"),
     ErrorKind.STALLED: _busy(Scope.PROVIDER, 504, "timeout_error"),
     ErrorKind.CUT: _busy(Scope.PROVIDER, 502, patience=1),

@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol, cast
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError
 from yarl import URL
@@ -43,7 +45,7 @@ class Transport(Protocol):
     """One provider's way out."""
 
     async def send(self, request: UpstreamRequest) -> UpstreamReply:
-        """Raises UpstreamFailure: UNREACHABLE, CUT or MALFORMED."""
+        """Raises UpstreamFailure: UNREACHABLE, DISCONNECTED, CUT or MALFORMED."""
 
     async def aclose(self) -> None: ...
 
@@ -51,12 +53,16 @@ class Transport(Protocol):
 class AiohttpReply:
     """See UpstreamReply."""
 
-    __slots__ = ("_response", "headers", "status")
+    __slots__ = ("_closed", "_response", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status = response.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        protocol = response.connection.protocol if response.connection else None
+        self._closed = protocol.closed if protocol else None
+        if self._closed is not None:
+            self._closed.add_done_callback(self._lost)
 
     async def read(self) -> bytes:
         try:
@@ -65,10 +71,18 @@ class AiohttpReply:
             raise _failure(error) from error
 
     async def aclose(self) -> None:
+        if self._closed is not None:  # else the connection would keep every answer that it served
+            self._closed.remove_done_callback(self._lost)
         if self._response.content.at_eof():
             self._response.release()
         else:
             self._response.close()
+
+    def _lost(self, _: object) -> None:
+        """aiohttp's parser, once it met bytes that are no chunk, tells nobody that the connection has gone."""
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the connection was lost"))
 
 
 class AiohttpTransport:
@@ -80,62 +94,106 @@ class AiohttpTransport:
         self._socks = proxy if socks else None
         self._proxy = None if socks else proxy
         self._session: aiohttp.ClientSession | None = None
+        self._connector: _Connector | None = None
 
     async def send(self, request: UpstreamRequest) -> UpstreamReply:
         limits = request.timeouts
+        body = _TimedBody(request.body, limits.write)
         try:
             response = await self._open().request(
                 "POST",
                 URL(request.url, encoded=True),
                 headers=request.headers,
-                data=_TimedBody(request.body, limits.write),
+                data=body,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect),
                 allow_redirects=False,
                 proxy=self._proxy,
             )
         except _FOREIGN as error:
-            raise _failure(error) from error
-        _wake_when_lost(response)
+            raise self._unsent(error, body.reused) from error
         return AiohttpReply(response)
 
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
 
+    def _unsent(self, error: BaseException, reused: bool) -> UpstreamFailure:
+        if not reused or not _found_dead(error):
+            return _failure(error)
+        if self._connector is not None:
+            self._connector.distrust()
+        return UpstreamFailure(ErrorKind.DISCONNECTED, "it had closed a connection that was to be used again")
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._connector = _connector(self._socks)
             self._session = aiohttp.ClientSession(
-                connector=_connector(self._socks),
+                connector=self._connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,  # proxies come from the settings; netrc must never replace a key
             )
         return self._session
 
 
-def _wake_when_lost(response: aiohttp.ClientResponse) -> None:
-    """aiohttp's parser, once it met bytes that are no chunk, tells nobody that the connection has gone."""
+class _Connector(aiohttp.TCPConnector):
+    """Tells a body whether its connection is a used one, which the server may have closed for being idle."""
 
-    def lost(_: object) -> None:
-        if not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("the connection was lost"))
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._known: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # connections, by aiohttp's protocols
+        self._trusted = 0  # the generation of connections that are used again
 
-    content = response.content
-    protocol = response.connection.protocol if response.connection else None
-    if protocol is not None and (closed := protocol.closed) is not None:
-        closed.add_done_callback(lost)
+    def distrust(self) -> None:
+        """One was found dead, so all that are there by now may be: none of them is used again."""
+        self._trusted += 1
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        while (generation := self._known.get(connection.protocol)) is not None:
+            if generation == self._trusted:
+                if isinstance(req.body, _TimedBody):
+                    req.body.reused = True
+                return connection
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
+        self._meet(connection)
+        return connection
+
+    def _meet(self, connection: Connection) -> None:
+        protocol = connection.protocol
+        if protocol is not None and protocol.closed is not None:
+            self._known[protocol] = self._trusted
+            protocol.closed.add_done_callback(_take_note)
 
 
-def _connector(socks: str | None) -> aiohttp.TCPConnector:
+def _take_note(closed: asyncio.Future[None]) -> None:
+    """asyncio complains of an exception that nobody looked at; this one is told to whoever reads or writes."""
+    if not closed.cancelled():
+        closed.exception()
+
+
+class _SocksConnector(_Connector, ProxyConnector):
+    """The same through a SOCKS proxy."""
+
+
+def _connector(socks: str | None) -> _Connector:
     if socks is None:
-        return aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_KEPT)
+        return _Connector(limit=0, keepalive_timeout=IDLE_KEPT)
     # The proxy resolves names, in the way that socks5h spells and most people mean by socks5.
-    return ProxyConnector.from_url(
-        socks.replace("socks5h:", "socks5:", 1), rdns=True, limit=0, keepalive_timeout=IDLE_KEPT
-    )
+    plain = socks.replace("socks5h:", "socks5:", 1)
+    return cast(_Connector, _SocksConnector.from_url(plain, rdns=True, limit=0, keepalive_timeout=IDLE_KEPT))
 
 
 class _TimedBody(aiohttp.Payload):
-    """A body of which the upstream must take each piece within ``limit`` seconds; aiohttp has no timeout for that."""
+    """A body of which the upstream must take each piece within ``limit`` seconds; aiohttp has no timeout for that.
+
+    ``reused``: it goes out on a connection that has served an answer before.
+    """
 
     _autoclose = True
 
@@ -143,6 +201,7 @@ class _TimedBody(aiohttp.Payload):
         super().__init__(body, content_type="application/json")
         self._size = len(body)
         self._limit = limit
+        self.reused = False
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return bytes(self._value).decode(encoding, errors)
@@ -182,6 +241,13 @@ _FOREIGN = tuple(kind for kind, _, _ in _FAILURES)
 def _failure(error: BaseException) -> UpstreamFailure:
     kind, words = next((kind, words) for base, kind, words in _FAILURES if isinstance(error, base))
     return UpstreamFailure(kind, words)
+
+
+def _found_dead(error: BaseException) -> bool:
+    """Whether the connection ended before any byte of an answer. A reset may have discarded some: nobody can tell."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)  # else it is the part of the head that had come
+    return isinstance(error, OSError) and not isinstance(error, TimeoutError)
 
 
 def http_transport(config: ProviderConfig) -> Transport:

@@ -15,6 +15,7 @@ from providers.gate import QueueFull
 from providers.keys import Lease, NoneFits, Wish
 from providers.ports import Attempt, Step
 from providers.provider import Provider
+from providers.unwinding import to_the_end
 
 
 class QueueTooLong(Exception):
@@ -57,15 +58,23 @@ class Visit:
             raise self._final(failure) from failure
 
     async def _attempt(self) -> Answer:
-        async with AsyncExitStack() as own:
-            lease = await self._enter(own)
-            attempt = Attempt(self._call.request_id, self._provider.config.id, self._model, "", self._now)
-            self._errand.began(lease.key.candidate.id)
-            self._terms.trail.attempts.append(attempt)
-            lease.begin(attempt)
-            answer = await self._provider.ask(self._call, self._thinking, lease.key, attempt, self._patience(), own)
-            await lease.proved()
-            self._stack.push_async_exit(own.pop_all())
+        own = AsyncExitStack()
+        try:
+            answer = await self._asked(own)
+        except BaseException as error:
+            await to_the_end(own.__aexit__(type(error), error, error.__traceback__))
+            raise
+        self._stack.push_async_exit(own)
+        return answer
+
+    async def _asked(self, own: AsyncExitStack) -> Answer:
+        lease = await self._enter(own)
+        attempt = Attempt(self._call.request_id, self._provider.config.id, self._model, "", self._now)
+        self._errand.began(lease.key.candidate.id)
+        self._terms.trail.attempts.append(attempt)
+        lease.begin(attempt)
+        answer = await self._provider.ask(self._call, self._thinking, lease.key, attempt, self._patience(), own)
+        await lease.proved()
         return answer
 
     async def _enter(self, own: AsyncExitStack) -> Lease:
@@ -110,7 +119,7 @@ class Visit:
             fresh = self._provider.pool.fresh(self._wish)
             wait = self._errand.after_failure(error, fresh, self._now, self._provider.time.chance())
         elif isinstance(error, NoneFits):
-            wait = self._errand.after_refusal(error.admission, self._now)
+            wait = self._errand.after_refusal(error.admission, len(self._provider.pool.keys), self._now)
             self._note("refused", error.admission.reason, wait or 0.0, error)
         self._next, self._for_a_limit = wait or 0.0, isinstance(error, NoneFits)
         return wait is not None

@@ -9,12 +9,15 @@ import pytest
 
 from gateway.routing import Ref, Route
 from gateway.settings import load
+from gateway.settings.row_settings import RowSettings, variables
+from gateway.settings.variables import Globals
 from providers.catalog import CATALOG
 from tests.gateway_process import ROOT
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 LINES = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
+TOMLS = [block for kind, block in BLOCKS if kind == "toml"]
 SETTINGS = [line for line in LINES if re.fullmatch(r"[A-Z_]+=\S.*", line) and " claude" not in line]
 
 
@@ -42,13 +45,29 @@ def test_every_setting_loads(line: str, tmp_path: Path) -> None:
 
 
 def test_the_toml_means_what_the_text_says(tmp_path: Path) -> None:
-    (toml,) = [block for kind, block in BLOCKS if kind == "toml"]
-    (tmp_path / "keyturn.toml").write_text(toml)
+    (tmp_path / "keyturn.toml").write_text(TOMLS[1])
     environ = {"HOUSE_KEY": "hk-0123456789abcdef", "ADA_TOKEN": "ada-0123456789"}
     settings = load(environ, tmp_path, tmp_path)
     assert settings.routing.default == Ref("house", "large")
     assert settings.routing.routes == (Route("claude-haiku", "house", "small"),)
     assert [token.name for token in settings.tokens] == ["ada"]
+
+
+def test_the_toml_of_keys_means_what_the_text_says(tmp_path: Path) -> None:
+    (tmp_path / "keyturn.toml").write_text(TOMLS[0])
+    settings = load({"GROQ_WORK_KEY": "gk-0123456789abcdef"}, tmp_path, tmp_path)
+    groq = next(provider for provider in settings.providers if provider.id == "groq")
+    assert [(key.label, key.account, key.limits.requests) for key in groq.keys] == [("work", "acme", 30)]
+    assert [(name, limits.tokens) for name, limits in groq.models] == [("openai/gpt-oss-120b", 8000)]
+    assert groq.traffic.rate == 40
+
+
+def test_every_variable_in_the_text_is_one() -> None:
+    named = set(re.findall(r"`([A-Z_]+)(?:=[^`]*)?`", README))
+    of_rows = {name for row in CATALOG for setting in ("API_KEY", "API_KEYS") for name in variables(row, setting)}
+    of_rows |= {name for row in CATALOG for field in RowSettings.model_fields for name in variables(row, field.upper())}
+    assert {"PROVIDER_RATE_LIMIT", "GROQ_KEY_ORDER", "MODEL_FALLBACKS"} <= named
+    assert named - {name.upper() for name in Globals.model_fields} - of_rows == set()
 
 
 def test_the_table_of_providers_is_the_catalogs() -> None:

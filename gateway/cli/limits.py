@@ -15,9 +15,11 @@ def of_provider(provider: ProviderConfig) -> str:
     """What all its keys together may be asked, and each of them; "" where nothing is set."""
     traffic, rotation = provider.traffic, provider.rotation
     parts = [
-        f"{traffic.rate} calls in {traffic.window:g} s" if traffic.rate else "",
+        f"{_counted(traffic.rate, 'call')} in {traffic.window:g} s" if traffic.rate else "",
         f"{traffic.concurrency} at once" if traffic.concurrency else "",
-        f"{rotation.usage_limit} calls a key {PER_WINDOW[rotation.usage_window]}" if rotation.usage_limit else "",
+        f"{_counted(rotation.usage_limit, 'call')} a key {PER_WINDOW[rotation.usage_window]}"
+        if rotation.usage_limit
+        else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -43,8 +45,12 @@ def _rows(provider: ProviderConfig) -> Iterator[tuple[str, str]]:
 
 def _in_words(limits: Limits) -> str:
     parts = [
-        f"{limits.requests} requests a minute" if limits.requests else "",
-        f"{limits.tokens} tokens a minute" if limits.tokens else "",
+        f"{_counted(limits.requests, 'request')} a minute" if limits.requests else "",
+        f"{_counted(limits.tokens, 'token')} a minute" if limits.tokens else "",
         f"{limits.concurrency} at once" if limits.concurrency else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

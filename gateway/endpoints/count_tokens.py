@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway import tokens
 from gateway.endpoints.messages import read_call
 from gateway.relay import Relay
-from gateway.reply import ClientWatch, ShieldedStack
+from gateway.reply import ClientWatch
 from gateway.routing import RoutingTable
 from middleware.asgi import Receive, Scope, Send, respond
 from middleware.context import RequestContext, context_of
@@ -15,6 +15,7 @@ from providers.call import Call, Dialect, Operation
 from providers.errors import UpstreamFailure
 from providers.json_object import encode
 from providers.registry import Registry
+from providers.unwinding import ShieldedStack
 
 
 class CountTokensEndpoint:

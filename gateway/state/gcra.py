@@ -28,8 +28,8 @@ def tokens_wait(moment: float, now: float, limit: int, cost: int) -> float:
 
 
 def after_tokens(moment: float, now: float, limit: int, cost: int) -> float:
-    """The moment once ``cost`` tokens are let through; a negative cost gives back."""
-    return max(now, max(moment, now) + cost * MINUTE / limit)
+    """The moment once ``cost`` tokens are let through; a negative cost gives back. No more than a minute is owed."""
+    return max(now, min(now + MINUTE, max(moment, now) + cost * MINUTE / limit))
 
 
 def _requests(limit: int) -> tuple[float, int]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gateway.state import gcra
+from gateway.state.rests import ALWAYS, NEVER, Rest, Rests, advance, end, may_be_shared, take_back
 from providers import reset
 from providers.errors import Calendar, Scope
 from providers.spec import Limits, UsageWindow
@@ -32,9 +33,8 @@ from providers.state import (
 POLL = 0.25  # seconds after which to ask again where nobody knows how long it takes
 TOGETHER = 10.0  # seconds within which failures of all keys are one event
 COOL, COOLEST = 5.0, 60.0  # seconds that a provider rests which refused all its keys, doubling
-KEPT = 512  # rests of single models that are remembered; any client can name any model
 
-Rests = dict[str, Resting]
+Places = tuple[tuple[Rests, str], ...]
 _CALENDARS = {UsageWindow.DAY: Calendar.UTC_DAY, UsageWindow.MONTH: Calendar.UTC_MONTH}
 
 
@@ -45,10 +45,10 @@ class Lease:
     candidate: Candidate
     model: str
     began: float
-    tokens: int
     ask: Ask
     probes: list[Resting]
     round: int  # of the usage limit
+    charged: list[tuple[Meter, Limits]]
 
 
 @dataclass(slots=True)
@@ -60,7 +60,8 @@ class Ledger:
     meters: dict[str, Meter] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     round: int = 0
-    last_success: float = float("-inf")
+    last_success: float = NEVER  # when the last attempt began that succeeded
+    blamed: set[str] = field(default_factory=set)  # keys that were refused for what the provider rests for
 
     # -- admission
 
@@ -68,20 +69,19 @@ class Ledger:
         """See StateStore. ``wall`` is the time since 1970, for usage limits that follow the calendar."""
         if lease := self.leases.get(ask.lease):
             return Admission(lease.candidate, probe=bool(lease.probes))
-        if blocked := self._common(ask, now):
-            return Admission(None, blocked.wait, blocked.reason, (blocked,))
+        if refused := self._refuses_all(ask, now):
+            return Admission(None, refused.wait, refused.reason, (refused,))
         admission = self._first_that_fits(ask, now, wall)
         if admission.candidate is None and _had_their_turn(ask, admission):
             self.round += 1
             admission = self._first_that_fits(ask, now, wall)
         return admission
 
-    def _common(self, ask: Ask, now: float) -> Passed | None:
+    def _refuses_all(self, ask: Ask, now: float) -> Passed | None:
         """What keeps every key from serving: the provider, the model, the model's limits."""
-        if self.models:
-            for name in (WHOLE, ask.model):
-                if (rest := self.models.get(name)) and (wait := self._blocked(rest, now)):
-                    return Passed(ask.provider, rest.reason, wait)
+        wait, reason = self._longest_rest(self._common_places(ask.model), now)
+        if wait:
+            return Passed(ask.provider, reason, wait)
         if ask.model in self.meters or _limited(ask.model_limits):
             meter = self.meters.setdefault(ask.model, Meter())
             return _over(meter, ask.model_limits, ask.tokens, now, ask.provider)
@@ -99,23 +99,25 @@ class Ledger:
 
     def _unfit(self, candidate: Candidate, ask: Ask, now: float, wall: float) -> Passed | None:
         view = candidate.view
-        if view.rests:
-            for name in (WHOLE, ask.model):
-                if (rest := view.rests.get(name)) and (wait := self._blocked(rest, now)):
-                    return Passed(candidate.label, rest.reason, wait)
-        if candidate.account in self.accounts:
-            rest = self.accounts[candidate.account]
-            if wait := self._blocked(rest, now):
-                return Passed(candidate.label, rest.reason, wait)
+        if view.rests or self.accounts:
+            wait, reason = self._longest_rest(self._own_places(candidate, ask.model), now)
+            if wait:
+                return Passed(candidate.label, reason, wait)
         if ask.usage_limit and (wait := self._used_up(view, ask, wall)):
             return Passed(candidate.label, "usage", wait)
         return _over(view.meter, candidate.limits, ask.tokens, now, candidate.label)
 
-    def _blocked(self, rest: Resting, now: float) -> float:
-        """Seconds for which it keeps others away; 0 = it does not."""
-        if rest.active(now):
-            return rest.until - now
-        return POLL if rest.prober in self.leases else 0.0
+    def _longest_rest(self, places: Places, now: float) -> tuple[float, str]:
+        """For how many seconds, and why, what rests there keeps others away; 0 = it does not."""
+        longest, reason = 0.0, ""
+        for rests, name in places:
+            if rest := rests.get(name):
+                wait = rest.until - now
+                if wait <= 0:
+                    wait = POLL if rest.prober in self.leases else 0.0
+                if wait > longest:
+                    longest, reason = wait, rest.reason
+        return longest, reason
 
     def _used_up(self, view: KeyView, ask: Ask, wall: float) -> float:
         if ask.usage_window is UsageWindow.ROUND:
@@ -128,72 +130,73 @@ class Ledger:
 
     def _lease(self, candidate: Candidate, ask: Ask, now: float, passed: list[Passed]) -> Admission:
         view = candidate.view
-        probes = [rest for rest in self._rests_of(candidate, ask.model) if rest.probe]
+        probes = [rest for rest in self._rests_of(candidate, ask.model) if rest.probe and rest.step]
         for rest in probes:
             rest.prober = ask.lease
-        for meter, limits in ((view.meter, candidate.limits), (self.meters.get(ask.model), ask.model_limits)):
-            if meter is not None:
-                _charge(meter, limits, ask.tokens, now)
+        charged = [(view.meter, candidate.limits)]
+        if meter := self.meters.get(ask.model):
+            charged.append((meter, ask.model_limits))
+        for meter, limits in charged:
+            _charge(meter, limits, ask.tokens, now)
         view.last_used = now
         view.turns += 1
         view.used += 1
-        self.leases[ask.lease] = Lease(candidate, ask.model, now, ask.tokens, ask, probes, view.period)
+        self.leases[ask.lease] = Lease(candidate, ask.model, now, ask, probes, view.period, charged)
         return Admission(candidate, passed=passed, probe=bool(probes))
+
+    # -- what rests where
+
+    def _own_places(self, candidate: Candidate, model: str) -> Places:
+        rests = candidate.view.rests
+        return (rests, WHOLE), (rests, model), (self.accounts, candidate.account)
+
+    def _common_places(self, model: str) -> Places:
+        return (self.models, WHOLE), (self.models, model)
+
+    def _rests_of(self, candidate: Candidate, model: str) -> Iterator[Resting]:
+        if candidate.view.rests or self.accounts or self.models:
+            for rests, name in (*self._own_places(candidate, model), *self._common_places(model)):
+                if rest := rests.get(name):
+                    yield rest
+
+    def _rests_now(self, candidate: Candidate, model: str, now: float) -> bool:
+        """Whether the key or its account does."""
+        places = self._own_places(candidate, model)
+        return any(rest.active(now) for rests, name in places if (rest := rests.get(name)))
 
     # -- what became of it
 
     def proved(self, lease: str, now: float) -> None:
         """See StateStore."""
         if held := self.leases.get(lease):
-            self._well(held, now)
+            self._succeeded(held)
 
     def settle(self, lease: str, settlement: Settlement, now: float) -> None:
         """See StateStore."""
         held = self.leases.pop(lease, None)
         if held is None:
             return
-        self._give_back(held, settlement, now)
+        _give_back(held, settlement, now)
         if settlement.outcome == "ok":
-            self._well(held, now)
+            self._succeeded(held)
             return
         if held.candidate.view.period == held.round:
             held.candidate.view.used = max(0, held.candidate.view.used - 1)
         if settlement.rest is not None:
             self._failed(held, settlement.rest, now)
 
-    def _give_back(self, held: Lease, settlement: Settlement, now: float) -> None:
-        candidate, ask = held.candidate, held.ask
-        extra = 0 if settlement.tokens is None else settlement.tokens - held.tokens
-        for meter, limits in (
-            (candidate.view.meter, candidate.limits),
-            (self.meters.get(held.model), ask.model_limits),
-        ):
-            if meter is not None:
-                meter.open -= 1
-                if limits.tokens and extra:
-                    meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, extra)
-
-    def _well(self, held: Lease, now: float) -> None:
-        """What opened before this attempt began is over, ladder and all."""
-        self.last_success = now
-        view = held.candidate.view
-        for rests, names in (
-            (view.rests, (WHOLE, held.model)),
-            (self.accounts, (held.candidate.account,)),
-            (self.models, (WHOLE, held.model)),
-        ):
-            for name in names if rests else ():
-                if (rest := rests.get(name)) and rest.since <= held.began:
-                    del rests[name]
+    def _succeeded(self, held: Lease) -> None:
+        self.last_success = max(self.last_success, held.began)
+        if held.candidate.view.rests or self.accounts or self.models:
+            for rests, name in (*self._own_places(held.candidate, held.model), *self._common_places(held.model)):
+                end(rests, name, held.began)
 
     def _failed(self, held: Lease, order: RestOrder, now: float) -> None:
-        provider = self.models.get(WHOLE)
-        if provider in held.probes and order.common and provider is not None and provider.reason == order.reason:
-            self._cool(order.reason, now)
+        shared = may_be_shared(order)
+        if shared and self._cools_for(held, order.reason, now):
             return
         rests, name = self._place(held.candidate, held.model, order.scope)
-        rest = _advance(rests, name, order, held.began, now)
-        if rest is not None and order.common and not order.honest and self._all_fail(held, order.reason, now):
+        if advance(rests, name, order, held.began, now) and shared and self._all_refused(held, order.reason, now):
             self._blame_provider(held, order.reason, now)
 
     def _place(self, candidate: Candidate, model: str, scope: Scope) -> tuple[Rests, str]:
@@ -209,46 +212,73 @@ class Ledger:
 
     # -- all keys at once
 
-    def _all_fail(self, held: Lease, reason: str, now: float) -> bool:
-        """Every key that was usable failed so within TOGETHER seconds, and nothing succeeded since."""
-        found: list[Resting] = []
+    def _all_refused(self, held: Lease, reason: str, now: float) -> bool:
+        """Every key that was usable was refused so within TOGETHER seconds, and no attempt since succeeded."""
+        found: list[Rest] = []
         for candidate in held.ask.candidates:
-            if rest := next(_alike(candidate, held.model, reason, now), None):
-                found.append(rest)
-            elif not any(rest.active(now) for rest in self._rests_of(candidate, WHOLE)):
+            if alike := next(self._alike(candidate, held.model, reason, now), None):
+                found.append(alike[2])
+            elif not self._rests_now(candidate, held.model, now):
                 return False
-        return len(found) > 1 and self.last_success < min(rest.since for rest in found)
+        return len({id(rest) for rest in found}) > 1 and self.last_success < min(rest.shared for rest in found)
+
+    def _alike(self, candidate: Candidate, model: str, reason: str, now: float) -> Iterator[tuple[Rests, str, Rest]]:
+        """The key's rests for what all keys may share, of this reason and just met."""
+        for rests, name in self._own_places(candidate, model):
+            rest = rests.get(name)
+            if isinstance(rest, Rest) and rest.reason == reason and rest.shared >= now - TOGETHER:
+                yield rests, name, rest
 
     def _blame_provider(self, held: Lease, reason: str, now: float) -> None:
         """It was the provider, or our address: no key rests for it."""
-        for candidate in held.ask.candidates:
-            for rest in list(_alike(candidate, held.model, reason, now)):
-                rest.step -= 1
-                rest.until = now
-            spared = [name for name, rest in candidate.view.rests.items() if rest.step <= 0 and not rest.active(now)]
-            for name in spared:
-                del candidate.view.rests[name]
+        alike = [
+            (candidate.id, found)
+            for candidate in held.ask.candidates
+            for found in self._alike(candidate, held.model, reason, now)
+        ]
+        self.blamed = {key for key, _ in alike}
+        for rests, name, rest in {id(found[2]): found for _, found in alike}.values():
+            take_back(rests, name, rest, now)
         self._cool(reason, now)
 
+    def _cools_for(self, held: Lease, reason: str, now: float) -> bool:
+        """Whether the provider rests for this refusal already, or now rests longer for it."""
+        cooled = self.models.get(WHOLE)
+        if cooled is None or cooled.reason != reason:
+            return False
+        if cooled.since >= held.began:
+            return True
+        if not any(rest is cooled for rest in held.probes) or self._another_may_work(held, now):
+            return False
+        self.blamed.add(held.candidate.id)
+        self._cool(reason, now)
+        return True
+
+    def _another_may_work(self, held: Lease, now: float) -> bool:
+        """A key is usable that was not among those refused."""
+        known = self.blamed | {held.candidate.id}
+        return any(each.id not in known and not self._rests_now(each, held.model, now) for each in held.ask.candidates)
+
     def _cool(self, reason: str, now: float) -> None:
-        order = RestOrder(Scope.PROVIDER, reason, COOL, COOLEST, probe=True)
-        _advance(self.models, WHOLE, order, now, now)
+        advance(self.models, WHOLE, RestOrder(Scope.PROVIDER, reason, COOL, COOLEST, probe=True), ALWAYS, now)
 
     # -- by hand, and to look at
 
     def rest(self, candidate: Candidate | None, model: str, order: RestOrder, now: float) -> None:
         """See StateStore."""
-        _advance(candidate.view.rests if candidate else self.models, model, order, now, now)
+        advance(candidate.view.rests if candidate else self.models, model, order, ALWAYS, now)
 
     def wake(self, candidate: Candidate | None) -> None:
         """See StateStore."""
         if candidate:
             candidate.view.rests.clear()
             candidate.view.used = 0
+            self.blamed.discard(candidate.id)
             self.accounts.pop(candidate.account, None)
         else:
             self.models.clear()
             self.accounts.clear()
+            self.blamed.clear()
 
     def snapshot(self, candidates: Sequence[Candidate], now: float) -> Snapshot:
         """See StateStore."""
@@ -256,63 +286,10 @@ class Ledger:
         accounts = [_shown(rest, now, account=name) for name, rest in self.accounts.items()]
         return Snapshot(tuple(_seen(each, now) for each in candidates), (*common, *accounts))
 
-    def _rests_of(self, candidate: Candidate, model: str) -> Iterator[Resting]:
-        for rests, names in (
-            (candidate.view.rests, (WHOLE, model)),
-            (self.accounts, (candidate.account,)),
-            (self.models, (WHOLE, model)),
-        ):
-            if rests:
-                yield from (rests[name] for name in dict.fromkeys(names) if name in rests)
-
-
-def _advance(rests: Rests, name: str, order: RestOrder, began: float, now: float) -> Resting | None:
-    """Opens a rest or lengthens it; None where it takes more failures. One event, seen by many, counts once."""
-    rest = rests.get(name)
-    if rest is None:
-        _forget(rests, now)
-        rest = rests[name] = Resting(now, order.reason, float("-inf"), probe=order.probe)
-    rest.prober = ""
-    if rest.since > began:
-        if order.honest:
-            rest.until = max(rest.until, now + order.seconds)
-        return rest
-    rest.strikes += 1
-    if not rest.step and rest.strikes < order.strikes:
-        return None
-    seconds = _seconds(order, rest.step)
-    rest.step += 1
-    rest.since, rest.until = now, max(rest.until, now + seconds)
-    rest.reason, rest.probe = order.reason, order.probe
-    return rest
-
-
-def _seconds(order: RestOrder, step: int) -> float:
-    if step and order.later is not None:
-        return order.later
-    if order.honest:
-        return order.seconds
-    return min(max(order.longest, order.seconds), order.seconds * 2.0 ** min(step, 40))
-
-
-def _forget(rests: Rests, now: float) -> None:
-    """Rests that are over make room where there are too many."""
-    if len(rests) >= KEPT:
-        for name in [name for name, rest in rests.items() if not rest.active(now)] or list(rests)[: KEPT // 2]:
-            del rests[name]
-
 
 def _had_their_turn(ask: Ask, refused: Admission) -> bool:
     """Every key that could serve is used up."""
     return ask.usage_window is UsageWindow.ROUND and any(each.reason == "usage" for each in refused.passed)
-
-
-def _alike(candidate: Candidate, model: str, reason: str, now: float) -> Iterator[Resting]:
-    """The key's rests for this reason that began just now."""
-    for name in (WHOLE, model):
-        rest = candidate.view.rests.get(name)
-        if rest and rest.reason == reason and rest.active(now) and rest.since >= now - TOGETHER:
-            yield rest
 
 
 def _limited(limits: Limits) -> bool:
@@ -336,6 +313,14 @@ def _charge(meter: Meter, limits: Limits, tokens: int, now: float) -> None:
         meter.requests = gcra.after_request(meter.requests, now, limits.requests)
     if limits.tokens:
         meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, tokens)
+
+
+def _give_back(held: Lease, settlement: Settlement, now: float) -> None:
+    extra = 0 if settlement.tokens is None else settlement.tokens - held.ask.tokens
+    for meter, limits in held.charged:
+        meter.open -= 1
+        if limits.tokens and extra:
+            meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, extra)
 
 
 def _seen(candidate: Candidate, now: float) -> KeyState:

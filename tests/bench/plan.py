@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from tests.bench.jobs import Job
-from tests.bench.targets import DIRECT, GATEWAY, GATEWAY_LOGGING, NGINX
+from tests.bench.targets import DIRECT, GATEWAY, GATEWAY_KEYS, GATEWAY_LOGGING, NGINX
 
-ALL = (DIRECT, NGINX, GATEWAY, GATEWAY_LOGGING)
+ALL = (DIRECT, NGINX, GATEWAY, GATEWAY_KEYS, GATEWAY_LOGGING)
 PASSERS = (DIRECT, NGINX, GATEWAY)
 TRANSLATORS = (NGINX, GATEWAY)
 

@@ -117,7 +117,7 @@ def _harness(bench: Bench, folder: Path, wanted: plan.Plan) -> Iterator[Harness]
         for number in range(1, wanted.startups):
             with targets.gateway(targets.GATEWAY, port, folder / f"startup-{number}") as target:
                 _note_process(bench, target)
-        for name in targets.LOG_LEVELS:
+        for name in targets.SETTINGS:
             tested[name] = stack.enter_context(targets.gateway(name, port, folder / name))
         for target in tested.values():
             _note_process(bench, target)

@@ -20,7 +20,10 @@ DIRECT = "direct"
 NGINX = "nginx"
 GATEWAY = "gateway"
 GATEWAY_LOGGING = "gateway, logging"
-LOG_LEVELS = {GATEWAY: {"LOG_LEVEL": "WARNING"}, GATEWAY_LOGGING: {}}
+GATEWAY_KEYS = "gateway, 50 keys"
+_QUIET = {"LOG_LEVEL": "WARNING"}
+_MANY_KEYS = {"ANTHROPIC_UPSTREAM_API_KEYS": " ".join(f"sk-upstream-{number:02}" for number in range(1, 50))}
+SETTINGS = {GATEWAY: _QUIET, GATEWAY_LOGGING: {}, GATEWAY_KEYS: {**_QUIET, **_MANY_KEYS}}
 
 _NGINX = """
 daemon off;
@@ -73,7 +76,7 @@ def gateway(name: str, upstream: int, home: Path) -> Iterator[Target]:
     """The gateway as a user starts it, with one client token and both kinds of upstream at one port."""
     url = f"http://127.0.0.1:{upstream}"
     chat = {"OPENAI_API_KEY": "sk-upstream-chat-key", "OPENAI_BASE_URL": f"{url}/v1"}
-    env: Mapping[str, str] = {**upstream_env(url, TOKEN), **chat, **LOG_LEVELS[name]}
+    env: Mapping[str, str] = {**upstream_env(url, TOKEN), **chat, **SETTINGS[name]}
     began = time.monotonic()
     with running_gateway(home, env) as running:
         startup = time.monotonic() - began

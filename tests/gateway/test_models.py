@@ -118,6 +118,15 @@ async def test_routes_are_listed_where_they_name_a_model(tmp_path: Path) -> None
     assert not [listed for listed in ids if "gpt-" in listed]
 
 
+async def test_fallbacks_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "keyturn.toml").write_text(TOML + 'fallbacks = ["demo/of-a-route"]\n')
+    environ = {"MODEL_FALLBACKS": "demo/of-all, ollama/routed:free", "MODEL_OPUS_FALLBACKS": "demo/of-opus"}
+    async with serving(tmp_path, environ) as gateway, gateway.client() as client:
+        ids = [item["id"] for item in (await client.get("/v1/models")).json()["data"]]
+    assert {"demo/of-a-route", "demo/of-all", "demo/of-opus", "claude-demo/of-all"} <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
 async def test_a_newcomers_list_names_the_demo(demo: Gateway) -> None:
     async with demo.client() as client:
         data = (await client.get("/v1/models")).json()["data"]

@@ -241,6 +241,82 @@ def test_targets_are_what_was_resolved() -> None:
     assert table().targets("deepseek/x") == (Target("deepseek", "x", True),)
 
 
+def refs(*texts: str) -> tuple[Ref, ...]:
+    return tuple(Ref(*text.split("/", 1)) for text in texts)
+
+
+FALLING = table(
+    "open_router/main",
+    tiers=tiers(opus="deepseek/big", sonnet="groq/no-key"),
+    tier_fallbacks={
+        "opus": refs("ollama/opus-2", "groq/no-key"),
+        "sonnet": refs("ollama/sonnet-2"),
+        "haiku": refs("ollama/haiku-2", "deepseek/big"),
+    },
+    fallbacks=refs("deepseek/big", "open_router/main", "demo/last"),
+    routes=(
+        Route("gpt-", "deepseek", "routed", fallbacks=refs("ollama/gpt-2", "deepseek/routed")),
+        Route("keep-", "deepseek", fallbacks=refs("groq/no-key")),
+        Route("bare-", "deepseek", "bare"),
+        Route("gone-", "groq", "gone", fallbacks=refs("ollama/gone-2")),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("requested", "pin", "expected"),
+    [
+        # the default, with the fallbacks of all
+        ("anything", "", ["open_router/main", "deepseek/big", "demo/last"]),
+        # a tier with a model of its own
+        ("claude-opus-4-8", "", ["deepseek/big", "ollama/opus-2", "open_router/main", "demo/last"]),
+        # one that is served by the default
+        ("Claude-HAIKU-4", "", ["open_router/main", "ollama/haiku-2", "deepseek/big", "demo/last"]),
+        # one whose provider has no key
+        ("claude-sonnet-5", "", ["ollama/sonnet-2", "deepseek/big", "open_router/main", "demo/last"]),
+        # rules
+        ("gpt-5", "", ["deepseek/routed", "ollama/gpt-2", "deepseek/big", "open_router/main", "demo/last"]),
+        ("keep-opus", "", ["deepseek/keep-opus", "deepseek/big", "open_router/main", "demo/last"]),
+        ("bare-haiku", "", ["deepseek/bare", "deepseek/big", "open_router/main", "demo/last"]),
+        ("gone-1", "", ["ollama/gone-2", "deepseek/big", "open_router/main", "demo/last"]),
+        # what is named outright has the fallbacks of all and no others
+        ("deepseek/opus", "", ["deepseek/opus", "deepseek/big", "open_router/main", "demo/last"]),
+        ("claude-deepseek/haiku", "", ["deepseek/haiku", "deepseek/big", "open_router/main", "demo/last"]),
+        ("claude-opus-4-8", "ollama/pinned", ["ollama/pinned", "deepseek/big", "open_router/main", "demo/last"]),
+        ("gpt-5", "demo/last", ["demo/last", "deepseek/big", "open_router/main"]),
+        ("groq/x", "", ["deepseek/big", "open_router/main", "demo/last"]),
+        ("m", "groq/x", ["deepseek/big", "open_router/main", "demo/last"]),
+    ],
+)
+def test_fallbacks_follow_the_primary(requested: str, pin: str, expected: list[str]) -> None:
+    assert [f"{each.provider}/{each.model}" for each in FALLING.targets(requested, pin)] == expected
+
+
+def test_fallbacks_of_a_tier_hold_for_names_that_a_default_provider_keeps() -> None:
+    routing = RoutingTable(
+        SPECS, USABLE | {"anthropic"}, Ref("anthropic", "m"), explicit=False, tier_fallbacks={"opus": refs("ollama/m")}
+    )
+    assert routing.targets("claude-opus-4-8") == (Target("anthropic", "claude-opus-4-8"), Target("ollama", "m"))
+    assert routing.targets("claude-haiku-4-5") == (Target("anthropic", "claude-haiku-4-5"),)
+
+
+def test_thinking_is_the_same_for_every_target() -> None:
+    routing = table(tier_thinking={"opus": False}, fallbacks=refs("ollama/a", "deepseek/b"))
+    assert [target.thinking for target in routing.targets("claude-opus-4-8")] == [False] * 3
+    assert [target.thinking for target in routing.targets("claude-haiku-4-5")] == [True] * 3
+
+
+def test_where_no_fallback_has_a_key_either_the_primarys_is_asked_for() -> None:
+    routing = table("groq/m", fallbacks=refs("openai/x"), tier_fallbacks={"opus": refs("vllm/y")})
+    with pytest.raises(Fault, match=r"503 .*GROQ_API_KEY"):
+        routing.targets("claude-opus-4-8")
+
+
+def test_a_misspelt_provider_is_no_call_for_a_fallback() -> None:
+    with pytest.raises(Fault, match=r"400 .*Did you mean groq"):
+        FALLING.targets("m", "grok/x")
+
+
 NAMES = st.one_of(
     st.text(max_size=30),
     st.from_regex(r"[a-z_.-]{0,12}/?[a-z/:@-]{0,12}", fullmatch=True),
@@ -266,6 +342,34 @@ def test_nothing_but_a_fault_is_ever_raised(
         return
     assert refused.status in (400, 503)
     assert refused.message
+
+
+REFS = st.builds(Ref, st.sampled_from(["groq", "openai", *sorted(USABLE)]), st.sampled_from("ab"))
+
+
+@given(primary=REFS, own=st.lists(REFS, max_size=4), common=st.lists(REFS, max_size=4))
+def test_every_usable_target_is_there_once_and_in_order(primary: Ref, own: list[Ref], common: list[Ref]) -> None:
+    rule = Route("*", primary.provider, primary.model, fallbacks=tuple(own))
+    routing = table(routes=(rule,), fallbacks=tuple(common))
+    written = [ref for ref in (primary, *own, *common) if ref.provider in USABLE]
+    if not written:
+        with pytest.raises(Fault, match="503 "):
+            routing.targets("m")
+        return
+    targets = [Ref(target.provider, target.model) for target in routing.targets("m")]
+    assert set(targets) == set(written)
+    assert len(targets) == len(set(targets))
+    assert targets == sorted(targets, key=written.index)
+
+
+@pytest.mark.parametrize("text", ["zzzzzz/x", "/x", "somebody/some-model"])
+def test_a_strict_reference_names_a_provider_or_a_vendor(text: str) -> None:
+    with pytest.raises(Fault, match="names no provider that Keyturn knows") as raised:
+        parse_ref(text, SPECS, USABLE, "deepseek", strict=True)
+    assert "Did you mean" not in raised.value.message
+    assert parse_ref("z-ai/glm", SPECS, USABLE, "open_router", strict=True) == Ref("open_router", "z-ai/glm")
+    assert parse_ref("groq/x", SPECS, USABLE, "open_router", strict=True) == Ref("groq", "x")
+    assert parse_ref("a-model", SPECS, USABLE, "open_router", strict=True) == Ref("open_router", "a-model")
 
 
 @given(name=st.text(st.characters(codec="ascii"), max_size=12), model=st.text(min_size=1, max_size=12))

@@ -56,18 +56,18 @@ def test_it_is_ignored_silently_where_nothing_is_missing(place: Place, environ: 
     assert place.load(environ).warnings == ()
 
 
-@pytest.mark.parametrize("name", ["ANTHROPIC_AUTH_TOKEN", "METRICS_TOKEN"])
+@pytest.mark.parametrize("name", ["ANTHROPIC_AUTH_TOKEN", "METRICS_TOKEN", "KEYTURN_ADMIN_TOKEN"])
 @pytest.mark.parametrize("text", ["***", "<a token you choose>"])
 def test_a_placeholder_is_no_token(place: Place, name: str, text: str) -> None:
     place.write(".env", f"{name}={text}")
     settings = place.load()
-    assert (settings.token, settings.metrics_token, settings.tokens) == (None, None, ())
+    assert (settings.token, settings.metrics_token, settings.admin_token, settings.tokens) == (None, None, None, ())
     assert settings.warnings == (
         f"{name} (from ./.env): this is a placeholder, not a token: it is not used. Put the token there.",
     )
 
 
-@pytest.mark.parametrize("name", ["ANTHROPIC_AUTH_TOKEN", "METRICS_TOKEN"])
+@pytest.mark.parametrize("name", ["ANTHROPIC_AUTH_TOKEN", "METRICS_TOKEN", "KEYTURN_ADMIN_TOKEN"])
 @pytest.mark.parametrize(
     ("text", "problem"),
     [("top secret", "holds whitespace"), ("secrét", "holds a character that is not ASCII"), ("top\x07", "control")],
@@ -100,6 +100,26 @@ def test_a_weak_token_of_a_client_warns_with_its_name(place: Place) -> None:
     place.write("keyturn.toml", "[[tokens]]\nname = 'bob'\ntoken = 'bob'\n")
     (warning,) = place.load({"HOST": "0.0.0.0"}).warnings
     assert warning.startswith("tokens.bob: this token is easy to guess")
+
+
+def test_a_weak_admins_token_warns_where_others_reach_the_address(place: Place) -> None:
+    place.write(".env", "KEYTURN_ADMIN_TOKEN=secret\nANTHROPIC_AUTH_TOKEN=kt-4f0c9a71")
+    assert place.load({"HOST": "127.0.0.1"}).warnings == ()
+    assert place.load({"HOST": "0.0.0.0"}).warnings == (
+        "KEYTURN_ADMIN_TOKEN: this token is easy to guess. Use at least 8 random characters.",
+    )
+
+
+def test_an_admins_token_that_a_client_has_too_warns(place: Place) -> None:
+    place.write(".env", "KEYTURN_ADMIN_TOKEN=kt-4f0c9a71\nANTHROPIC_AUTH_TOKEN=kt-other-1")
+    place.write("keyturn.toml", "[[tokens]]\nname = 'bob'\ntoken = 'kt-4f0c9a71'\n")
+    assert place.load().warnings == (
+        "KEYTURN_ADMIN_TOKEN: tokens.bob is the same token, so who has that one may use /admin too.",
+    )
+
+
+def test_an_admins_token_alone_protects_nothing(place: Place) -> None:
+    assert place.load({"HOST": "0.0.0.0", "KEYTURN_ADMIN_TOKEN": "kt-4f0c9a71"}).protected
 
 
 def test_a_strong_token_does_not_warn(place: Place) -> None:

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 
+import aiohttp
 import pytest
 
 from providers.errors import ErrorKind
 from providers.transport import AiohttpTransport
-from tests.providers.support import quick
+from tests.providers.support import Rig, config, quick, rig
 from tests.providers.wire import HEADERS, all_of, each_way, failure_of, post, reaching
+from tests.serving import leave
 from tests.upstream import (
     Cut,
     Head,
+    Pause,
     Raw,
     Reply,
+    Request,
     Reset,
     ScriptedServer,
     Send,
+    Step,
+    Upstream,
     blackhole,
     json_reply,
+    message,
     refusing,
+    text,
 )
 
 CUT, MALFORMED, UNREACHABLE = ErrorKind.CUT, ErrorKind.MALFORMED, ErrorKind.UNREACHABLE
+DISCONNECTED = ErrorKind.DISCONNECTED
 FAULTS = {
     "reset before the status": (Reply((Reset(),)), {CUT}),
     "cut before the status": (Reply((Cut(),)), {CUT}),
@@ -117,6 +128,144 @@ async def test_an_upstream_that_takes_no_body_is_given_up(way: str) -> None:
     assert (failure.kind, failure.words) == (UNREACHABLE, "it did not take the request in time")
 
 
+async def test_a_connection_keeps_none_of_the_answers_that_it_served() -> None:
+    async with ScriptedServer() as upstream, reaching("direct") as transport:
+        upstream.always(Reply((Head(), Send(b"one"), Pause(0.0), Send(b"two"))))
+        for _ in range(20):
+            assert await all_of(await transport.send(post(upstream.url))) == b"onetwo"
+        assert upstream.accepted == 1
+        gc.collect()
+        assert sum(isinstance(each, aiohttp.StreamReader) for each in gc.get_objects()) < 10
+
+
+async def test_a_reset_of_an_idle_connection_is_nobodys_business(caplog: pytest.LogCaptureFixture) -> None:
+    async with ScriptedServer() as upstream, reaching("direct") as transport:
+        upstream.always(Reply((Head(), Send(b"one"), Pause(0.0), Send(b"two"))))
+        await all_of(await transport.send(post(upstream.url)))
+        upstream.hang_up(reset=True)
+        for _ in range(100):  # turns of the loop, in which both ends hear of it
+            await asyncio.sleep(0)
+        assert await all_of(await transport.send(post(upstream.url))) == b"onetwo"
+        assert upstream.accepted == 2
+    gc.collect()
+    assert caplog.records == []
+
+
 async def test_closing_an_unused_transport_is_fine() -> None:
     await AiohttpTransport().aclose()
     await AiohttpTransport("socks5://127.0.0.1:9").aclose()
+
+
+@each_way
+@pytest.mark.parametrize("end", [Cut(), Reset()], ids=["fin", "rst"])
+async def test_a_connection_that_was_closed_before_its_second_request(way: str, end: Step) -> None:
+    async with ScriptedServer() as upstream, reaching(way) as transport:
+        upstream.script(json_reply("one"), Reply((end,)), json_reply("well again"))
+        await all_of(await transport.send(post(upstream.url)))
+        failure = await failure_of(transport, post(upstream.url))
+        assert (failure.kind, failure.words) == (DISCONNECTED, "it had closed a connection that was to be used again")
+        assert await all_of(await transport.send(post(upstream.url))) == b'"well again"'
+        assert [request.connection for request in upstream.requests] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
+async def test_a_connection_that_is_closed_while_its_second_request_is_on_its_way(reset: bool) -> None:
+    async with ScriptedServer() as upstream, reaching("direct") as transport:
+        upstream.script(json_reply("one"), json_reply("well again"))
+        await all_of(await transport.send(post(upstream.url)))
+        upstream.hang_up(reset)
+        assert (await failure_of(transport, post(upstream.url))).kind is DISCONNECTED
+        assert await all_of(await transport.send(post(upstream.url))) == b'"well again"'
+        assert upstream.accepted == 2
+
+
+@each_way
+async def test_a_large_body_on_a_connection_that_is_reset_meanwhile(way: str) -> None:
+    async with deaf_to_the_second() as base, reaching(way) as transport:
+        assert await all_of(await transport.send(post(base))) == b"one"
+        assert (await failure_of(transport, post(base, b"x" * (8 << 20)))).kind is DISCONNECTED
+
+
+@asynccontextmanager
+async def deaf_to_the_second() -> AsyncIterator[str]:
+    """A server that answers each connection's first request, and resets it when the second begins."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none")
+        await reader.read(1)
+        leave(writer, reset=True)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@each_way
+async def test_a_fresh_connection_that_is_closed_at_once_is_cut(way: str) -> None:
+    async with ScriptedServer() as upstream, reaching(way) as transport:
+        upstream.script(Reply((Head(200, (("connection", "close"),)),)), Reply((Reset(),)))
+        await all_of(await transport.send(post(upstream.url)))
+        assert (await failure_of(transport, post(upstream.url))).kind is CUT
+        assert upstream.accepted == 2
+
+
+@pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 20", b"HTTP/1.1 200 OK\r\ncontent-ty"])
+async def test_a_connection_that_began_to_answer_was_not_dead(begun: bytes) -> None:
+    async with ScriptedServer() as upstream, reaching("direct") as transport:
+        upstream.script(json_reply("one"), Reply((Raw(begun), Cut())))
+        await all_of(await transport.send(post(upstream.url)))
+        assert (await failure_of(transport, post(upstream.url))).kind is CUT
+
+
+@each_way
+async def test_one_dead_connection_spoils_the_trust_in_the_idle_ones(way: str) -> None:
+    async with ScriptedServer() as upstream, reaching(way) as transport:
+        upstream.always(well_on_new_connections(3))
+        for reply in await asyncio.gather(*(transport.send(post(upstream.url)) for _ in range(3))):
+            await all_of(reply)
+        assert (await failure_of(transport, post(upstream.url))).kind is DISCONNECTED
+        for _ in range(3):
+            assert await all_of(await transport.send(post(upstream.url))) == b'"well"'
+        assert [request.connection for request in upstream.requests[4:]] == [3, 3, 3]
+
+
+def well_on_new_connections(stale: int) -> Callable[[Request], Reply]:
+    """Each connection serves one answer, as if it were idle for too long then; those from ``stale`` on live."""
+    served: set[int] = set()
+
+    def answer(request: Request) -> Reply:
+        dead = request.connection < stale and request.connection in served
+        served.add(request.connection)
+        return Reply((Reset(),)) if dead else json_reply("well")
+
+    return answer
+
+
+@pytest.mark.parametrize("end", [Cut(), Reset()], ids=["fin", "rst"])
+async def test_a_call_on_a_dead_connection_is_sent_again_at_once(end: Step) -> None:
+    async with Upstream() as upstream, rig(config(upstream.url)) as live:
+        upstream.script(message(text("One", pieces=1)), Reply((end,)), message(text("Two", pieces=1)))
+        await live.ask(once=False)
+        assert b"Two" in await live.ask(once=False)
+        assert len(upstream.requests) == 3
+        assert await unharmed(live)
+        assert [(each.outcome, each.reason) for each in live.trail.attempts] == [
+            ("ok", ""),
+            ("failed", "disconnected"),
+            ("ok", ""),
+        ]
+
+
+async def test_a_call_that_meets_a_second_dead_connection_goes_on_as_after_any_cut() -> None:
+    async with Upstream() as upstream, rig(config(upstream.url)) as live:
+        upstream.script(
+            message(text("One", pieces=1)), Reply((Cut(),)), Reply((Cut(),)), message(text("Two", pieces=1))
+        )
+        await live.ask(once=False)
+        assert b"Two" in await live.ask(once=False)
+        assert [each.reason for each in live.trail.attempts] == ["", "disconnected", "cut", ""]
+        assert len(live.moments.slept) == 1
+
+
+async def unharmed(live: Rig) -> bool:
+    return live.moments.slept == [] and await live.pool.states() == {"acme-01": "ready"}

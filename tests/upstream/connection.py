@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: ScriptedServer) -> None:
         self._server = server
-        self._number = server.accepted
+        self._number = 0
         self._request: Request | None = None
         self._reply: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._writable.set()
+        self._number = self._server.accepted
         self._server.accepted += 1
         self._server.connections.add(self)
 
@@ -111,6 +112,12 @@ class Connection(asyncio.Protocol):
         self._we_closed = True
         self._chunked = False
         self._transport.abort()
+
+    def hang_up(self, reset: bool) -> None:
+        if reset:
+            self._reset()
+        else:
+            self._close()
 
     def _close(self) -> None:
         self._we_closed = True

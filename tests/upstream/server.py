@@ -55,6 +55,11 @@ class ScriptedServer:
         """The POSTs to ``path`` so far."""
         return [request for request in self.requests if request.method == "POST" and request.path == path]
 
+    def hang_up(self, reset: bool = False) -> None:
+        """Close every connection, by FIN or by RST, whatever is going on there (in an async test)."""
+        for connection in list(self.connections):
+            connection.hang_up(reset)
+
     def arrival(self, count: int) -> Signal:
         """Set once ``count`` requests have arrived."""
         signal = self._arrivals.setdefault(count, Signal())

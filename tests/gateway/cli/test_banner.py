@@ -137,6 +137,11 @@ def test_only_a_long_keys_end_is_shown(key: str, label: str) -> None:
     assert masked("groq", 3, KeySource(Secret(key), "GROQ_API_KEYS")) == label
 
 
+def test_a_label_stands_for_the_number() -> None:
+    key = KeySource(Secret("sk-0123456789abcdef"), "providers.groq.keys[3].api_key", "work")
+    assert masked("groq", 3, key) == "work ...cdef"
+
+
 def test_check_shows_everything_that_was_resolved(place: Place) -> None:
     place.write(".env", "ENABLE_HAIKU_THINKING=false")
     place.write(
@@ -177,6 +182,71 @@ def test_check_shows_everything_that_was_resolved(place: Place) -> None:
         warning    routes.*.provider (from ./keyturn.toml): groq has no key, so its requests get status 503. Set GROQ_API_KEY.
         """  # noqa: E501 - a line as it is printed
     )
+
+
+def test_fallbacks_limits_and_labels(place: Place) -> None:
+    place.write(
+        "keyturn.toml",
+        """
+        model = "groq/big"
+        model_fallbacks = ["ollama/m", "openrouter/no-key"]
+        model_opus_fallbacks = ["vllm/x"]
+        model_haiku = "ollama/m"
+        [[providers]]
+        name = "groq"
+        rate_limit = 40
+        max_concurrency = 5
+        key_usage_limit = 1
+        key_usage_window = "day"
+        [[providers.keys]]
+        label = "work"
+        api_key = "gsk-0123456789-3f2a"
+        requests_per_minute = 30
+        tokens_per_minute = 6000
+        [[providers.keys]]
+        api_key = "short"
+        max_concurrency = 2
+        [[providers.models]]
+        name = "big"
+        requests_per_minute = 1
+        [[routes]]
+        match = "gpt-"
+        provider = "groq"
+        fallbacks = ["lmstudio/y"]
+        [[routes]]
+        match = "o3"
+        provider = "ollama"
+        rewrite_model = "m"
+        """,
+    )
+    settings = place.load({"OLLAMA_RATE_LIMIT": "1", "OLLAMA_RATE_WINDOW": "2.5"})
+    assert report(settings) == lines(
+        f"""
+        valid      read: ./keyturn.toml; the environment
+        listen     127.0.0.1 port 8082
+        token      {OPEN}
+        providers  open_router  no key: set OPENROUTER_API_KEY (make one at https://openrouter.ai/keys)
+                   ollama       http://127.0.0.1:11434  (1 call in 2.5 s)
+                   lmstudio     http://127.0.0.1:1234/v1
+                   vllm         http://127.0.0.1:8000/v1
+                   groq         2 keys: work ...3f2a, groq-02  (40 calls in 60 s, 5 at once, 1 call a key a day)
+        models     default  groq/big, thinking on, then ollama/m
+                   opus     as default, thinking on, then vllm/x, ollama/m
+                   sonnet   as default, thinking on
+                   haiku    ollama/m, thinking on
+        routes     gpt-*  groq/<the same name>, then lmstudio/y, ollama/m
+                   o3*    ollama/m
+        limits     work      30 requests a minute, 6000 tokens a minute
+                   groq-02   2 at once
+                   groq/big  1 request a minute
+        warning    model_fallbacks (from ./keyturn.toml): open_router has no key, so open_router/no-key is left out. Set OPENROUTER_API_KEY.
+        """  # noqa: E501 - a line as it is printed
+    )
+    assert banner(settings, 8082).splitlines()[7:10] == [
+        "models     default  groq/big, then ollama/m",
+        "           opus     as default, then vllm/x, ollama/m",
+        "           haiku    ollama/m",
+    ]
 
 
 def test_a_provider_without_a_default_model_passes_names_on(place: Place) -> None:

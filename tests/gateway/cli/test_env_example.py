@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from gateway.cli.env_example import SECTIONS, text
+from gateway.settings.row_settings import RowSettings
 from gateway.settings.variables import Globals
 from providers.catalog import CATALOG
 from tests.gateway.place import Place
@@ -36,6 +37,11 @@ def test_every_provider_has_its_lines_and_its_facts() -> None:
         assert spec.pooling in text()
 
 
+def test_the_legend_names_every_setting_of_a_provider() -> None:
+    for name, field in RowSettings.model_fields.items():
+        assert f"\n#   _{name.upper()}: {field.description}\n" in text()
+
+
 def test_as_it_is_it_sets_nothing(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.write(".env", text())
@@ -50,10 +56,12 @@ def test_with_every_line_in_use_there_are_only_warnings(tmp_path: Path) -> None:
     assert sorted(warning.split(" ")[0] for warning in settings.warnings) == sorted(placeholders)
     assert not any(each.keys for each in settings.providers)
     untouched = Place(place.home).load()
-    assert [(each.base_url, each.timeouts, each.proxy) for each in settings.providers] == [
-        (each.base_url, each.timeouts, each.proxy) for each in untouched.providers
-    ]
-    assert (settings.host, settings.port, settings.body_limit) == (untouched.host, untouched.port, untouched.body_limit)
+    for used, unused in zip(settings.providers, untouched.providers, strict=True):
+        assert (used.base_url, used.timeouts, used.proxy) == (unused.base_url, unused.timeouts, unused.proxy)
+        assert (used.traffic, used.retries, used.rotation) == (unused.traffic, unused.retries, unused.rotation)
+        assert used.stream_floor == unused.stream_floor
+    for name in ("host", "port", "body_limit", "request_deadline", "keepalive_after", "admin_token"):
+        assert getattr(settings, name) == getattr(untouched, name)
 
 
 def test_every_variable_has_a_comment_above_it_or_in_the_legend() -> None:
