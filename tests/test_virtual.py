@@ -1,4 +1,4 @@
-"""Virtual time is time: in order, exact, and over when nothing is left to wait for."""
+"""Virtual time is time: in order, and over when nothing is left to wait for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.virtual import Deadlock, VirtualMoments, now, virtual
 
 
 @virtual
-async def test_sleepers_wake_in_order_and_time_is_exact() -> None:
+async def test_sleepers_wake_in_order_and_on_time() -> None:
     woken: list[tuple[float, str]] = []
 
     async def sleep(name: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        woken.append((round(now(), 6), name))
+        woken.append((now(), name))
 
     await asyncio.gather(sleep("month", 2_592_000.0), sleep("moment", 0.001), sleep("hour", 3600.0), sleep("none", 0.0))
     assert woken == [(0.0, "none"), (0.001, "moment"), (3600.0, "hour"), (2_592_000.0, "month")]
@@ -25,7 +25,7 @@ async def test_sleepers_wake_in_order_and_time_is_exact() -> None:
 async def test_a_timeout_is_a_timer_too() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.Event().wait(), 600.0)
-    assert now() == pytest.approx(600.0)
+    assert now() == 600.0
 
 
 @virtual
@@ -33,7 +33,8 @@ async def test_moments_of_this_loop() -> None:
     moments = VirtualMoments()
     before = moments.wall()
     await moments.time().sleep(5.0)
-    assert (moments.wall() - before, moments.slept) == (5.0, [5.0])
+    assert moments.wall() - before == pytest.approx(5.0)
+    assert moments.slept == [5.0]
 
 
 def test_who_waits_for_nothing_is_told() -> None:

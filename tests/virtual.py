@@ -13,6 +13,8 @@ from tests.moments import Moments
 BEGINS = 1000.0  # seconds, on every such loop's clock
 TURNS = 20  # of the loop, after which what was cancelled has ended
 
+TICK = 1e-9  # seconds that a turn takes: whoever asks until time has passed gets an end
+
 P = ParamSpec("P")
 
 
@@ -35,7 +37,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """What the base class calls to wait for sockets or the next timer."""
         if timeout is None:
             raise Deadlock
-        self._now += timeout
+        self._now += timeout + TICK
         return ()
 
     def _process_events(self, events: Sequence[Any]) -> None:
@@ -70,8 +72,8 @@ async def turns(count: int = TURNS) -> None:
 
 
 def now() -> float:
-    """Seconds since the loop began."""
-    return asyncio.get_running_loop().time() - BEGINS
+    """Seconds since the loop began, to the tenth of a millisecond."""
+    return round(asyncio.get_running_loop().time() - BEGINS, 4)
 
 
 @dataclass
