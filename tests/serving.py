@@ -27,6 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway import logs
 from gateway.app import create_app
 from gateway.settings import Settings, load
+from tests.moments import Moments
 from tests.upstream.bare_client import BOUND
 
 TOKEN = "freecc"
@@ -63,6 +64,7 @@ class Gateway:
     server: uvicorn.Server
     port: int
     log: Logged
+    moments: Moments
 
     @property
     def url(self) -> str:
@@ -97,11 +99,16 @@ class Gateway:
 
 
 @asynccontextmanager
-async def serving(home: Path, environ: Mapping[str, str], level: str = "INFO") -> AsyncIterator[Gateway]:
-    """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open."""
-    settings = load({**environ}, home, home)
+async def serving(
+    home: Path, environ: Mapping[str, str], level: str = "INFO", moments: Moments | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
+
+    Its pauses pass at once, and its timers are ``moments``'s.
+    """
+    settings, moments = load({**environ}, home, home), moments or Moments()
     with captured_log(level) as log:
-        app = create_app(settings)
+        app = create_app(settings, moments.time())
         config = uvicorn.Config(
             app,
             host="127.0.0.1",
@@ -118,7 +125,7 @@ async def serving(home: Path, environ: Mapping[str, str], level: str = "INFO") -
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
         await server.startup()
-        gateway = Gateway(app, settings, server, server.servers[0].sockets[0].getsockname()[1], log)
+        gateway = Gateway(app, settings, server, server.servers[0].sockets[0].getsockname()[1], log, moments)
         try:
             yield gateway
         finally:

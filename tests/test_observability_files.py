@@ -22,7 +22,7 @@ LABEL = re.compile(r'(\w+)(=|!=)"([^"]*)"')
 def exported() -> dict[str, set[str]]:
     """Every series of ours and its labels, from an exposition."""
     metrics = Metrics([("demo", "demo")], ["/v1/messages"])
-    metrics.key_state("demo", "demo", "ready")
+    metrics.key_states("demo", {"demo": "ready"})
     metrics.attempt_ended(Attempt("req_1", "demo", "demo", "demo", 0.0, lost=("top_k",)))
     lines = re.findall(r"^(keyturn_\w+)\{([^}]*)\}", metrics.exposition().decode(), re.MULTILINE)
     return {name: set(re.findall(r'(\w+)="', labels)) for name, labels in lines}
