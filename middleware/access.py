@@ -11,12 +11,18 @@ RequestObserver = Callable[[RequestContext], None]
 
 
 class Access:
-    """Calls ``observe`` once per request, whatever became of it. ``route`` gives a path its label."""
+    """Calls ``observe`` once per request, whatever became of it, and ``begun`` before.
 
-    def __init__(self, app: App, observe: RequestObserver, route: Callable[[str], str]) -> None:
+    ``route`` gives a path its label.
+    """
+
+    def __init__(
+        self, app: App, observe: RequestObserver, route: Callable[[str], str], begun: RequestObserver | None = None
+    ) -> None:
         self.app = app
         self.observe = observe
         self.route = route
+        self.begun = begun or _nobody
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -24,6 +30,7 @@ class Access:
             return
         context = context_of(scope)
         context.route = self.route(scope["path"])
+        self.begun(context)
 
         try:
             await self.app(scope, receive, send)
@@ -33,6 +40,10 @@ class Access:
         finally:
             context.outcome = context.outcome or _outcome(context.status)
             self.observe(context)
+
+
+def _nobody(_: RequestContext) -> None:
+    return
 
 
 def _outcome(status: int) -> str:

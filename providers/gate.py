@@ -24,6 +24,7 @@ class Gate:
     def __init__(self, traffic: Traffic) -> None:
         self.traffic = traffic
         self.waiting = 0
+        self.held = 0  # slots
         self._slots = asyncio.Semaphore(traffic.concurrency) if traffic.concurrency else None
         self._window = window(traffic.rate, traffic.window) if traffic.rate else None
         self._turn = asyncio.Lock() if self._slots or self._window else None
@@ -51,10 +52,15 @@ class Gate:
         if self._slots is not None:
             async with self.place(self._slots.locked()):
                 await self._slots.acquire()
-            stack.callback(self._slots.release)
+            self.held += 1
+            stack.callback(self._leave, self._slots)
         if self._window is not None:
             async with self.place(not self._window.has_capacity()):
                 await self._window.acquire()
+
+    def _leave(self, slots: asyncio.Semaphore) -> None:
+        self.held -= 1
+        slots.release()
 
     @asynccontextmanager
     async def place(self, waits: bool) -> AsyncIterator[None]:

@@ -16,6 +16,7 @@ from providers.errors import Scope, UpstreamFailure
 from providers.ports import Attempt, Observer, Time, Usage
 from providers.secret import Secret
 from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
+from providers.standing import Standing, standing
 from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
 from providers.turns import Turns
 
@@ -40,6 +41,7 @@ class Key:
     secret: Secret | None  # None for a provider that takes none
     candidate: Candidate
     weight: float = 1.0
+    account: str = ""  # as an operator named it
 
     @property
     def in_flight(self) -> int:
@@ -70,6 +72,7 @@ class KeyPool:
         self._config = config
         self._models = dict(config.models)
         self._by_id = {key.candidate.id: key for key in self.keys}
+        self._by_label = {key.label: key for key in self.keys}
         self._candidates = tuple(self._by_id[each].candidate for each in self._by_id)
         self._turns = Turns(self._candidates, [key.weight for key in self.keys], config.rotation.order)
         self._affinity = Affinity(config.rotation.affinity)
@@ -168,8 +171,17 @@ class KeyPool:
     async def states(self) -> dict[str, str]:
         """Each key's state by its label, one of STATES: the key's own rest decides, else that of any model."""
         seen = await self.snapshot()
-        limit = self._config.rotation.usage_limit
-        return {each.label: _state(each, limit) for each in seen.keys}
+        return {each.label: self.standing(each, seen).state for each in seen.keys}
+
+    def standing(self, key: KeyState, seen: Snapshot) -> Standing:
+        """A key's state, with what its account adds to it."""
+        account = self.named(key.label).candidate.account
+        shared = [rest for rest in seen.rests if rest.account == account]
+        return standing(key, shared, self._config.rotation.usage_limit)
+
+    def named(self, label: str) -> Key:
+        """The key with this label. Raises KeyError."""
+        return self._by_label[label]
 
     async def pause(self, seconds: float) -> None:
         """Sleeps, or until something about the keys changed."""
@@ -281,7 +293,7 @@ def _key(
 ) -> Key:
     # A key without a named account is an account of its own.
     candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
-    return Key(label, variable, secret, candidate, weight)
+    return Key(label, variable, secret, candidate, weight, account)
 
 
 def _tokens(usage: Usage) -> int | None:
@@ -304,9 +316,3 @@ def _verdict(error: BaseException | None) -> tuple[str, str]:
             return "failed", error.kind.value
         case _:
             return "abandoned", ""
-
-
-def _state(seen: KeyState, usage_limit: int) -> str:
-    reasons = [rest.reason for rest in sorted(seen.rests, key=lambda rest: rest.model)]
-    worst = next((state for reason in reasons if (state := policy.key_state(reason)) != "ready"), "ready")
-    return "spent" if worst == "ready" and usage_limit and seen.used >= usage_limit else worst

@@ -79,3 +79,22 @@ async def test_what_is_no_request_is_not_observed() -> None:
     await Access(app, seen.append, str)({"type": "lifespan"}, wire.receive, wire.send)
     assert seen == []
     assert wire.sent == [{"type": "lifespan.startup.complete"}]
+
+
+async def test_the_beginning_is_told_too() -> None:
+    told: list[tuple[str, str, str]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        told.append(("served", context_of(scope).route, ""))
+        await respond(send, 200, [], b"")
+
+    def began(context: RequestContext) -> None:
+        told.append(("began", context.route, context.outcome))
+
+    def ended(context: RequestContext) -> None:
+        told.append(("ended", context.route, context.outcome))
+
+    scope, wire = http_scope(), Wire()
+    attach(scope, RequestContext("req_1", 0.0))
+    await Access(app, ended, str, began)(scope, wire.receive, wire.send)
+    assert told == [("began", "/v1/messages", ""), ("served", "/v1/messages", ""), ("ended", "/v1/messages", "ok")]
