@@ -151,7 +151,9 @@ class Visit:
             case UpstreamFailure():
                 return error
             case NoneFits():
-                return refused(provider, error.admission, self._errand)
+                failure = refused(provider, error.admission, self._errand)
+                failure.key_variable = failure.key_variable or self._provider.pool.variable(failure.key_label)
+                return failure
             case QueueFull():
                 words = f"{self._provider.gate.waiting} calls wait for it already (QUEUE_LIMIT)"
             case _:
