@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from gateway.endpoints import admin, models
@@ -86,6 +87,8 @@ class Gateway(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         app = super().build_middleware_stack()
+        if isinstance(app, ServerErrorMiddleware):  # it would answer a Fault with a page of its own
+            app = app.app
         for cls, args, kwargs in reversed(self._stack):
             app = cls(app, *args, **kwargs)
         return app

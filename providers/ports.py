@@ -86,6 +86,14 @@ class Step:
         """How far the reply had come."""
         return "before_content" if self.answering else "before_headers"
 
+    def alike(self, other: Step) -> bool:
+        return (self.what, self.provider, self.model, self.reason) == (
+            other.what,
+            other.provider,
+            other.model,
+            other.reason,
+        )
+
     def again(self, later: Step) -> Step:
         """This step with another like it counted in."""
         seconds = later.seconds if self.what == "refused" else self.seconds + later.seconds
@@ -102,16 +110,9 @@ class Trail:
     def note(self, step: Step) -> None:
         """Waiting is done in small pieces: a step like one of the last few counts with it if no attempt began since."""
         began = self.attempts[-1].started if self.attempts else float("-inf")
-        for index in range(len(self.steps) - 1, max(-1, len(self.steps) - 1 - _NEAR), -1):
+        for index in range(max(0, len(self.steps) - _NEAR), len(self.steps)):
             near = self.steps[index]
-            if near.at < began:
-                break
-            if (near.what, near.reason, near.provider, near.model) == (
-                step.what,
-                step.reason,
-                step.provider,
-                step.model,
-            ):
+            if near.at >= began and near.alike(step):
                 self.steps[index] = near.again(step)
                 return
         if len(self.steps) < _MOST or step.what in _DECISIONS:
