@@ -109,6 +109,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         ],
     )
     app.state.draining = False
+    app.state.registry = registry
     _add_routes(app, settings, metrics, registry)
     return app
 

@@ -166,10 +166,14 @@ class KeyPool:
         return await self._store.snapshot(self.provider, self._candidates)
 
     async def states(self) -> dict[str, str]:
-        """Each key's state by its label, one of STATES: the key's own rest decides, else that of any model."""
+        """Each key's state by its label, one of STATES: its own rest decides, else its account's, else any model's."""
         seen = await self.snapshot()
+        shared = {rest.account: rest.reason for rest in seen.rests if rest.account}
         limit = self._config.rotation.usage_limit
-        return {each.label: _state(each, limit) for each in seen.keys}
+        return {
+            each.label: _state(each, shared.get(key.candidate.account, ""), limit)
+            for key, each in zip(self.keys, seen.keys, strict=True)
+        }
 
     async def pause(self, seconds: float) -> None:
         """Sleeps, or until something about the keys changed."""
@@ -306,7 +310,8 @@ def _verdict(error: BaseException | None) -> tuple[str, str]:
             return "abandoned", ""
 
 
-def _state(seen: KeyState, usage_limit: int) -> str:
-    reasons = [rest.reason for rest in sorted(seen.rests, key=lambda rest: rest.model)]
+def _state(seen: KeyState, account: str, usage_limit: int) -> str:
+    own = [rest.reason for rest in seen.rests if not rest.model]
+    reasons = [*own, account, *(rest.reason for rest in seen.rests if rest.model)]
     worst = next((state for reason in reasons if (state := policy.key_state(reason)) != "ready"), "ready")
     return "spent" if worst == "ready" and usage_limit and seen.used >= usage_limit else worst

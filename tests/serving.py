@@ -27,6 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway import logs
 from gateway.app import create_app
 from gateway.settings import Settings, load
+from tests.moments import Moments
 from tests.upstream.bare_client import BOUND
 
 TOKEN = "freecc"
@@ -97,11 +98,16 @@ class Gateway:
 
 
 @asynccontextmanager
-async def serving(home: Path, environ: Mapping[str, str], level: str = "INFO") -> AsyncIterator[Gateway]:
-    """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open."""
+async def serving(
+    home: Path, environ: Mapping[str, str], level: str = "INFO", moments: Moments | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
+
+    ``moments`` puts its clock, its pauses and its timers into the test's hands.
+    """
     settings = load({**environ}, home, home)
     with captured_log(level) as log:
-        app = create_app(settings)
+        app = create_app(settings, moments.time()) if moments else create_app(settings)
         config = uvicorn.Config(
             app,
             host="127.0.0.1",
