@@ -1,7 +1,7 @@
 """Time that passes only while nothing happens: a test of minutes of waiting, over real sockets, takes milliseconds.
 
-``@in_virtual_time`` runs an async test on a loop whose clock stands still while there is anything to do and leaps to the
-next timer once there is not. All who talk must live in that loop: the client, the gateway, the scripted upstream.
+``@in_virtual_time`` runs an async test on a loop whose clock stands still while there is anything to do and leaps to
+the next timer once there is not. All who talk must live in that loop: the client, the gateway, the scripted upstream.
 """
 
 from __future__ import annotations

@@ -83,12 +83,11 @@ class Rig:
     async def watch(self, seen: Signal, mark: str) -> tuple[httpx.Response, bytes]:
         """A streamed call; sets ``seen`` once ``mark`` has come. The reply, and all bytes of its body."""
         body = b""
-        async with self.client() as client:
-            async with client.stream("POST", "/v1/messages", json=ask(stream=True)) as reply:
-                async for data in reply.aiter_raw():
-                    body += data
-                    if mark.encode() in body:
-                        seen.set()
+        async with self.client() as client, client.stream("POST", "/v1/messages", json=ask(stream=True)) as reply:
+            async for data in reply.aiter_raw():
+                body += data
+                if mark.encode() in body:
+                    seen.set()
         return reply, body
 
     async def metrics(self) -> Samples:

@@ -1,7 +1,7 @@
 """Every fault before the first content, in both dialects, streamed and whole, in three places.
 
-With another key the client sees nothing of it, nor with another target; alone it gets the status and the words that make
-it do the right thing. Whatever happens, all that the call held comes back.
+With another key the client sees nothing of it, nor with another target; alone it gets the status and the words that
+make it do the right thing. Whatever happens, all that the call held comes back.
 """
 
 from __future__ import annotations
