@@ -48,11 +48,11 @@ class Visit:
         except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
             if not self._goes_on(failure):
                 raise self._final(failure) from failure
-        await self._pause(self._next)
         retrying = AsyncRetrying(
             retry=retry_if_exception(self._goes_on), wait=self._wait, sleep=self._pause, reraise=True
         )
         try:
+            await self._pause(self._next)
             return await retrying(self._attempt)
         except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
             raise self._final(failure) from failure

@@ -151,6 +151,9 @@ async def rigged(
         }
         async with serving(home, variables, moments=moments) as gateway:
             yield Rig(gateway, moments, Provider(voice, first), Provider(other, second))
+        for _ in range(100):  # turns of the loop
+            await asyncio.sleep(0)
+        assert first.connections == second.connections == set(), "connections that outlive the gateway"
 
 
 def total(samples: Samples, name: str, **labels: str) -> float:
