@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_split_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _decode_text = msgspec.json.Decoder(str).decode
 encode = msgspec.json.Encoder().encode
@@ -59,6 +60,10 @@ class JsonObject:
             self._decoded[name] = _guarded(_decode, self._members[name])
         return self._decoded[name]
 
+    def view(self, name: str) -> memoryview:
+        """The member's bytes, not copied; none where there is no such member."""
+        return memoryview(self._members[name]) if name in self._members else memoryview(b"")
+
     def child(self, name: str) -> JsonObject:
         """A member that is itself an object, with its own bytes."""
         return JsonObject(bytes(self._members[name]))
@@ -103,6 +108,18 @@ class JsonObject:
             spans[name] = (start, end)
             at = _skip(raw, _skip(raw, end) + 1)
         return spans
+
+
+def elements(raw: bytes) -> list[tuple[int, int]]:
+    """Where each value of a JSON list stands in ``raw``: its start and its end. Raises NotJson."""
+    spans: list[tuple[int, int]] = []
+    at = _skip(raw, 0) + 1
+    for element in _guarded(_split_list, raw):
+        start = _skip(raw, at)
+        end = start + len(memoryview(element))
+        spans.append((start, end))
+        at = _skip(raw, end) + 1
+    return spans
 
 
 def _skip(raw: bytes, at: int) -> int:

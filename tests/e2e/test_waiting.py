@@ -1,6 +1,7 @@
 """Claude Code takes an answer that continues a message which was begun while no upstream had begun to answer.
 
-The scripted upstream sends what the gateway would: the client talks to it directly.
+The scripted upstream sends what the gateway would: the client talks to it directly, but where the test is of what the
+gateway makes of the client's next request.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from providers.dialects.anthropic import DIALECT
 from providers.json_object import JsonObject
 from tests.e2e.claude import Claude
 from tests.e2e.conftest import claude_at
+from tests.gateway_process import GatewayProcess
 from tests.upstream import (
     Block,
     Reply,
@@ -89,7 +91,7 @@ def test_text(claude: Claude, upstream: Upstream) -> None:
 
 
 def test_thinking_and_then_text(claude: Claude, upstream: Upstream) -> None:
-    """The client sends our empty block back, which Anthropic's API refuses: it has to go on the way there."""
+    """The client sends our empty block back, which Anthropic's API refuses."""
     upstream.script(after_a_wait(whole(THOUGHT, text("At last"))), message(text("Yes")))
 
     run = claude.ask("Say something")
@@ -110,6 +112,21 @@ def test_a_tool_call(first: tuple[Block, ...], claude: Claude, upstream: Upstrea
     [result] = [each for each in run.blocks("user") if each["type"] == "tool_result"]
     assert (result["tool_use_id"], result["content"]) == ("toolu_bash", "from-bash")
     assert said(upstream, 1) == [[OURS, *(each.whole for each in first), CALL.whole]]
+
+
+@pytest.mark.parametrize("answer", [(CALL,), (THOUGHT, CALL)], ids=["call", "thought and call"])
+def test_our_block_comes_back_and_goes_no_further(
+    answer: tuple[Block, ...], program: Path, gateway: GatewayProcess, upstream: Upstream, tmp_path: Path
+) -> None:
+    claude = claude_at(program, gateway.url, tmp_path)
+    upstream.script(after_a_wait(whole(*answer)), message(text("It ran")), message(text("Yes")))
+
+    run = claude.ask("Run it")
+    again = claude.ask("Really?", "--continue")
+
+    assert (run.result["result"], again.result["result"]) == ("It ran", "Yes")
+    assert said(upstream, 1) == [[each.whole for each in answer]]
+    assert said(upstream, 2) == [[each.whole for each in answer], [{"type": "text", "text": "It ran"}]]
 
 
 @pytest.mark.parametrize("begun", [(), (block_start(0, text("")),)], ids=["nothing", "text"])

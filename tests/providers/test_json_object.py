@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.json_object import JsonObject, NotJson, decode, encode
+from providers.json_object import JsonObject, NotJson, decode, elements, encode
 from tests.providers.support import property_test
 
 DEEP = 100_000
@@ -108,6 +108,30 @@ def test_a_child_has_its_own_bytes() -> None:
     child = JsonObject(b'{"a": { "model" : "x" } , "b": 1}').child("a")
     assert child.raw == b'{ "model" : "x" }'
     assert child.edited({"model": b'"y"'}) == b'{ "model" : "y" }'
+
+
+def test_a_member_can_be_looked_at_without_a_copy() -> None:
+    body = JsonObject(b'{ "a" : [ 1 ,2 ] }')
+    assert (bytes(body.view("a")), bytes(body.view("b"))) == (b"[ 1 ,2 ]", b"")
+
+
+@pytest.mark.parametrize(
+    ("raw", "texts"),
+    [
+        (b"[]", []),
+        (b" [ ] ", []),
+        (b"[1]", [b"1"]),
+        (b'[ {"a": [1, 2]} ,\r\n\t"],[\\"" ,[ ] , null]', [b'{"a": [1, 2]}', b'"],[\\""', b"[ ]", b"null"]),
+    ],
+)
+def test_where_the_elements_of_a_list_stand(raw: bytes, texts: list[bytes]) -> None:
+    assert [raw[start:end] for start, end in elements(raw)] == texts
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1", b"[1,]", b'"[1]"', b"null"])
+def test_what_is_no_list_has_no_elements(raw: bytes) -> None:
+    with pytest.raises(NotJson):
+        elements(raw)
 
 
 def test_a_child_that_is_not_there_or_no_object() -> None:

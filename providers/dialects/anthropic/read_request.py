@@ -48,6 +48,7 @@ _KNOWN = frozenset(
 # Claude Code's first system block changes from call to call and tells a model nothing.
 _ATTRIBUTION = "x-anthropic-billing-header:"
 _CHOICES = ("auto", "any", "tool", "none")
+_EMPTY = Text("")
 
 
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
@@ -80,7 +81,10 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
 
 
 def _message(message: Mapping[str, Any]) -> Message:
-    return Message(cast(Role, message["role"]), tuple(_blocks(message.get("content"))))
+    blocks = tuple(_blocks(message.get("content")))
+    if message["role"] == "assistant":  # with an empty text an answer began that was long waited for
+        blocks = tuple(block for block in blocks if block != _EMPTY) or blocks
+    return Message(cast(Role, message["role"]), blocks)
 
 
 def _blocks(content: Any) -> Iterator[Block]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.call import Call, Operation, UpstreamRequest
-from providers.chat.request import OURS
+from providers.dialects.anthropic import history
 from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, encode
 from providers.spec import ProviderConfig, Quirks
@@ -17,7 +17,6 @@ DEFAULT_VERSION = "2023-06-01"
 # and what only its own HTTP client means are not sent on.
 _TRAVEL = ("anthropic-", "x-anthropic-", "x-claude-code-")
 _TRAVEL_TOO = frozenset({"x-app", "traceparent", "tracestate"})
-_FOREIGN = f'"{OURS}'.encode()
 _STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-access"})
 
 
@@ -60,8 +59,9 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     edits: dict[str, bytes | None] = {}
     if model != asked:
         edits["model"] = encode(model)
-    if _FOREIGN in body.raw:
-        edits |= _without_foreign_thoughts(body.get("messages"))
+    messages = history.cleaned(body)
+    if messages is not None:
+        edits["messages"] = messages
     if not thinking:
         edits |= _without_thinking(body)
     cap = quirks.max_output_tokens
@@ -70,24 +70,6 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
         edits["tools"] = encode([_untyped(tool) for tool in body.get("tools")])
     return edits
-
-
-def _without_foreign_thoughts(messages: list[dict[str, Any]]) -> dict[str, bytes | None]:
-    """No edit where the mark stands in a text only: then the messages keep their bytes."""
-    own = [_own(message) for message in messages]
-    changed = any(new is not old for new, old in zip(own, messages, strict=True))
-    return {"messages": encode(own)} if changed else {}
-
-
-def _own(message: dict[str, Any]) -> dict[str, Any]:
-    """A message without the thoughts that another dialect's upstream had: this one would refuse their signatures."""
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    kept = [block for block in content if not str(block.get("signature", "")).startswith(OURS)]
-    if len(kept) == len(content):
-        return message
-    return {**message, "content": kept or [{"type": "text", "text": "(a thought)"}]}
 
 
 def _without_thinking(body: JsonObject) -> dict[str, bytes | None]:

@@ -1,0 +1,94 @@
+"""What a client's history holds of earlier answers that its upstream would refuse, taken out of the bytes. Pure.
+
+Claude Code sends every block back that it was shown: thoughts whose signatures are ours, and the empty text block that
+``waiting`` sends while there is no answer (observed with 2.1.197, 2026-11-20). Anthropic's API refuses an empty text
+block with 400.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from providers.chat.request import OURS
+from providers.json_object import JsonObject, elements
+
+_EMPTY = re.compile(rb'"text": ?""')  # in both ways in which clients write JSON
+_MARK = f'"{OURS}'.encode()
+_FOREIGN = re.compile(re.escape(_MARK))
+_PLACEHOLDER = b'[{"type":"text","text":"(a thought)"}]'  # a message's content may not be empty
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: msgspec.Raw = msgspec.Raw()
+    text: msgspec.Raw = msgspec.Raw()
+    signature: msgspec.Raw = msgspec.Raw()
+
+
+class _Message(msgspec.Struct, gc=False):
+    role: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = msgspec.Raw()
+
+
+_message = msgspec.json.Decoder(_Message).decode
+_block = msgspec.json.Decoder(_Block).decode
+
+
+def cleaned(body: JsonObject) -> bytes | None:
+    """The ``messages`` of a checked request without such blocks, all other bytes as they are; None: there are none."""
+    messages = body.view("messages")
+    if not (_EMPTY.search(messages) or _FOREIGN.search(messages)):
+        return None
+    raw = bytes(messages)
+    changed = _replaced(raw, elements(raw), _clean_message)
+    return changed if changed != raw else None
+
+
+def _clean_message(raw: bytes) -> bytes:
+    if not (_EMPTY.search(raw) or _FOREIGN.search(raw)):
+        return raw
+    message = _message(raw)
+    content = bytes(message.content)
+    if not content.startswith(b"["):
+        return raw
+    kept = _clean_content(content, bytes(message.role) == b'"assistant"')
+    return JsonObject(raw).edited({"content": kept}) if kept != content else raw
+
+
+def _clean_content(raw: bytes, assistant: bool) -> bytes:
+    spans = elements(raw)
+    blocks = [_block(raw[start:end]) for start, end in spans]
+    foreign = [_is_foreign(block) for block in blocks]
+    empty = [assistant and _is_empty(block) for block in blocks]
+    kept = [not (mine or nothing) for mine, nothing in zip(foreign, empty, strict=True)]
+    if any(kept):
+        return _without(raw, spans, kept)
+    return _PLACEHOLDER if any(foreign) else raw
+
+
+def _is_foreign(block: _Block) -> bool:
+    """A thought that another dialect's upstream had: this one would refuse its signature."""
+    return bytes(block.signature).startswith(_MARK)
+
+
+def _is_empty(block: _Block) -> bool:
+    return bytes(block.type) == b'"text"' and bytes(block.text) == b'""'
+
+
+def _replaced(raw: bytes, spans: list[tuple[int, int]], change: Callable[[bytes], bytes]) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    for start, end in spans:
+        parts += (raw[at:start], change(raw[start:end]))
+        at = end
+    return b"".join((*parts, raw[at:]))
+
+
+def _without(raw: bytes, spans: list[tuple[int, int]], kept: list[bool]) -> bytes:
+    """A list's bytes, less the elements that are not kept, each with what stands between it and the next one."""
+    last = max(at for at, keep in enumerate(kept) if keep)
+    ends = [start for start, _ in spans[1 : last + 1]] + [spans[last][1]]
+    parts = [raw[start:end] for (start, _), end, keep in zip(spans, ends, kept, strict=False) if keep]
+    return b"".join((raw[: spans[0][0]], *parts, raw[spans[-1][1] :]))
