@@ -188,7 +188,7 @@ SHAPES: Mapping[str, Shape] = {
     "408": _refusal(replace(BUSY, status=408), 408, "timeout_error", "too slow"),
     "502 in HTML": _any(_html(502), replace(BUSY, status=502)),
     "503, seconds": _refusal(
-        replace(BUSY, status=503, takes=7, before_fallback=1, retry_after="7"),
+        replace(BUSY, status=503, before_fallback=1, retry_after="7"),
         503,
         "api_error",
         "later",

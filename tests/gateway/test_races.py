@@ -61,6 +61,7 @@ async def served(rig: Rig, streamed: bool) -> None:
         assert json.loads(body)["content"][0]["text"] == GOOD
         return
     found = events(unchunked(body))
+    assert not of_type(found, "error"), body
     one_start(found)
     assert text_of(found) == GOOD
     assert of_type(found, "message_stop")
