@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from providers.keys import KeyPool
 from providers.registry import Registry
 from tests.gateway.voices import GOOD, OTHER, Voice
 from tests.serving import TOKEN, Gateway, Json, ask, serving
-from tests.upstream import Answer, Reply, Request, ScriptedServer, Signal
+from tests.upstream import Answer, Pause, Reply, Request, ScriptedServer, Signal
 from tests.virtual import LoopMoments
 
 BAD, SPARE = "sk-first", "sk-second"  # keys, in their order
@@ -161,6 +161,16 @@ def total(samples: Samples, name: str, **labels: str) -> float:
     found = [value for each, own, value in samples if each == name and labels.items() <= own.items()]
     assert found, f"no sample {name} {labels}"
     return sum(found)
+
+
+def late(answer: Answer, seconds: float) -> Callable[[Request], Reply]:
+    """The same, after so many seconds."""
+
+    def make(request: Request) -> Reply:
+        reply = answer if isinstance(answer, Reply) else answer(request)
+        return Reply((Pause(seconds), *reply.steps))
+
+    return make
 
 
 def events(body: bytes) -> list[Json]:

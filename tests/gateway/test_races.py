@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.faults import Rig, events, of_type, one_start, rigged, text_of, total
+from tests.gateway.faults import Rig, events, late, of_type, one_start, rigged, text_of, total
 from tests.gateway.voices import GOOD, VOICES, Voice
 from tests.serving import ask, leave, post
 from tests.upstream import Answer, Cut, Hang, Head, Pause, Reply, Request, Reset, Send, json_reply
@@ -25,16 +25,6 @@ MANY = int(os.environ.get("KEYTURN_TEST_REQUESTS", "1000"))
 AT_ONCE = 25
 SLOTS = 12
 EVERY_VOICE = pytest.mark.parametrize("voice", VOICES, ids=str)
-
-
-def late(answer: Answer, seconds: float) -> Callable[[Request], Reply]:
-    """The same, after so many seconds."""
-
-    def make(request: Request) -> Reply:
-        reply = answer if isinstance(answer, Reply) else answer(request)
-        return Reply((Pause(seconds), *reply.steps))
-
-    return make
 
 
 class Arrivals:
