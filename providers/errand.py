@@ -88,12 +88,12 @@ class Errand:
         most = rule.insistence if self.terms.last else rule.patience
         if self.repeats >= min(self.retries.most, most):
             return None
-        if not self.budget.allows(now):
-            return None
         own = min(self.retries.base_delay * 2.0**self.repeats, self.retries.max_delay)
         said = policy.rest(failure)
         told = said.seconds if said and said.honest and said.seconds else 0.0
-        return max(own, told) * (1.0 + chance / 4)
+        if told > own and not self.terms.last:
+            return None  # the next target answers sooner
+        return max(own, told) * (1.0 + chance / 4) if self.budget.allows(now) else None
 
 
 def refused(provider: str, admission: Admission, errand: Errand) -> UpstreamFailure:
