@@ -144,6 +144,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock)
     app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories, clock))
+    app.state.registry = registry
     return app
 
 

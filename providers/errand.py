@@ -31,6 +31,7 @@ class Errand:
     traffic: Traffic
     terms: Terms
     budget: RetryBudget
+    keys: int = 1  # of the pool
     tried: set[str] = field(default_factory=set)  # ids of keys
     repeats: int = 0  # attempts with a key that was tried before
     moves: int = 0  # after a failure that is nobody's in particular, to a key that was not
@@ -44,10 +45,14 @@ class Errand:
         self.tried.add(key)
 
     def after_failure(self, failure: UpstreamFailure, fresh: bool, now: float, chance: float) -> float | None:
-        """Seconds until the next attempt; None = give up. ``fresh``: a key is left that was not tried."""
+        """Seconds until the next attempt; None = give up. ``fresh``: a key is left that was not tried.
+
+        Repeats are counted; a fresh key is always asked, but there are no more moves than keys.
+        """
         self.failure = failure
         rule = policy.CONSEQUENCES[failure.kind]
-        if self.terms.once or self.repeats > self.retries.most or now >= self.terms.deadline:
+        fresh = fresh and self.moves < self.keys
+        if self.terms.once or now >= self.terms.deadline or (not fresh and self.repeats > self.retries.most):
             return None
         if failure.kind is ErrorKind.DISCONNECTED and not self.reconnected:
             self.reconnected = True
@@ -59,12 +64,12 @@ class Errand:
         wait = self._move(chance) if fresh else self._repeat(failure, rule, now, chance)
         return wait if wait is not None and now + wait < self.terms.deadline else None
 
-    def after_refusal(self, admission: Admission, keys: int, now: float) -> float | None:
-        """The same where no key of the pool's ``keys`` could be had."""
+    def after_refusal(self, admission: Admission, now: float) -> float | None:
+        """The same where no key could be had."""
         wait = admission.wait
         if self.terms.once or not self.terms.last:
             return None
-        if len(self.tried) >= keys and self.repeats >= self.retries.most:
+        if len(self.tried) >= self.keys and self.repeats >= self.retries.most:
             return None
         if self.waited + wait > self.traffic.queue_wait or now + wait >= self.terms.deadline:
             return None
@@ -83,12 +88,12 @@ class Errand:
         most = rule.insistence if self.terms.last else rule.patience
         if self.repeats >= min(self.retries.most, most):
             return None
-        if not self.budget.allows(now):
-            return None
         own = min(self.retries.base_delay * 2.0**self.repeats, self.retries.max_delay)
         said = policy.rest(failure)
         told = said.seconds if said and said.honest and said.seconds else 0.0
-        return max(own, told) * (1.0 + chance / 4)
+        if told > own and not self.terms.last:
+            return None  # the next target answers sooner
+        return max(own, told) * (1.0 + chance / 4) if self.budget.allows(now) else None
 
 
 def refused(provider: str, admission: Admission, errand: Errand) -> UpstreamFailure:

@@ -11,6 +11,8 @@ from aiolimiter import AsyncLimiter
 
 from providers.spec import Traffic
 
+UNEVEN = 1.02  # by how much longer the window may look to the upstream
+
 
 class QueueFull(Exception):
     """As many wait as may."""
@@ -86,7 +88,8 @@ def window(rate: int, seconds: float) -> AsyncLimiter:
     """A bucket that never lets more than ``rate`` pass in any ``seconds``.
 
     ``AsyncLimiter(rate, seconds)`` starts full and refills meanwhile: it lets nearly twice as many through the first
-    window. A small bucket that refills with the rest of the rate does not.
+    window. A small bucket that refills with the rest of the rate does not; a moment slower than it might, since
+    requests do not arrive as evenly as they leave.
     """
     burst = max(1, rate // 20)
-    return AsyncLimiter(burst, burst * seconds / max(1, rate - burst))
+    return AsyncLimiter(burst, burst * seconds * UNEVEN / (rate - burst + 1))

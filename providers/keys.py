@@ -89,6 +89,10 @@ class KeyPool:
         """Enter it to get a key for one attempt; leaving it settles the key, whatever the reason."""
         return Lease(self, wish)
 
+    def variable(self, label: str) -> str:
+        """The setting that holds this key; the first key's where the label is none of a key."""
+        return next((key.variable for key in self.keys if key.label == label), self.keys[0].variable)
+
     def next_lease(self) -> str:
         """An id that no other lease has, in this process or another."""
         return next(self._lease_ids)

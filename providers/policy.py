@@ -213,8 +213,8 @@ def is_limit(reason: str) -> bool:
 def order(failure: UpstreamFailure, wall: float, jitter: float = 0.0, keys: int = 1) -> RestOrder | None:
     """What rests after a failure, None where nothing does. ``wall`` is the time since 1970; ``jitter`` is of 0 to 1.
 
-    Rests are never shorter than was said, and up to a tenth longer, so that not all come back at one moment. A
-    model that fails in a row rests only after each of the pool's ``keys`` was tried.
+    Rests are never shorter than was said, and up to a tenth longer, so that not all come back at one moment. Where
+    the provider fails, the model rests, and only after each of the pool's ``keys`` was tried: one of them may work.
     """
     whose, how_long = scope(failure), rest(failure)
     if how_long is None or whose in (Scope.REQUEST, Scope.US):
@@ -233,6 +233,7 @@ def order(failure: UpstreamFailure, wall: float, jitter: float = 0.0, keys: int 
         probe=rule.probe,
         strikes=1 if how_long.honest or rule.strikes == 1 else max(rule.strikes, keys + 1),
         common=rule.common,
+        all_keys=whose is Scope.PROVIDER,
     )
 
 

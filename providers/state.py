@@ -119,6 +119,7 @@ class RestOrder:
     probe: bool = False
     strikes: int = 1  # failures in a row that it takes
     common: bool = False  # when all keys fail so at once, it is not the keys
+    all_keys: bool = False  # nothing rests before every key that is usable has failed so since the last success
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ class AiohttpReply:
         self.status = response.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
         protocol = response.connection.protocol if response.connection else None
-        self._closed = protocol.closed if protocol else None
+        # aiohttp's protocol is a queue too, and false while that is empty
+        self._closed = None if protocol is None else protocol.closed
         if self._closed is not None:
             self._closed.add_done_callback(self._lost)
 

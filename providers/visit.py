@@ -39,7 +39,7 @@ class Visit:
         self._terms = terms
         self._stack = stack
         config = provider.config
-        self._errand = Errand(config.retries, config.traffic, terms, provider.budget)
+        self._errand = Errand(config.retries, config.traffic, terms, provider.budget, len(provider.pool.keys))
         self._next = 0.0  # seconds until the next attempt
         self._for_a_limit = False
         self._tokens = call.estimate() if provider.pool.counts_tokens else 0
@@ -52,11 +52,11 @@ class Visit:
         except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
             if not self._goes_on(failure):
                 raise self._final(failure) from failure
-        await self._pause(self._next)
         retrying = AsyncRetrying(
             retry=retry_if_exception(self._goes_on), wait=self._wait, sleep=self._pause, reraise=True
         )
         try:
+            await self._pause(self._next)
             return await retrying(self._attempt)
         except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
             raise self._final(failure) from failure
@@ -126,7 +126,7 @@ class Visit:
             fresh = self._provider.pool.fresh(self._wish)
             wait = self._errand.after_failure(error, fresh, self._now, self._provider.time.chance())
         elif isinstance(error, NoneFits):
-            wait = self._errand.after_refusal(error.admission, len(self._provider.pool.keys), self._now)
+            wait = self._errand.after_refusal(error.admission, self._now)
             self._note("refused", error.admission.reason, error.admission.wait, error.admission.passed)
         else:
             self._note("refused", "queue_full" if isinstance(error, QueueFull) else "queue_wait", 0.0)
@@ -159,7 +159,9 @@ class Visit:
             case UpstreamFailure():
                 return error
             case NoneFits():
-                return refused(provider, error.admission, self._errand)
+                failure = refused(provider, error.admission, self._errand)
+                failure.key_variable = failure.key_variable or self._provider.pool.variable(failure.key_label)
+                return failure
             case QueueFull():
                 words = f"{self._provider.gate.waiting} calls wait for it already (QUEUE_LIMIT)"
             case _:

@@ -29,6 +29,7 @@ from gateway.app import create_app
 from gateway.cli.admin_token import with_admin_token
 from gateway.cli.serve import bind
 from gateway.settings import Settings, load
+from tests.moments import Moments
 from tests.upstream.bare_client import BOUND
 
 TOKEN = "freecc"
@@ -65,6 +66,7 @@ class Gateway:
     server: uvicorn.Server
     port: int
     log: Logged
+    moments: Moments
 
     @property
     def url(self) -> str:
@@ -106,13 +108,18 @@ class Gateway:
 
 
 @asynccontextmanager
-async def serving(home: Path, environ: Mapping[str, str], level: str = "INFO") -> AsyncIterator[Gateway]:
-    """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open."""
-    settings = load({**environ}, home, home)
+async def serving(
+    home: Path, environ: Mapping[str, str], level: str = "INFO", moments: Moments | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
+
+    Its pauses pass at once, and its timers are ``moments``'s.
+    """
+    settings, moments = load({**environ}, home, home), moments or Moments()
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
     with captured_log(level) as log, with_admin_token(settings, port) as own:
-        app = create_app(own)
+        app = create_app(own, moments.time())
         config = uvicorn.Config(
             app,
             lifespan="on",
@@ -127,7 +134,7 @@ async def serving(home: Path, environ: Mapping[str, str], level: str = "INFO") -
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets)
-        gateway = Gateway(app, own, server, port, log)
+        gateway = Gateway(app, own, server, port, log, moments)
         try:
             yield gateway
         finally:

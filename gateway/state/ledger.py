@@ -196,7 +196,9 @@ class Ledger:
         if shared and self._cools_for(held, order.reason, now):
             return
         rests, name = self._place(held.candidate, held.model, order.scope)
-        if advance(rests, name, order, held.began, now) and shared and self._all_refused(held, order.reason, now):
+        spare = order.all_keys and self._another_may_work(held, _failed(rests.get(name)), now)
+        rest = advance(rests, name, order, held.began, now, held.candidate.id, spare)
+        if rest and shared and self._all_refused(held, order.reason, now):
             self._blame_provider(held, order.reason, now)
 
     def _place(self, candidate: Candidate, model: str, scope: Scope) -> tuple[Rests, str]:
@@ -248,15 +250,15 @@ class Ledger:
             return False
         if cooled.since >= held.began:
             return True
-        if not any(rest is cooled for rest in held.probes) or self._another_may_work(held, now):
+        if not any(rest is cooled for rest in held.probes) or self._another_may_work(held, self.blamed, now):
             return False
         self.blamed.add(held.candidate.id)
         self._cool(reason, now)
         return True
 
-    def _another_may_work(self, held: Lease, now: float) -> bool:
-        """A key is usable that was not among those refused."""
-        known = self.blamed | {held.candidate.id}
+    def _another_may_work(self, held: Lease, failed: set[str], now: float) -> bool:
+        """A key is usable that is not among those that failed."""
+        known = failed | {held.candidate.id}
         return any(each.id not in known and not self._rests_now(each, held.model, now) for each in held.ask.candidates)
 
     def _cool(self, reason: str, now: float) -> None:
@@ -290,6 +292,10 @@ class Ledger:
 def _had_their_turn(ask: Ask, refused: Admission) -> bool:
     """Every key that could serve is used up."""
     return ask.usage_window is UsageWindow.ROUND and any(each.reason == "usage" for each in refused.passed)
+
+
+def _failed(rest: Resting | None) -> set[str]:
+    return rest.failed if isinstance(rest, Rest) else set()
 
 
 def _limited(limits: Limits) -> bool:

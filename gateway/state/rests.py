@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from providers.errors import Scope
 from providers.state import WHOLE, Resting, RestOrder
@@ -19,17 +19,25 @@ class Rest(Resting):
     """A rest as the ledger keeps it."""
 
     shared: float = NEVER  # when it was last met by a failure that may be everybody's; NEVER where it is its own
+    failed: set[str] = field(default_factory=set)  # keys that failed since the last success, where it takes all
 
 
-def advance(rests: Rests, name: str, order: RestOrder, began: float, now: float) -> Rest | None:
+def advance(
+    rests: Rests, name: str, order: RestOrder, began: float, now: float, key: str = "", spare: bool = False
+) -> Rest | None:
     """Opens a rest or lengthens it; None where it takes more failures. One event, seen by many, counts once.
 
-    ``began`` is when the attempt did that failed; ALWAYS where there was none.
+    ``began`` is when the attempt with this ``key`` did that failed; ALWAYS where there was none. ``spare``: another
+    key may still work.
     """
     rest = rests.get(name)
     if not isinstance(rest, Rest):
         _make_room(rests, now)
         rest = rests[name] = Rest(now, order.reason, NEVER)
+    rest.failed.add(key)
+    if spare:
+        rest.strikes += 1
+        return None
     if rest.since >= began:
         _met_again(rest, order, now)
         return rest

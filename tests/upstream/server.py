@@ -98,7 +98,8 @@ class ScriptedServer:
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
+        # A full backlog drops connections, and the kernel tries again only after a second.
+        self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
