@@ -15,7 +15,7 @@ UNEVEN = 1.02  # by how much longer the window may look to the upstream
 
 
 class QueueFull(Exception):
-    """As many wait as may."""
+    """As many wait as may, or whoever came may not."""
 
 
 class Gate:
@@ -35,27 +35,27 @@ class Gate:
         return self._turn is None
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, patient: bool = True) -> AsyncIterator[None]:
         """One caller at a time may take a key and then pass. Raises QueueFull."""
         if self._turn is None:
             yield
             return
-        async with self.place(self._turn.locked()):
+        async with self.place(self._turn.locked(), patient):
             await self._turn.acquire()
         try:
             yield
         finally:
             self._turn.release()
 
-    async def enter(self, stack: AsyncExitStack) -> None:
+    async def enter(self, stack: AsyncExitStack, patient: bool = True) -> None:
         """A slot, which ``stack`` gives back, and one of the window's tokens. Only whoever has the turn may ask."""
         if self._slots is not None:
-            async with self.place(self._slots.locked()):
+            async with self.place(self._slots.locked(), patient):
                 await self._slots.acquire()
             self.held += 1
             stack.callback(self._leave, self._slots)
         if self._window is not None:
-            async with self.place(not self._window.has_capacity()):
+            async with self.place(not self._window.has_capacity(), patient):
                 await self._window.acquire()
 
     def _leave(self, slots: asyncio.Semaphore) -> None:
@@ -63,12 +63,12 @@ class Gate:
         slots.release()
 
     @asynccontextmanager
-    async def place(self, waits: bool) -> AsyncIterator[None]:
-        """A place among those who wait. Raises QueueFull."""
+    async def place(self, waits: bool, patient: bool = True) -> AsyncIterator[None]:
+        """A place among those who wait; who is not ``patient`` takes none. Raises QueueFull."""
         if not waits:
             yield
             return
-        if self.waiting >= self.traffic.queue_limit:
+        if not patient or self.waiting >= self.traffic.queue_limit:
             raise QueueFull
         self.waiting += 1
         try:

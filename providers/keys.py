@@ -19,6 +19,7 @@ from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
 from providers.standing import Standing, standing
 from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
 from providers.turns import Turns
+from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
 STATES = ("ready", "limited", "refused", "spent", "rested")
@@ -119,7 +120,11 @@ class KeyPool:
             rotation.usage_limit,
             rotation.usage_window,
         )
-        admission = await self._store.admit(ask)
+        try:
+            admission = await self._store.admit(ask)
+        except BaseException:  # the lease may have been given, and its answer was on the way
+            await to_the_end(self._store.settle(self.provider, lease, Settlement("abandoned")))
+            raise
         if admission.candidate is None:
             raise NoneFits(admission)
         self._turns.took(admission.candidate)
@@ -237,8 +242,8 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
     async def renew(self) -> None:
         """Another key where this one has come to rest meanwhile. Raises NoneFits."""
         if self._pool.rests(self.key, self._wish.model):
-            key, self._held = self.key, None
-            await self._pool.settle(self._id, key, Settlement("abandoned"))
+            await self._pool.settle(self._id, self.key, Settlement("abandoned"))
+            self._held = None
             await self.__aenter__()
 
     def begin(self, attempt: Attempt) -> None:

@@ -87,13 +87,16 @@ class Visit:
         if gate.free:
             return await own.enter_async_context(self._provider.pool.lease(self._wish))
         began = self._now
+        patience = 0.0 if self._terms.once else self._errand.patience(began)
         try:
-            async with asyncio.timeout(0.0 if self._terms.once else self._errand.patience(began)):
-                async with gate.turn():
+            async with asyncio.timeout(patience or None):  # without patience nothing is waited for but the store
+                async with gate.turn(patience > 0):
                     lease = await own.enter_async_context(self._provider.pool.lease(self._wish))
-                    await gate.enter(own)
+                    await gate.enter(own, patience > 0)
                     await lease.renew()
-        except TimeoutError as error:
+        except (TimeoutError, QueueFull) as error:
+            if patience > 0 and isinstance(error, QueueFull):
+                raise
             raise QueueTooLong from error
         finally:
             took = self._now - began

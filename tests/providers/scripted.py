@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
+from gateway.state.memory import MemoryStore
 from providers.answer import StreamAnswer
 from providers.call import Call, UpstreamRequest
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.secret import Secret
 from providers.spec import KeySource, Limits, ProviderConfig, Traffic
-from tests.providers.support import MODEL, UPSTREAM_MODEL, Rig, call, config, rig
+from providers.state import Admission, Ask, Candidate, RestOrder, Settlement
+from providers.unwinding import ShieldedStack
+from tests.providers.support import MODEL, UPSTREAM_MODEL, Rig, StoreFactory, call, config, rig
 from tests.upstream import frames, text
 from tests.virtual import VirtualMoments, now, turns
 
@@ -129,6 +132,31 @@ def _body(outcome: Outcome, streamed: bool) -> Sequence[bytes]:
     return [WHOLE[at : at + size] for at in range(0, len(WHOLE), size)]
 
 
+class DistantStore(MemoryStore):
+    """A store behind a network: each verb takes a way there and a way back, in which others run."""
+
+    async def admit(self, ask: Ask) -> Admission:
+        await asyncio.sleep(0)
+        admission = await super().admit(ask)
+        await asyncio.sleep(0)
+        return admission
+
+    async def proved(self, provider: str, lease: str) -> None:
+        await asyncio.sleep(0)
+        await super().proved(provider, lease)
+        await asyncio.sleep(0)
+
+    async def settle(self, provider: str, lease: str, settlement: Settlement) -> None:
+        await asyncio.sleep(0)
+        await super().settle(provider, lease, settlement)
+        await asyncio.sleep(0)
+
+    async def rest(self, provider: str, candidate: Candidate | None, model: str, order: RestOrder) -> None:
+        await asyncio.sleep(0)
+        await super().rest(provider, candidate, model, order)
+        await asyncio.sleep(0)
+
+
 @dataclass
 class Stage:
     """A live provider and its upstream."""
@@ -138,7 +166,7 @@ class Stage:
 
     async def ask(self, session: str = "", stream: bool = True, deadline: float = 240.0, **terms: Any) -> str:
         """The answer's text, read to its end. ``terms`` as for ``Rig.open``. Raises UpstreamFailure."""
-        async with AsyncExitStack() as stack:
+        async with ShieldedStack() as stack:
             answer = await self.live.open(_call(session, stream), stack, **{"once": False, **terms}, deadline=deadline)
             if not isinstance(answer, StreamAnswer):
                 return str(json.loads(answer.body)["content"][0]["text"])
@@ -183,11 +211,13 @@ def scripted(keys: Sequence[str], accounts: Mapping[str, str] | None = None, **c
 
 
 @asynccontextmanager
-async def stage(outcomes: Mapping[str, Sequence[Outcome]], chance: float = 0.0, **changes: Any) -> AsyncIterator[Stage]:
+async def stage(
+    outcomes: Mapping[str, Sequence[Outcome]], chance: float = 0.0, stores: StoreFactory = MemoryStore, **changes: Any
+) -> AsyncIterator[Stage]:
     """The keys are those of ``outcomes``. On the way out all leases, slots, places and answers are back."""
     script = Script(outcomes)
     moments = VirtualMoments(chance=chance)
-    async with rig(scripted(list(outcomes), **changes), moments, lambda _: script) as live:
+    async with rig(scripted(list(outcomes), **changes), moments, lambda _: script, stores) as live:
         made = Stage(live, script)
         yield made
         await turns()

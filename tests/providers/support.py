@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +20,12 @@ from providers.dialects import discover
 from providers.errand import Terms
 from providers.json_object import JsonObject
 from providers.keys import KeyPool
-from providers.ports import Attempt, Trail
+from providers.ports import Attempt, Clock, Trail
 from providers.provider import Provider
 from providers.registry import Registry
 from providers.secret import Secret
 from providers.spec import Auth, KeySource, ProviderConfig, ProviderSpec, Timeouts
+from providers.state import StateStore
 from providers.transport import TransportFactory, http_transport
 from providers.visit import Visit
 from tests.moments import Moments
@@ -41,6 +42,9 @@ SPEC = ProviderSpec(
     base_url="http://127.0.0.1:9",
     auth=Auth.X_API_KEY,
 )
+
+StoreFactory = Callable[[Clock, Clock], StateStore]
+"""Takes the monotonic clock and the time since 1970."""
 
 # The same examples at every run; no clock, for a busy machine is slow at times.
 property_test = settings(max_examples=100, deadline=None, derandomize=True)
@@ -130,12 +134,15 @@ class Rig:
 
 @asynccontextmanager
 async def rig(
-    configured: ProviderConfig, moments: Moments | None = None, transport: TransportFactory = http_transport
+    configured: ProviderConfig,
+    moments: Moments | None = None,
+    transport: TransportFactory = http_transport,
+    stores: StoreFactory = MemoryStore,
 ) -> AsyncIterator[Rig]:
     """A provider as the registry makes it; closed on the way out, when nothing may be in flight."""
     watcher, moments = Watcher(), moments or Moments()
     transports: dict[str, TransportFactory] = {"http": transport, "demo": DemoTransport}
-    store = MemoryStore(moments.clock, moments.wall)
+    store = stores(moments.clock, moments.wall)
     registry = Registry([configured], discover(), transports, store, watcher, moments.time())
     made = Rig(registry.get(configured.id), registry.pools[configured.id], watcher, moments)
     try:

@@ -263,6 +263,30 @@ async def test_who_need_not_wait_takes_no_place() -> None:
 
 
 @virtual
+async def test_who_has_no_patience_passes_at_once_or_not_at_all() -> None:
+    gate = Gate(Traffic(concurrency=1, rate=1, window=10.0))
+    for blocked in (False, True, True):
+        async with AsyncExitStack() as own:
+            if blocked:
+                with pytest.raises(QueueFull):
+                    await passing(gate, own)
+            else:
+                await passing(gate, own)
+        assert now() == 0.0
+    slow = asyncio.ensure_future(passage(gate, 5.0))
+    await turns()
+    with pytest.raises(QueueFull):
+        await passing(gate, AsyncExitStack())  # another has the turn
+    await slow
+    await intact(gate)
+
+
+async def passing(gate: Gate, own: AsyncExitStack) -> None:
+    async with gate.turn(patient=False):
+        await gate.enter(own, patient=False)
+
+
+@virtual
 async def test_a_gate_without_limits_holds_nobody() -> None:
     gate = Gate(Traffic(queue_limit=1))
     assert gate.free

@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
+from gateway.state.memory import MemoryStore
 from providers.errors import ErrorKind
 from providers.spec import KeyOrder, Retries, Rotation, Timeouts, Traffic, UsageWindow
-from tests.providers.scripted import ANSWER, OK, SILENT, STREAM, Outcome, broken, good, stage, status
+from tests.providers.scripted import ANSWER, OK, SILENT, STREAM, DistantStore, Outcome, broken, good, stage, status
+from tests.providers.support import StoreFactory
 from tests.virtual import now, turns, virtual
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -296,12 +298,13 @@ async def test_once_is_one_attempt_and_never_waits(stream: bool) -> None:
         assert (now(), len(made.story)) == (0.0, 2)
 
 
+@pytest.mark.parametrize("stores", [MemoryStore, DistantStore])
 @virtual
-async def test_once_does_not_wait_for_a_key_or_a_slot() -> None:
-    async with stage({"k1": [status(401)]}) as made:
+async def test_once_does_not_wait_for_a_key_or_a_slot(stores: StoreFactory) -> None:
+    async with stage({"k1": [status(401)]}, stores=stores) as made:
         await made.failure(once=True)
         assert (await made.failure(once=True)).kind is ErrorKind.KEY_REFUSED
-    async with stage({"k1": [LONG]}, traffic=Traffic(concurrency=1)) as made:
+    async with stage({"k1": [LONG]}, stores=stores, traffic=Traffic(concurrency=1)) as made:
         first = asyncio.ensure_future(made.ask())
         await asyncio.sleep(0.5)
         assert (await made.failure(once=True)).kind is ErrorKind.RATE_LIMITED
