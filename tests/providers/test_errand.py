@@ -187,6 +187,13 @@ def test_an_honest_retry_after_is_waited_for_and_no_longer_than_our_own_wait() -
     assert errand().after_failure(said(300.0), False, NOW, 0.0) is None
 
 
+def test_before_another_target_only_our_own_wait_is_waited() -> None:
+    assert errand(last=False).after_failure(said(2.0), False, NOW, 0.0) == 2.0
+    made = errand(last=False, budget=1)
+    assert made.after_failure(said(2.1), False, NOW, 0.0) is None
+    assert made.budget.left(NOW) == 1.0
+
+
 def test_another_key_need_not_wait_for_what_this_one_was_told() -> None:
     assert errand().after_failure(said(7.0), True, NOW, 0.0) == 0.0
 
