@@ -80,15 +80,15 @@ FIRST: dict[ErrorKind, tuple[float | None, float | None, float | None, float | N
 # The same after a second failure of the same kind, with another key where one was fresh, else with the same.
 SECOND: dict[ErrorKind, tuple[float | None, float | None, float | None, float | None]] = {
     **FIRST,
-    K.MODEL_OVERLOADED: (2.0, 2.0, 4.0, None),
-    K.OVERLOADED: (2.0, 2.0, 4.0, None),
-    K.SERVER_ERROR: (2.0, 2.0, 4.0, None),
-    K.UNREACHABLE: (2.0, 2.0, 4.0, None),
-    K.FIRST_TOKEN_TIMEOUT: (2.0, 2.0, 4.0, None),
-    K.STALLED: (2.0, 2.0, 4.0, None),
-    K.CUT: (2.0, 2.0, 4.0, None),
+    K.MODEL_OVERLOADED: (2.0, 0.0, 4.0, None),
+    K.OVERLOADED: (2.0, 0.0, 4.0, None),
+    K.SERVER_ERROR: (2.0, 0.0, 4.0, None),
+    K.UNREACHABLE: (2.0, 0.0, 4.0, None),
+    K.FIRST_TOKEN_TIMEOUT: (2.0, 0.0, 4.0, None),
+    K.STALLED: (2.0, 0.0, 4.0, None),
+    K.CUT: (2.0, 0.0, 4.0, None),
     K.DISCONNECTED: (0.0, 0.0, 4.0, None),  # the first was nobody's fault: this one begins as others do
-    K.MALFORMED: (2.0, 2.0, 4.0, None),
+    K.MALFORMED: (2.0, 0.0, 4.0, None),
 }
 SITUATIONS = [(True, True), (True, False), (False, True), (False, False)]  # fresh, last
 
