@@ -190,7 +190,7 @@ async def stage(outcomes: Mapping[str, Sequence[Outcome]], chance: float = 0.0, 
 async def _intact(made: Stage) -> None:
     gate = made.live.provider.gate
     assert made.script.open == []
-    assert gate.waiting == 0
+    assert (gate.waiting, gate.held) == (0, 0)
     seen = await made.live.pool.snapshot()
     assert [key.in_flight for key in seen.keys] == [0] * len(seen.keys)
     assert {attempt.outcome for attempt in made.live.trail.attempts} <= {"ok", "failed", "abandoned"}

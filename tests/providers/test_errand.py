@@ -194,7 +194,7 @@ def test_another_key_need_not_wait_for_what_this_one_was_told() -> None:
 # Other keys
 
 
-def test_moving_to_other_keys_is_free_but_slows_down() -> None:
+def test_moving_to_other_keys_is_free_but_slows_down_on_the_last_target() -> None:
     made = errand(budget=0, keys=4, retries=Retries(most=0))
     found = []
     for number in range(1, 4):

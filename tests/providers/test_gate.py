@@ -34,7 +34,7 @@ async def passage(gate: Gate, seconds: float = 0.0, passed: list[float] | None =
 
 async def intact(gate: Gate) -> None:
     """Nobody waits, the turn is free, and all slots are: as many as there are get in at one moment."""
-    assert gate.waiting == 0
+    assert (gate.waiting, gate.held) == (0, 0)
     async with AsyncExitStack() as held:
         for _ in range(gate.traffic.concurrency or 1):
             async with gate.turn(), asyncio.timeout(2 * gate.traffic.window):

@@ -169,8 +169,8 @@ async def test_a_key_that_rests_is_not_leased_and_recovers_by_serving(kind: Erro
 )
 async def test_a_lease_that_is_abandoned_leaves_the_key_as_it_was(error: BaseException) -> None:
     pool, watcher, moments = pool_of(1)
-    await fail(pool, ErrorKind.RATE_LIMITED)
-    moments.ahead += 5
+    await fail(pool, ErrorKind.KEY_REFUSED)
+    moments.ahead += A_DAY
     before = await pool.snapshot()
     watcher.told.clear()
     record = attempt()
@@ -178,7 +178,7 @@ async def test_a_lease_that_is_abandoned_leaves_the_key_as_it_was(error: BaseExc
         await lose(pool, error, record)
     after = await pool.snapshot()
     assert replace(after.keys[0], turns=0) == replace(before.keys[0], turns=0)
-    assert await pool.states() == {"acme-01": "limited"}
+    assert await pool.states() == {"acme-01": "refused"}  # until an attempt has found out
     assert (record.outcome, record.reason) == ("abandoned", "")
     assert watcher.told == [("began", "acme", "acme-01"), ("ended", "acme-01", "abandoned", "")]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.spec import KeyOrder, Retries, Rotation, Timeouts, Traffic, UsageWindow
+from providers.spec import KeyOrder, Limits, Retries, Rotation, Timeouts, Traffic, UsageWindow
 from tests.providers.scripted import ANSWER, OK, SILENT, STREAM, Outcome, Stage, broken, good, stage, status
 from tests.providers.support import property_test
 from tests.virtual import VirtualLoop, now, turns, virtual
@@ -91,7 +91,7 @@ def test_with_one_healthy_key_anywhere_the_answer_comes(
 
     async def call() -> None:
         rotation = Rotation(order=order)
-        async with stage(outcomes, chance, timeouts=Timeouts(first_token=10.0), rotation=rotation) as made:
+        async with stage(outcomes, chance, timeouts=Timeouts(first_token=10.0, read=20.0), rotation=rotation) as made:
             assert await made.ask() == ANSWER
             assert await made.ask(stream=False) == ANSWER
 
@@ -535,3 +535,46 @@ async def test_a_call_that_is_cancelled_leaves_nothing_behind(leaves: float, tra
         await asyncio.wait([task])
         assert await other == ANSWER
         assert await made.ask() == ANSWER
+
+
+TRAFFICS = [Traffic(), Traffic(concurrency=2), Traffic(rate=20), Traffic(rate=20, concurrency=1, queue_limit=3)]
+
+
+@property_test
+@given(
+    st.lists(st.lists(st.sampled_from([*FAULTS, OK, LONG]), min_size=1, max_size=4), min_size=1, max_size=4),
+    st.lists(st.tuples(st.floats(0, 20), st.none() | st.floats(0, 60), st.booleans(), st.booleans()), max_size=8),
+    st.sampled_from(TRAFFICS),
+    st.sampled_from(KeyOrder),
+    st.sampled_from([Limits(), Limits(concurrency=1), Limits(requests=30)]),
+    st.integers(0, 2),
+)
+def test_whatever_becomes_of_many_calls_nothing_stays_behind(
+    faults: list[list[Outcome]],
+    calls: list[tuple[float, float | None, bool, bool]],
+    traffic: Traffic,
+    order: KeyOrder,
+    limits: Limits,
+    usage: int,
+) -> None:
+    """A call comes after so many seconds and is perhaps cancelled; it is the last target's or not, streamed or not."""
+    outcomes = dict(zip(KEYS, faults, strict=False))
+    rotation = Rotation(order=order, usage_limit=usage)
+
+    async def one(made: Stage, comes: float, leaves: float | None, last: bool, stream: bool) -> None:
+        await asyncio.sleep(comes)
+        try:
+            async with asyncio.timeout(leaves):
+                assert await made.ask(stream=stream, last=last, session="s") == ANSWER
+        except (UpstreamFailure, TimeoutError):
+            pass
+
+    async def all_of_them() -> None:
+        changes: dict[str, Any] = {"traffic": traffic, "rotation": rotation, "limits": limits}
+        async with stage(outcomes, 0.5, timeouts=Timeouts(first_token=10.0), **changes) as made:
+            await asyncio.gather(*(one(made, *each) for each in calls))
+            ended = [each.outcome for each in made.live.trail.attempts]
+            assert len(ended) == len(made.story) or traffic != Traffic()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(all_of_them())
