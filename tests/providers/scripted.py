@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 from providers.answer import StreamAnswer
 from providers.call import Call, UpstreamRequest
 from providers.errors import ErrorKind, UpstreamFailure
@@ -146,6 +148,12 @@ class Stage:
                     raise answer.failure
                 sent += await answer.more()
         return b"".join(_texts(sent)).decode()
+
+    async def failure(self, **terms: Any) -> UpstreamFailure:
+        """What a call ends with that must fail."""
+        with pytest.raises(UpstreamFailure) as raised:
+            await self.ask(**terms)
+        return raised.value
 
     @property
     def story(self) -> list[tuple[float, str]]:
