@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
-from gateway.endpoints import models
+from gateway.endpoints import admin, models
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
+from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
 from gateway.state.memory import MemoryStore
+from gateway.stories import Stories
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
@@ -32,7 +36,7 @@ from middleware.request_id import RequestId
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errors import Fault
-from providers.ports import Attempt, Observer, Time
+from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
@@ -49,7 +53,14 @@ SERVED = {
     "/healthz": ("GET",),
     "/readyz": ("GET",),
     "/metrics": ("GET",),
+    "/admin/pool": ("GET",),
+    "/admin/explain/{request-id}": ("GET",),
+    "/admin/keys/{label}/rest": ("POST",),
+    "/admin/keys/{label}/wake": ("POST",),
 }
+
+# What is asked of models.
+CALLS = tuple(route for route, methods in SERVED.items() if route.startswith("/v1/") and "POST" in methods)
 
 
 class Observers:
@@ -67,6 +78,22 @@ class Observers:
             each.attempt_ended(attempt)
 
 
+class Gateway(FastAPI):
+    """FastAPI behind our own middleware: what the endpoint table serves never passes through Starlette's."""
+
+    def __init__(self, stack: Sequence[Middleware], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._stack = stack
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app = super().build_middleware_stack()
+        if isinstance(app, ServerErrorMiddleware):  # it would answer a Fault with a page of its own
+            app = app.app
+        for cls, args, kwargs in reversed(self._stack):
+            app = cls(app, *args, **kwargs)
+        return app
+
+
 TIME = Time(
     clock=time.monotonic,
     wall=time.time,
@@ -79,8 +106,9 @@ TIME = Time(
 def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     """The whole gateway. Opens nothing before it is served."""
     clock = moments.clock
-    metrics = Metrics(_models(settings), (route for route, methods in SERVED.items() if "POST" in methods))
+    metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
     log = RequestLog(clock)
+    stories = Stories(clock, CALLS)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
@@ -91,7 +119,20 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
     }
-    app = FastAPI(
+    app = Gateway(
+        [
+            Middleware(RequestId, clock=clock),
+            Middleware(
+                AccessMiddleware,
+                observe=_all(metrics.request_ended, log.request_ended, stories.ended),
+                route=_route,
+                begun=stories.began,
+            ),
+            Middleware(Errors),
+            Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
+            Middleware(Auth, access=_access(settings)),
+            Middleware(EndpointTable, hot=hot, served=SERVED),
+        ],
         title="Keyturn",
         version=VERSION,
         docs_url=None,
@@ -99,18 +140,11 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
         lifespan=_lifespan(registry),
-        middleware=[
-            Middleware(RequestId, clock=clock),
-            Middleware(AccessMiddleware, observe=_both(metrics.request_ended, log.request_ended), route=_route),
-            Middleware(Errors),
-            Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
-            Middleware(Auth, access=_access(settings)),
-            Middleware(EndpointTable, hot=hot, served=SERVED),
-        ],
     )
     app.state.draining = False
+    _add_routes(app, settings, metrics, registry, clock)
+    app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories, clock))
     app.state.registry = registry
-    _add_routes(app, settings, metrics, registry)
     return app
 
 
@@ -127,7 +161,7 @@ def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextMan
     return lifespan
 
 
-def _both(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:
+def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:
     def observe(context: RequestContext) -> None:
         for each in observers:
             each(context)
@@ -139,16 +173,21 @@ def _models(settings: Settings) -> Iterable[tuple[str, str]]:
     return {(ref.provider, ref.model) for ref in models.references(settings.routing)}
 
 
+def _rotating(settings: Settings) -> Iterable[str]:
+    return [config.id for config in settings.providers if config.usable and len(config.keys) > 1]
+
+
 def _access(settings: Settings) -> Access:
     return Access(
         tokens=[(token.name, token.secret) for token in settings.tokens],
         allow_open=settings.allow_open,
         beyond=not settings.loopback,
         metrics_token=settings.metrics_token,
+        admin_token=settings.admin_token,
     )
 
 
-def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry) -> None:
+def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, clock: Clock) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -177,6 +216,8 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
     async def exposition() -> Response:
         for name, pool in registry.pools.items():
             metrics.key_states(name, await pool.states())
+            live = registry.live.get(name)
+            metrics.provider_state(name, live.gate.waiting if live else 0, live.budget.left(clock()) if live else 1.0)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/v1/models")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise, product
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,11 +18,14 @@ from prometheus_client import (
 
 from middleware.context import RequestContext
 from providers.keys import STATES
+from providers.policy import CONSEQUENCES
 from providers.ports import Attempt
 from providers.version import VERSION
 
 OUTCOMES = ("ok", "error", "cut", "client_gone")
 OTHER = "other"  # a model that no setting names; a field that no API has
+STAGES = ("before_headers", "before_content")
+_ROTATE = tuple(kind.value for kind, rule in CONSEQUENCES.items() if rule.other_key or rule.again)
 FIELDS = frozenset(
     {
         "betas",
@@ -46,8 +50,17 @@ FIELDS = frozenset(
 class Metrics:
     """The registry, and the observer of attempts, keys and requests."""
 
-    def __init__(self, models: Iterable[tuple[str, str]], routes: Iterable[str]) -> None:
-        """``models`` are the (provider, model) pairs that the configuration names: the only models that are labels."""
+    def __init__(
+        self,
+        models: Iterable[tuple[str, str]],
+        routes: Iterable[str],
+        failovers: Iterable[tuple[str, str]] = (),
+        rotating: Iterable[str] = (),
+    ) -> None:
+        """``models`` are the (provider, model) pairs that the configuration names: the only models that are labels.
+        ``failovers`` are the pairs of providers of which one takes over from the other, ``rotating`` are those with
+        several keys.
+        """
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -76,12 +89,37 @@ class Metrics:
             ("provider", "field"),
             registry=self.registry,
         )
+        self._failovers = Counter(
+            "keyturn_failover",
+            "Moves of a call to its next target, by how far the reply had come",
+            ("from_provider", "to_provider", "stage"),
+            registry=self.registry,
+        )
+        self._rotations = Counter(
+            "keyturn_key_rotations",
+            "Moves of a call to another key of a provider, by what the one before met",
+            ("provider", "reason"),
+            registry=self.registry,
+        )
+        self._queue = Gauge(
+            "keyturn_queue_depth", "Calls that wait for a provider", ("provider",), registry=self.registry
+        )
+        self._budget = Gauge(
+            "keyturn_retry_budget_remaining_ratio",
+            "Share of a provider's repeats that is left",
+            ("provider",),
+            registry=self.registry,
+        )
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         for route in routes:
             for provider, model in self._models:
                 for outcome in OUTCOMES:
                     self._requests.labels(route, provider, model, outcome)
+        for (one, other), stage in product(failovers, STAGES):
+            self._failovers.labels(one, other, stage)
+        for provider, reason in product(rotating, _ROTATE):
+            self._rotations.labels(provider, reason)
 
     def attempt_began(self, attempt: Attempt) -> None:
         self._inflight.labels(attempt.provider, attempt.key).inc()
@@ -100,11 +138,22 @@ class Metrics:
             self._attempts.labels(provider, key, "ok", "")
             self._inflight.labels(provider, key)
 
+    def provider_state(self, provider: str, waiting: int, budget: float) -> None:
+        """The queue of a provider and the share of its retry budget that is left, as of now."""
+        self._queue.labels(provider).set(waiting)
+        self._budget.labels(provider).set(budget)
+
     def request_ended(self, context: RequestContext) -> None:
         provider, model = context.target
         if provider and (provider, model) not in self._models:
             model = OTHER
         self._requests.labels(context.route, provider, model, context.outcome).inc()
+        for step in context.trail.steps:
+            if step.what == "moved":
+                self._failovers.labels(step.provider, step.to, step.stage).inc()
+        for before, after in pairwise(context.attempts):
+            if before.provider == after.provider and before.key != after.key:
+                self._rotations.labels(before.provider, before.reason).inc()
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4."""

@@ -39,18 +39,20 @@ class Relay:
         Whatever it holds is on ``stack``. Raises UpstreamFailure.
         """
         failures: list[UpstreamFailure] = []
+        context.targets, context.session = targets, bool(call.session)
         end = context.started + self._deadline
         context.sent = context.sent or self._clock()
         try:
-            for target in targets:
-                terms = Terms(end, once or target is targets[-1], once, context.trail)
+            for number, target in enumerate(targets, 1):
+                terms = Terms(end, once or number == len(targets), once, context.trail)
                 try:
                     return await self._visit(call, target, terms, context, stack)
                 except UpstreamFailure as failure:
                     failures.append(failure)
                     if terms.last or self._clock() >= end or not policy.CONSEQUENCES[failure.kind].other_target:
+                        self._note(context, "given_up", failure)
                         break
-                    self._note(context, failure)
+                    self._note(context, "moved", failure, to=targets[number].provider)
         finally:
             context.content = self._clock()
         raise policy.most_telling(failures)
@@ -62,5 +64,6 @@ class Relay:
         provider = self._registry.get(target.provider)
         return await Visit(provider, call, target.model, target.thinking, terms, stack).run()
 
-    def _note(self, context: RequestContext, failure: UpstreamFailure) -> None:
-        context.trail.steps.append(Step(self._clock(), "moved", *context.target, failure.kind.value))
+    def _note(self, context: RequestContext, what: str, failure: UpstreamFailure, to: str = "") -> None:
+        step = Step(self._clock(), what, *context.target, failure.kind.value, to=to, answering=context.status != 0)
+        context.trail.note(step)

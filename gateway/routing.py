@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from providers.catalog import names
 from providers.errors import Fault
@@ -47,6 +48,21 @@ class Target:
     provider: str
     model: str
     thinking: bool = True
+    why: str = field(default="", compare=False)  # for people
+
+
+class Choice(NamedTuple):
+    """What a request goes to, and what takes over, each with what led there, in words."""
+
+    primary: Ref
+    why: str
+    spare: tuple[Ref, ...] = ()
+    why_spare: str = ""
+
+    def why_of(self, ref: Ref) -> str:
+        if ref == self.primary:
+            return self.why
+        return self.why_spare if ref in self.spare else "MODEL_FALLBACKS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +87,12 @@ class RoutingTable:
 
         Raises Fault: 400 for a misspelt provider, 503 where no target is left.
         """
-        primary, own = self._choose(requested, pin)
-        refs = self.in_order(primary, own)
+        choice = self._choose(requested, pin)
+        refs = self.in_order(choice.primary, choice.spare)
         if not refs:
-            raise not_configured(self.specs[primary.provider])
+            raise not_configured(self.specs[choice.primary.provider])
         thinks = self._thinks(requested)
-        return tuple(Target(ref.provider, ref.model, thinks) for ref in refs)
+        return tuple(Target(ref.provider, ref.model, thinks, choice.why_of(ref)) for ref in refs)
 
     def in_order(self, primary: Ref, own: Iterable[Ref] = ()) -> tuple[Ref, ...]:
         """What can be asked of a primary, its own fallbacks and those for all, each once."""
@@ -92,21 +108,35 @@ class RoutingTable:
 
         Raises Fault (400).
         """
-        return self._choose(requested, pin)[0]
+        return self._choose(requested, pin).primary
 
-    def _choose(self, requested: str, pin: str) -> tuple[Ref, tuple[Ref, ...]]:
+    def _choose(self, requested: str, pin: str) -> Choice:
         """The primary, and the fallbacks of the rule or the tier that led to it."""
         if pin:
-            return self.parse(pin), ()
+            return Choice(self.parse(pin), "the suffix of the client's token")
         rule = self._rule(requested)
         bare = self._without_alias(requested)
         if "/" in bare and (rule is None or (rule.match == "*" and self._names_provider(bare))):
-            return self.parse(bare), ()
+            return Choice(self.parse(bare), "named in the model field")
         if rule is not None:
-            return Ref(rule.provider, rule.model or requested), rule.fallbacks
+            why = f"the rule for {rule.match}{'' if rule.exact or rule.match == '*' else '*'}"
+            return Choice(Ref(rule.provider, rule.model or requested), why, rule.fallbacks, f"a fallback of {why}")
+        return self._by_tier(requested)
+
+    def _by_tier(self, requested: str) -> Choice:
         tier = _tier(requested, self.tiers)
-        own = self.tier_fallbacks.get(tier or _tier(requested, self.tier_fallbacks), ())
-        return self.tiers[tier] if tier else self._default(requested), own
+        spare = tier or _tier(requested, self.tier_fallbacks)
+        fallbacks = self.tier_fallbacks.get(spare, ())
+        why = f"MODEL_{spare.upper()}_FALLBACKS" if fallbacks else ""
+        if tier:
+            return Choice(self.tiers[tier], f"MODEL_{tier.upper()}", fallbacks, why)
+        default = self._default(requested)
+        return Choice(default, self._why_default(default), fallbacks, why)
+
+    def _why_default(self, default: Ref) -> str:
+        if default is not self.default:
+            return f"{default.provider} serves models of this name"
+        return "MODEL" if self.explicit else "the first provider that can be used"
 
     def _default(self, requested: str) -> Ref:
         if not self.explicit and requested.startswith(self.specs[self.default.provider].keeps):

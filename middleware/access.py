@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from middleware.asgi import App, Message, Receive, Scope, Send
+from middleware.asgi import App, Receive, Scope, Send
 from middleware.context import RequestContext, context_of
 
 RequestObserver = Callable[[RequestContext], None]
 
 
 class Access:
-    """Calls ``observe`` once per request, whatever became of it. ``route`` gives a path its label."""
+    """Calls ``observe`` once per request, whatever became of it, and ``begun`` before.
 
-    def __init__(self, app: App, observe: RequestObserver, route: Callable[[str], str]) -> None:
+    ``route`` gives a path its label.
+    """
+
+    def __init__(
+        self, app: App, observe: RequestObserver, route: Callable[[str], str], begun: RequestObserver | None = None
+    ) -> None:
         self.app = app
         self.observe = observe
         self.route = route
+        self.begun = begun or _nobody
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -24,20 +30,20 @@ class Access:
             return
         context = context_of(scope)
         context.route = self.route(scope["path"])
-
-        async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                context.status = message["status"]
-            await send(message)
+        self.begun(context)
 
         try:
-            await self.app(scope, receive, noted)
+            await self.app(scope, receive, send)
         except BaseException:
             context.outcome = context.outcome or ("cut" if 0 < context.status < 400 else "error")
             raise
         finally:
             context.outcome = context.outcome or _outcome(context.status)
             self.observe(context)
+
+
+def _nobody(_: RequestContext) -> None:
+    return
 
 
 def _outcome(status: int) -> str:

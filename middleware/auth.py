@@ -26,6 +26,12 @@ _PAGE = (
     "or KEYTURN_ALLOW_OPEN=true, and restart it."
 )
 _UNKNOWN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
+_ADMIN_OFF = (
+    "/admin is off here. To switch it on, set KEYTURN_ADMIN_TOKEN in this Keyturn's .env and restart it; started by "
+    "`keyturn serve` on 127.0.0.1, it makes a token of its own, which `keyturn status` finds."
+)
+_ADMIN = "/admin needs the admin token, KEYTURN_ADMIN_TOKEN in this Keyturn's settings: send it as a Bearer token."
+_ADMIN_PAGE = "Pages of other sites may not use /admin."
 _METRICS = "The metrics need a token here: start Keyturn with METRICS_TOKEN set and send it as a Bearer token."
 
 
@@ -37,6 +43,7 @@ class Access:
     allow_open: bool = False
     beyond: bool = False
     metrics_token: Secret | None = None
+    admin_token: Secret | None = None  # None: /admin is off
 
 
 class Auth:
@@ -50,6 +57,8 @@ class Auth:
         if scope["type"] == "http" and not _needs_nothing(scope):
             if scope["path"] == "/metrics":
                 self._metrics(scope)
+            elif scope["path"].startswith("/admin/"):
+                self._admin(scope)
             else:
                 self._client(scope)
         await self.app(scope, receive, send)
@@ -86,6 +95,16 @@ class Auth:
         if token is None or not any(token.matches(value) for value in credentials(scope)):
             raise Fault(401, "authentication_error", _METRICS, retry=False)
 
+    def _admin(self, scope: Scope) -> None:
+        """A client's token opens nothing here, and this one nothing else."""
+        token = self.access.admin_token
+        if token is None:
+            raise Fault(404, "not_found_error", _ADMIN_OFF, retry=False)
+        if _from_a_page(scope) and not _from_own_page(scope):
+            raise Fault(403, "permission_error", _ADMIN_PAGE, retry=False)
+        if not any(token.matches(value) for value in credentials(scope)):
+            raise Fault(401, "authentication_error", _ADMIN, retry=False)
+
 
 def credentials(scope: Scope) -> Iterator[str]:
     """Every credential that the request carries: x-api-key, Authorization: Bearer, anthropic-auth-token."""
@@ -120,6 +139,11 @@ def _from_a_page(scope: Scope) -> bool:
     except ValueError:
         return True
     return origin == "null" or (parts.scheme in ("http", "https") and not is_loopback(parts.hostname or ""))
+
+
+def _from_own_page(scope: Scope) -> bool:
+    """From a page that this gateway served. A name that was bent to it passes here too, and still has no token."""
+    return urlsplit(header(scope, b"origin")).netloc == header(scope, b"host") != ""
 
 
 def _from_beyond(scope: Scope, beyond: bool) -> bool:

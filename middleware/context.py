@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from providers.ports import Attempt, Trail
 
 _SLOT = "keyturn"
+
+
+class Chosen(Protocol):
+    """A place that the routing chose."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def why(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -22,11 +35,14 @@ class RequestContext:
     pin: str = ""  # the token's suffix
     requested: str = ""  # the model that the client named
     trail: Trail = field(default_factory=Trail)
+    session: bool = False  # the client named the session that the request is of
+    targets: Sequence[Chosen] = ()  # where it may go, in this order
     target: tuple[str, str] = ("", "")  # provider and model that were asked last
     sent: float | None = None  # when the first attempt was sent
     content: float | None = None  # when an upstream's first content, or its last failure, had come
     status: int = 0  # 0 until the reply starts
     outcome: str = ""  # ok | error | cut | client_gone
+    ended: float | None = None
 
     @property
     def attempts(self) -> list[Attempt]:

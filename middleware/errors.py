@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from middleware.asgi import App, Message, Receive, Scope, Send, respond
+from middleware.asgi import App, Receive, Scope, Send, respond
 from middleware.context import context_of
 from middleware.shapes import error_body, error_headers, speaks_openai
 from providers.errors import Fault
@@ -20,21 +20,14 @@ class Errors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send)
         except Fault as fault:
-            if started:
+            if context_of(scope).status:
                 raise
             await _reply(scope, send, fault)
         except Exception:
-            if not started:
+            if not context_of(scope).status:
                 await _reply(scope, send, _UNFORESEEN)
             raise
 

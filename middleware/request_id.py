@@ -1,4 +1,7 @@
-"""Gives every request an id and a context, and every reply the headers that tell its story."""
+"""Gives every request an id and a context, and every reply the headers that tell its story.
+
+The only middleware that sees what is sent: each one that does costs every chunk of every stream.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ class RequestId:
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
+                context.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *_story(context, self.clock())]
             await send(message)
 

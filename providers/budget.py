@@ -25,7 +25,7 @@ class RetryBudget:
         """Takes one repeat from the budget where there is one."""
         for moments in (self._calls, self._repeats):
             _drop(moments, now)
-        if len(self._repeats) >= max(self._floor, SHARE * len(self._calls)):
+        if len(self._repeats) + 1 > max(self._floor, SHARE * len(self._calls)):
             return False
         self._repeats.append(now)
         return True

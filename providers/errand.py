@@ -31,6 +31,7 @@ class Errand:
     traffic: Traffic
     terms: Terms
     budget: RetryBudget
+    keys: int = 1  # of the pool
     tried: set[str] = field(default_factory=set)  # ids of keys
     repeats: int = 0  # attempts with a key that was tried before
     moves: int = 0  # after a failure that is nobody's in particular, to a key that was not
@@ -44,10 +45,14 @@ class Errand:
         self.tried.add(key)
 
     def after_failure(self, failure: UpstreamFailure, fresh: bool, now: float, chance: float) -> float | None:
-        """Seconds until the next attempt; None = give up. ``fresh``: a key is left that was not tried."""
+        """Seconds until the next attempt; None = give up. ``fresh``: a key is left that was not tried.
+
+        Repeats are counted; a fresh key is always asked, but there are no more moves than keys.
+        """
         self.failure = failure
         rule = policy.CONSEQUENCES[failure.kind]
-        if self.terms.once or self.repeats > self.retries.most or now >= self.terms.deadline:
+        fresh = fresh and self.moves < self.keys
+        if self.terms.once or now >= self.terms.deadline or (not fresh and self.repeats > self.retries.most):
             return None
         if failure.kind is ErrorKind.DISCONNECTED and not self.reconnected:
             self.reconnected = True
@@ -59,12 +64,12 @@ class Errand:
         wait = self._move(chance) if fresh else self._repeat(failure, rule, now, chance)
         return wait if wait is not None and now + wait < self.terms.deadline else None
 
-    def after_refusal(self, admission: Admission, keys: int, now: float) -> float | None:
-        """The same where no key of the pool's ``keys`` could be had."""
+    def after_refusal(self, admission: Admission, now: float) -> float | None:
+        """The same where no key could be had."""
         wait = admission.wait
         if self.terms.once or not self.terms.last:
             return None
-        if len(self.tried) >= keys and self.repeats >= self.retries.most:
+        if len(self.tried) >= self.keys and self.repeats >= self.retries.most:
             return None
         if self._was_refused(admission.reason):
             return None
@@ -82,9 +87,9 @@ class Errand:
         return own is not None and own.kind == reason and policy.CONSEQUENCES[own.kind].key_state == "refused"
 
     def _move(self, chance: float) -> float:
-        """The first other key is asked at once; if it fails alike, it is hardly the key."""
+        """The first other key is asked at once; if it fails alike it is hardly the key."""
         self.moves += 1
-        return 0.0 if self.moves == 1 else self.retries.base_delay * (1.0 + chance / 4)
+        return 0.0 if self.moves == 1 or not self.terms.last else self.retries.base_delay * (1.0 + chance / 4)
 
     def _repeat(self, failure: UpstreamFailure, rule: policy.Consequence, now: float, chance: float) -> float | None:
         most = rule.insistence if self.terms.last else rule.patience

@@ -11,6 +11,8 @@ from aiolimiter import AsyncLimiter
 
 from providers.spec import Traffic
 
+UNEVEN = 1.02  # by how much longer the window may look to the upstream
+
 
 class QueueFull(Exception):
     """As many wait as may."""
@@ -22,6 +24,7 @@ class Gate:
     def __init__(self, traffic: Traffic) -> None:
         self.traffic = traffic
         self.waiting = 0
+        self.held = 0  # slots
         self._slots = asyncio.Semaphore(traffic.concurrency) if traffic.concurrency else None
         self._window = window(traffic.rate, traffic.window) if traffic.rate else None
         self._turn = asyncio.Lock() if self._slots or self._window else None
@@ -49,10 +52,15 @@ class Gate:
         if self._slots is not None:
             async with self.place(self._slots.locked()):
                 await self._slots.acquire()
-            stack.callback(self._slots.release)
+            self.held += 1
+            stack.callback(self._leave, self._slots)
         if self._window is not None:
             async with self.place(not self._window.has_capacity()):
                 await self._window.acquire()
+
+    def _leave(self, slots: asyncio.Semaphore) -> None:
+        self.held -= 1
+        slots.release()
 
     @asynccontextmanager
     async def place(self, waits: bool) -> AsyncIterator[None]:
@@ -80,7 +88,8 @@ def window(rate: int, seconds: float) -> AsyncLimiter:
     """A bucket that never lets more than ``rate`` pass in any ``seconds``.
 
     ``AsyncLimiter(rate, seconds)`` starts full and refills meanwhile: it lets nearly twice as many through the first
-    window. A small bucket that refills with the rest of the rate does not.
+    window. A small bucket that refills with the rest of the rate does not; a moment slower than it might, since
+    requests do not arrive as evenly as they leave.
     """
     burst = max(1, rate // 20)
-    return AsyncLimiter(burst, burst * seconds / max(1, rate - burst))
+    return AsyncLimiter(burst, burst * seconds * UNEVEN / (rate - burst + 1))

@@ -16,6 +16,7 @@ from providers.errors import Scope, UpstreamFailure
 from providers.ports import Attempt, Observer, Time, Usage
 from providers.secret import Secret
 from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
+from providers.standing import Standing, standing
 from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
 from providers.turns import Turns
 
@@ -40,6 +41,7 @@ class Key:
     secret: Secret | None  # None for a provider that takes none
     candidate: Candidate
     weight: float = 1.0
+    account: str = ""  # as an operator named it
 
     @property
     def in_flight(self) -> int:
@@ -70,6 +72,7 @@ class KeyPool:
         self._config = config
         self._models = dict(config.models)
         self._by_id = {key.candidate.id: key for key in self.keys}
+        self._by_label = {key.label: key for key in self.keys}
         self._candidates = tuple(self._by_id[each].candidate for each in self._by_id)
         self._turns = Turns(self._candidates, [key.weight for key in self.keys], config.rotation.order)
         self._affinity = Affinity(config.rotation.affinity)
@@ -85,6 +88,10 @@ class KeyPool:
     def lease(self, wish: Wish) -> Lease:
         """Enter it to get a key for one attempt; leaving it settles the key, whatever the reason."""
         return Lease(self, wish)
+
+    def variable(self, label: str) -> str:
+        """The setting that holds this key; the first key's where the label is none of a key."""
+        return next((key.variable for key in self.keys if key.label == label), self.keys[0].variable)
 
     def next_lease(self) -> str:
         """An id that no other lease has, in this process or another."""
@@ -166,14 +173,19 @@ class KeyPool:
         return await self._store.snapshot(self.provider, self._candidates)
 
     async def states(self) -> dict[str, str]:
-        """Each key's state by its label, one of STATES: its own rest decides, else its account's, else any model's."""
+        """Each key's state by its label, one of STATES: the key's own rest decides, else that of any model."""
         seen = await self.snapshot()
-        shared = {rest.account: rest.reason for rest in seen.rests if rest.account}
-        limit = self._config.rotation.usage_limit
-        return {
-            each.label: _state(each, shared.get(key.candidate.account, ""), limit)
-            for key, each in zip(self.keys, seen.keys, strict=True)
-        }
+        return {each.label: self.standing(each, seen).state for each in seen.keys}
+
+    def standing(self, key: KeyState, seen: Snapshot) -> Standing:
+        """A key's state, with what its account adds to it."""
+        account = self.named(key.label).candidate.account
+        shared = [rest for rest in seen.rests if rest.account == account]
+        return standing(key, shared, self._config.rotation.usage_limit)
+
+    def named(self, label: str) -> Key:
+        """The key with this label. Raises KeyError."""
+        return self._by_label[label]
 
     async def pause(self, seconds: float) -> None:
         """Sleeps, or until something about the keys changed."""
@@ -285,7 +297,7 @@ def _key(
 ) -> Key:
     # A key without a named account is an account of its own.
     candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
-    return Key(label, variable, secret, candidate, weight)
+    return Key(label, variable, secret, candidate, weight, account)
 
 
 def _tokens(usage: Usage) -> int | None:
@@ -308,10 +320,3 @@ def _verdict(error: BaseException | None) -> tuple[str, str]:
             return "failed", error.kind.value
         case _:
             return "abandoned", ""
-
-
-def _state(seen: KeyState, account: str, usage_limit: int) -> str:
-    own = [rest.reason for rest in seen.rests if not rest.model]
-    reasons = [*own, account, *(rest.reason for rest in seen.rests if rest.model)]
-    worst = next((state for reason in reasons if (state := policy.key_state(reason)) != "ready"), "ready")
-    return "spent" if worst == "ready" and usage_limit and seen.used >= usage_limit else worst

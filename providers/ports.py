@@ -6,10 +6,14 @@ The composition root hands these in; nothing in this package imports metrics, lo
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from providers.state import Passed
+
+_NEAR = 6  # steps back that may be the same again
+_MOST = 100  # steps of waiting that one call's story tells
+_DECISIONS = ("moved", "given_up")
 
 Clock = Callable[[], float]
 """Seconds since any fixed moment, never going back (``time.monotonic``)."""
@@ -66,13 +70,34 @@ class Attempt:
 class Step:
     """What happened to a call beside its attempts."""
 
-    at: float  # on the Clock
-    what: str  # refused | waited | moved
+    at: float  # on the Clock, when it began
+    what: str  # queued | refused | waited | moved | given_up
     provider: str
     model: str
-    reason: str = ""
-    seconds: float = 0.0
+    reason: str = ""  # an ErrorKind, a limit, queue_full, queue_wait; limit or backoff of a wait
+    seconds: float = 0.0  # that it took; of a refusal, until a key may be free
     passed: Sequence[Passed] = ()
+    to: str = ""  # the provider that it moved to
+    answering: bool = False  # the client had been sent the reply's head by then
+    times: int = 1
+
+    @property
+    def stage(self) -> str:
+        """How far the reply had come."""
+        return "before_content" if self.answering else "before_headers"
+
+    def alike(self, other: Step) -> bool:
+        return (self.what, self.provider, self.model, self.reason) == (
+            other.what,
+            other.provider,
+            other.model,
+            other.reason,
+        )
+
+    def again(self, later: Step) -> Step:
+        """This step with another like it counted in."""
+        seconds = later.seconds if self.what == "refused" else self.seconds + later.seconds
+        return replace(self, seconds=seconds, passed=later.passed, times=self.times + 1)
 
 
 @dataclass(slots=True)
@@ -81,6 +106,17 @@ class Trail:
 
     attempts: list[Attempt] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+
+    def note(self, step: Step) -> None:
+        """Waiting is done in small pieces: a step like one of the last few counts with it if no attempt began since."""
+        began = self.attempts[-1].started if self.attempts else float("-inf")
+        for index in range(max(0, len(self.steps) - _NEAR), len(self.steps)):
+            near = self.steps[index]
+            if near.at >= began and near.alike(step):
+                self.steps[index] = near.again(step)
+                return
+        if len(self.steps) < _MOST or step.what in _DECISIONS:
+            self.steps.append(step)
 
 
 class Observer(Protocol):

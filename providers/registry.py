@@ -51,6 +51,11 @@ class Registry:
         return tuple(self._configs.values())
 
     @property
+    def live(self) -> Mapping[str, Provider]:
+        """Those that were called so far."""
+        return self._live
+
+    @property
     def pools(self) -> Mapping[str, KeyPool]:
         return self._pools
 

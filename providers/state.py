@@ -136,9 +136,10 @@ class RestState:
     """A rest as people see it."""
 
     reason: str
-    seconds: float  # that are left; 0 = the next attempt finds out
+    seconds: float  # that are left; 0 = over, or with ``probe``, one attempt is to find out
     model: str = WHOLE
     account: str = ""
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -15,7 +16,10 @@ from providers.gate import QueueFull
 from providers.keys import Lease, NoneFits, Wish
 from providers.ports import Attempt, Step
 from providers.provider import Provider
+from providers.state import Passed
 from providers.unwinding import to_the_end
+
+NOTED = 0.001  # seconds in the queue from which on a call's story tells of it
 
 
 class QueueTooLong(Exception):
@@ -35,7 +39,7 @@ class Visit:
         self._terms = terms
         self._stack = stack
         config = provider.config
-        self._errand = Errand(config.retries, config.traffic, terms, provider.budget)
+        self._errand = Errand(config.retries, config.traffic, terms, provider.budget, len(provider.pool.keys))
         self._next = 0.0  # seconds until the next attempt
         self._for_a_limit = False
         self._tokens = call.estimate() if provider.pool.counts_tokens else 0
@@ -92,7 +96,10 @@ class Visit:
         except TimeoutError as error:
             raise QueueTooLong from error
         finally:
-            self._errand.waited += self._now - began
+            took = self._now - began
+            self._errand.waited += took
+            if took >= NOTED:
+                self._note("queued", "", took)
         return lease
 
     @property
@@ -119,8 +126,10 @@ class Visit:
             fresh = self._provider.pool.fresh(self._wish)
             wait = self._errand.after_failure(error, fresh, self._now, self._provider.time.chance())
         elif isinstance(error, NoneFits):
-            wait = self._errand.after_refusal(error.admission, len(self._provider.pool.keys), self._now)
-            self._note("refused", error.admission.reason, wait or 0.0, error)
+            wait = self._errand.after_refusal(error.admission, self._now)
+            self._note("refused", error.admission.reason, error.admission.wait, error.admission.passed)
+        else:
+            self._note("refused", "queue_full" if isinstance(error, QueueFull) else "queue_wait", 0.0)
         self._next, self._for_a_limit = wait or 0.0, isinstance(error, NoneFits)
         return wait is not None
 
@@ -138,12 +147,11 @@ class Visit:
                 self._errand.waited += self._now - began
             else:
                 await self._provider.time.sleep(seconds)
-        self._note("waited", "", self._now - began)
+        self._note("waited", "limit" if self._for_a_limit else "backoff", self._now - began)
 
-    def _note(self, what: str, reason: str, seconds: float, refusal: NoneFits | None = None) -> None:
-        passed = refusal.admission.passed if refusal else ()
-        step = Step(self._now, what, self._provider.config.id, self._model, reason, seconds, passed)
-        self._terms.trail.steps.append(step)
+    def _note(self, what: str, reason: str, seconds: float, passed: Sequence[Passed] = ()) -> None:
+        began = self._now if what == "refused" else self._now - seconds
+        self._terms.trail.note(Step(began, what, self._provider.config.id, self._model, reason, seconds, passed))
 
     def _final(self, error: Exception) -> UpstreamFailure:
         provider = self._provider.config.id
@@ -151,7 +159,9 @@ class Visit:
             case UpstreamFailure():
                 return error
             case NoneFits():
-                return refused(provider, error.admission, self._errand)
+                failure = refused(provider, error.admission, self._errand)
+                failure.key_variable = failure.key_variable or self._provider.pool.variable(failure.key_label)
+                return failure
             case QueueFull():
                 words = f"{self._provider.gate.waiting} calls wait for it already (QUEUE_LIMIT)"
             case _:

@@ -61,6 +61,10 @@ def running_gateway(home: Path, env: Mapping[str, str], arguments: tuple[str, ..
         gateway.process.wait(GONE_WITHIN)
 
 
+# What the upstream answers to the first attempt is what the client gets: nothing is repeated, no rest waited for.
+ONE_ATTEMPT = {"PROVIDER_MAX_RETRIES": "0", "QUEUE_MAX_WAIT": "0.01"}
+
+
 def upstream_env(upstream_url: str, client_token: str = "freecc", key: str = "sk-upstream-key") -> dict[str, str]:
     """Variables for a gateway whose one provider is the Anthropic-shaped upstream at this URL."""
     return {

@@ -26,13 +26,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import logs
 from gateway.app import create_app
+from gateway.cli.admin_token import with_admin_token
+from gateway.cli.serve import bind
 from gateway.settings import Settings, load
 from tests.moments import Moments
 from tests.upstream.bare_client import BOUND
 
 TOKEN = "freecc"
 KEY = "sk-upstream-key"
-AT_ONCE = 1.0  # seconds; ten times what the gateway may take to let go of an upstream
+AT_ONCE = 1.0  # seconds; ten times what the gateway may take to let go of an upstream, or to notice something
 _TLS = ssl.create_default_context()  # made once: it reads every root certificate of this machine
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
@@ -64,6 +66,7 @@ class Gateway:
     server: uvicorn.Server
     port: int
     log: Logged
+    moments: Moments
 
     @property
     def url(self) -> str:
@@ -76,6 +79,13 @@ class Gateway:
         async with httpx.AsyncClient(
             base_url=self.url, headers=own, trust_env=False, timeout=BOUND, verify=_TLS
         ) as client:
+            yield client
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client with the admin token."""
+        token = self.settings.admin_token
+        async with self.client(token.reveal() if token else None) as client:
             yield client
 
     async def metric(self, name: str, **labels: str) -> float | None:
@@ -103,15 +113,15 @@ async def serving(
 ) -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
 
-    ``moments`` puts its clock, its pauses and its timers into the test's hands.
+    Its pauses pass at once, and its timers are ``moments``'s.
     """
-    settings = load({**environ}, home, home)
-    with captured_log(level) as log:
-        app = create_app(settings, moments.time()) if moments else create_app(settings)
+    settings, moments = load({**environ}, home, home), moments or Moments()
+    sockets = bind("127.0.0.1", 0)
+    port = sockets[0].getsockname()[1]
+    with captured_log(level) as log, with_admin_token(settings, port) as own:
+        app = create_app(own, moments.time())
         config = uvicorn.Config(
             app,
-            host="127.0.0.1",
-            port=0,
             lifespan="on",
             ws="none",
             log_config=None,
@@ -123,8 +133,8 @@ async def serving(
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
-        await server.startup()
-        gateway = Gateway(app, settings, server, server.servers[0].sockets[0].getsockname()[1], log)
+        await server.startup(sockets)
+        gateway = Gateway(app, own, server, port, log, moments)
         try:
             yield gateway
         finally:

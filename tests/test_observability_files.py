@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from gateway.metrics import OUTCOMES, Metrics
+from gateway.metrics import OUTCOMES, STAGES, Metrics
 from providers.keys import STATES
 from providers.ports import Attempt
 
@@ -21,8 +21,9 @@ LABEL = re.compile(r'(\w+)(=|!=)"([^"]*)"')
 
 def exported() -> dict[str, set[str]]:
     """Every series of ours and its labels, from an exposition."""
-    metrics = Metrics([("demo", "demo")], ["/v1/messages"])
-    metrics.key_state("demo", "demo", "ready")
+    metrics = Metrics([("demo", "demo")], ["/v1/messages"], [("demo", "groq")], ["groq"])
+    metrics.key_states("demo", {"demo": "ready"})
+    metrics.provider_state("demo", 0, 1.0)
     metrics.attempt_ended(Attempt("req_1", "demo", "demo", "demo", 0.0, lost=("top_k",)))
     lines = re.findall(r"^(keyturn_\w+)\{([^}]*)\}", metrics.exposition().decode(), re.MULTILINE)
     return {name: set(re.findall(r'(\w+)="', labels)) for name, labels in lines}
@@ -40,7 +41,7 @@ def test_the_dashboard_shows_every_series_and_no_other() -> None:
 
 def test_the_dashboard_selects_and_groups_by_labels_that_exist() -> None:
     series = exported()
-    values = {"outcome": {*OUTCOMES, "failed", "abandoned"}, "state": set(STATES)}
+    values = {"outcome": {*OUTCOMES, "failed", "abandoned"}, "state": set(STATES), "stage": set(STAGES)}
     for expression in expressions():
         for name, selector in SELECTOR.findall(expression):
             for label, _, value in LABEL.findall(selector):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +15,13 @@ from gateway.settings import load
 from gateway.settings.row_settings import RowSettings, variables
 from gateway.settings.variables import Globals
 from providers.catalog import CATALOG
-from tests.gateway_process import ROOT
+from tests.gateway_process import ROOT, running_gateway
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 LINES = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
 TOMLS = [block for kind, block in BLOCKS if kind == "toml"]
+COMMANDS = [line for line in LINES if line.startswith("keyturn ")]
 SETTINGS = [line for line in LINES if re.fullmatch(r"[A-Z_]+=\S.*", line) and " claude" not in line]
 
 
@@ -27,8 +31,18 @@ def test_every_make_command_is_a_target_with_help(line: str) -> None:
     assert re.search(rf"^{target}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_keyturn_command_works_beside_a_running_gateway(line: str, tmp_path: Path) -> None:
+    with running_gateway(tmp_path, {}) as gateway:
+        env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(gateway.port)}
+        command = [sys.executable, "-m", "gateway.cli", *line.split()[1:]]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "demo" in done.stdout
+
+
 def test_every_other_line_starts_claude_or_is_a_setting() -> None:
-    others = [line for line in LINES if not line.startswith("make ") and line not in SETTINGS]
+    others = [line for line in LINES if not line.startswith("make ") and line not in (*SETTINGS, *COMMANDS)]
     assert others
     assert all(re.fullmatch(r"(ANTHROPIC_\w+=\S+ )+claude( -p hi)?", line) for line in others)
 

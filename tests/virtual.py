@@ -1,92 +1,91 @@
-"""Time that passes only while nothing happens: a test of minutes of waiting, over real sockets, takes milliseconds.
-
-``@in_virtual_time`` runs an async test on a loop whose clock stands still while there is anything to do and leaps to
-the next timer once there is not. All who talk must live in that loop: the client, the gateway, the scripted upstream.
-"""
+"""An event loop whose time leaps to the next timer as soon as nothing else is left to do. It has no sockets."""
 
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec
 
-from providers.ports import Time
 from tests.moments import Moments
 
-IDLE = 0.01  # real seconds without an event on any socket; within one process, bytes arrive at once
-PAST = 1e-9  # seconds; whoever computes a moment and finds it not quite there would ask for ever
-BEGIN = 1000.0
-BOUND = 86400.0  # virtual seconds that a test may take
+BEGINS = 1000.0  # seconds, on every such loop's clock
+TURNS = 20  # of the loop, after which what was cancelled has ended
+
+TICK = 1e-9  # seconds that a turn takes: whoever asks until time has passed gets an end
 
 P = ParamSpec("P")
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop with a clock of its own."""
+class Deadlock(Exception):
+    """Everybody waits and no timer will ever fire."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Hours pass in milliseconds, always in the same order."""
 
     def __init__(self) -> None:
-        self._clock = BEGIN
-        super().__init__(_Selector(self._leap))
+        super().__init__()
+        self._now = BEGINS
+        self._selector = self
 
     def time(self) -> float:
-        return self._clock
+        return self._now
 
-    def _leap(self, seconds: float) -> None:
-        self._clock += seconds + PAST
+    def select(self, timeout: float | None) -> Sequence[Any]:
+        """What the base class calls to wait for sockets or the next timer."""
+        if timeout is None:
+            raise Deadlock
+        self._now += timeout + TICK
+        return ()
 
+    def _process_events(self, events: Sequence[Any]) -> None:
+        """There are none."""
 
-class _Selector(selectors.DefaultSelector):
-    def __init__(self, leap: Callable[[float], None]) -> None:
-        super().__init__()
-        self._leap = leap
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
-        events = super().select(IDLE)
-        if not events:
-            self._leap(timeout)
-        return events
+    def _write_to_self(self) -> None:
+        """Nobody calls from another thread."""
 
 
-@dataclass
-class LoopMoments(Moments):
-    """The gateway's time is the loop's, ``ahead`` of which a test can put it while nobody waits."""
-
-    def clock(self) -> float:
-        return asyncio.get_running_loop().time() + self.ahead
-
-    def wall(self) -> float:
-        return 1_800_000_000.0 + self.clock() - BEGIN
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(seconds)
-
-    def time(self) -> Time:
-        return Time(
-            self.clock,
-            self.wall,
-            self.sleep,
-            lambda: self.chance,
-            lambda seconds, callback: asyncio.get_running_loop().call_later(seconds, callback),
-        )
-
-
-def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """The test as a plain function, which needs no plugin and takes no async fixture."""
+def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Runs an async test on a loop of this kind; a task that it leaves behind is an error."""
 
     @wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(_bounded(test(*args, **kwargs)))
+            runner.run(_alone(test(*args, **kwargs)))
 
     return run
 
 
-async def _bounded(test: Coroutine[Any, Any, None]) -> None:
-    async with asyncio.timeout(BOUND):
-        await test
+async def _alone(test: Coroutine[Any, Any, None]) -> None:
+    await test
+    await turns()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left, f"tasks that the test left behind: {left}"
+
+
+async def turns(count: int = TURNS) -> None:
+    """Lets the others run, without any time passing."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def now() -> float:
+    """Seconds since the loop began, to the tenth of a millisecond."""
+    return round(asyncio.get_running_loop().time() - BEGINS, 4)
+
+
+@dataclass
+class VirtualMoments(Moments):
+    """The running loop's time, where a component wants to be handed its own."""
+
+    def clock(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall(self) -> float:
+        return super().wall() + now()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(seconds)

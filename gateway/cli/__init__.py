@@ -1,4 +1,4 @@
-"""The command line: ``keyturn serve``, ``check`` and ``version``."""
+"""The command line: ``keyturn serve``, ``check``, ``status`` and ``version``."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.serve import serve
 
         return serve(load_from_process(options.config, _flags(options)))
+    if options.command == "status":
+        from gateway.cli.status import status
+
+        return status(load_from_process(options.config), options.url, options.json)
     from gateway.cli.check import report
 
     print(report(load_from_process(options.config)))
@@ -58,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
-    for command in (serve, check):
+    status = commands.add_parser("status", help="show the keys of a running gateway: which are ready, which rest, why")
+    status.add_argument("--json", action="store_true", help="as JSON, the way GET /admin/pool sends it")
+    status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
+    for command in (serve, check, status):
         command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
     commands.add_parser("version", help="print the version")
     return parser

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from gateway.cli.admin_token import with_admin_token
 from gateway.cli.banner import banner
 from gateway.cli.local_runtimes import find
+from gateway.cli.out import say
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def serve(settings: Settings) -> int:
     from gateway.logs import configure
 
     configure(settings.log_level, settings.log_format)
-    server = Server(create_app(settings), settings)
-    server.run(sockets)
+    with with_admin_token(settings, sockets[0].getsockname()[1]) as own:
+        server = Server(create_app(own), own)
+        server.run(sockets)
     return FORCED if server.force_exit else 0
 
 
@@ -163,9 +166,3 @@ def not_bound(settings: Settings, error: OSError) -> str:
     if error.errno in ABSENT or isinstance(error, socket.gaierror):
         return f"HOST: this machine has no address {host}. Set HOST=127.0.0.1, or HOST=0.0.0.0 for every address."
     return f"HOST, PORT: cannot listen on {host} port {port}: {error.strerror}."
-
-
-def say(text: str) -> None:
-    """Print at once, whatever characters the terminal lacks."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)

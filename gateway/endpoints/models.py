@@ -8,7 +8,7 @@ every model is listed under such an alias too.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from gateway.routing import ALIAS, Ref, RoutingTable
@@ -41,6 +41,15 @@ def references(table: RoutingTable) -> list[Ref]:
     exact = (Ref(route.provider, route.model or route.match) for route in table.routes if route.model or route.exact)
     spare = (*table.tier_fallbacks.values(), *(route.fallbacks for route in table.routes), table.fallbacks)
     return list(dict.fromkeys((table.default, *table.tiers.values(), *exact, *chain.from_iterable(spare))))
+
+
+def failovers(table: RoutingTable) -> set[tuple[str, str]]:
+    """The pairs of providers of which a setting has one take over from the other."""
+    starts = [(Ref(route.provider, route.model or route.match), route.fallbacks) for route in table.routes]
+    starts += [(ref, table.tier_fallbacks.get(tier, ())) for tier, ref in table.tiers.items()]
+    starts += [(table.default, spare) for spare in ((), *table.tier_fallbacks.values())]
+    orders = [table.in_order(primary, spare) for primary, spare in starts]
+    return {(one.provider, other.provider) for order in orders for one, other in pairwise(order)}
 
 
 def _items(table: RoutingTable) -> Iterator[dict[str, Any]]:

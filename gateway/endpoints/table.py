@@ -6,7 +6,7 @@ never reach it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 
@@ -23,7 +23,7 @@ class EndpointTable:
     """Serves ``hot`` itself, probes and refusals too, and leaves the paths of ``served`` to ``app``."""
 
     def __init__(self, app: App, hot: Endpoints, served: Mapping[str, tuple[str, ...]]) -> None:
-        """``served`` has every path that is served, with its methods; a path may end in a ``{name}``."""
+        """``served`` has every path that is served, with its methods; a path may have one ``{name}``."""
         self.app = app
         self.hot = hot
         self.served = served
@@ -72,14 +72,16 @@ class EndpointTable:
             )
 
 
-def template(served: Iterable[str], path: str) -> str | None:
+def template(served: Collection[str], path: str) -> str | None:
     """The served path that ``path`` is, None where it is none; a doubled /v1 is one."""
     if path.startswith(_DOUBLED):
         path = path.removeprefix("/v1")
-    exact = next((route for route in served if route == path), None)
-    return exact or next((route for route in served if route.endswith("}") and _under(route, path)), None)
+    if path in served:
+        return path
+    return next((route for route in served if "{" in route and _fits(route, path)), None)
 
 
-def _under(route: str, path: str) -> bool:
-    stem = route[: route.index("{")]
-    return path.startswith(stem) and len(path) > len(stem)
+def _fits(route: str, path: str) -> bool:
+    stem, _, rest = route.partition("{")
+    tail = rest.partition("}")[2]
+    return path.startswith(stem) and path.endswith(tail) and len(path) > len(stem) + len(tail)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.settings.delays import refuse_common_delays
+from gateway.settings.folders import run_folders
 from gateway.settings.layers import (
     CLIENT_TOKEN,
     ENVIRONMENT,
@@ -90,6 +91,7 @@ def load(
         routing=routing,
         warnings=tuple(report.warnings),
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
+        run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.routing import RoutingTable
 from middleware.loopback import is_loopback
@@ -42,6 +43,7 @@ class Settings:
     routing: RoutingTable
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
+    run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first
 
     @property
     def loopback(self) -> bool:

@@ -6,12 +6,14 @@ A cost is let through where the moment that it leads to is at most a burst away;
 from __future__ import annotations
 
 MINUTE = 60.0
+INSTANT = 1e-6  # seconds; who waits for less may find the clock unmoved
 
 
 def requests_wait(moment: float, now: float, limit: int) -> float:
     """Seconds until one more request fits a limit per minute; 0 = now."""
     interval, burst = _requests(limit)
-    return max(0.0, max(moment, now) + interval - now - burst * interval)
+    # Not as the algorithm is usually written: now + interval - now - interval is seldom 0 in binary, and never passes.
+    return _wait(moment - now - (burst - 1) * interval)
 
 
 def after_request(moment: float, now: float, limit: int) -> float:
@@ -22,9 +24,7 @@ def after_request(moment: float, now: float, limit: int) -> float:
 def tokens_wait(moment: float, now: float, limit: int, cost: int) -> float:
     """Seconds until ``cost`` tokens fit; a cost above the burst waits until nothing is owed, and then passes."""
     interval, burst = MINUTE / limit, max(1, limit // 4)
-    if moment <= now:
-        return 0.0
-    return max(0.0, min(moment - now, moment + cost * interval - now - burst * interval))
+    return _wait(moment - now - max(0, burst - cost) * interval)
 
 
 def after_tokens(moment: float, now: float, limit: int, cost: int) -> float:
@@ -36,3 +36,7 @@ def _requests(limit: int) -> tuple[float, int]:
     """Seconds between two requests, and how many may come at once: together never above the limit in any minute."""
     burst = max(1, limit // 40)
     return MINUTE / max(1, limit - burst), burst
+
+
+def _wait(seconds: float) -> float:
+    return seconds if seconds > INSTANT else 0.0

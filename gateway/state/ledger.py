@@ -336,4 +336,4 @@ def _seen(candidate: Candidate, now: float) -> KeyState:
 
 
 def _shown(rest: Resting, now: float, model: str = WHOLE, account: str = "") -> RestState:
-    return RestState(rest.reason, max(0.0, rest.until - now), model, account)
+    return RestState(rest.reason, max(0.0, rest.until - now), model, account, rest.probe)

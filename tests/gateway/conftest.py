@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway_process import upstream_env
+from tests.gateway_process import ONE_ATTEMPT, upstream_env
 from tests.serving import KEY, TOKEN, Gateway, serving
 from tests.upstream import Upstream
 
@@ -21,8 +21,8 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 async def gateway(upstream: Upstream, tmp_path: Path) -> AsyncIterator[Gateway]:
-    """Its one provider is the scripted upstream; its one client token is ``freecc``."""
-    async with serving(tmp_path, upstream_env(upstream.url, TOKEN, KEY)) as running:
+    """Its one provider is the scripted upstream, which it asks once a call; its one client token is ``freecc``."""
+    async with serving(tmp_path, upstream_env(upstream.url, TOKEN, KEY) | ONE_ATTEMPT) as running:
         yield running
 
 

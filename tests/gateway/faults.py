@@ -18,7 +18,7 @@ from providers.registry import Registry
 from tests.gateway.voices import GOOD, OTHER, Voice
 from tests.serving import TOKEN, Gateway, Json, ask, serving
 from tests.upstream import Answer, Pause, Reply, Request, ScriptedServer, Signal
-from tests.virtual import LoopMoments
+from tests.virtual_http import LoopMoments
 
 BAD, SPARE = "sk-first", "sk-second"  # keys, in their order
 PRIMARY_MODEL = "claude-opus-4-8"  # what clients ask for

@@ -12,7 +12,7 @@ import pytest
 from tests.gateway.faults import Rig, answered, late, rigged
 from tests.gateway.voices import VOICES, Voice
 from tests.serving import Json
-from tests.virtual import in_virtual_time
+from tests.virtual_http import in_virtual_time
 
 KEYS = ["sk-1", "sk-2", "sk-3"]
 EVERY_VOICE = pytest.mark.parametrize("voice", VOICES, ids=str)

@@ -252,15 +252,11 @@ def test_every_observer_is_told() -> None:
         def attempt_ended(self, attempt: Attempt) -> None:
             told.append("ended")
 
-        def key_state(self, provider: str, key: str, state: str) -> None:
-            told.append(state)
-
     observers = Observers(Noting(), Noting())
     attempt = Attempt("r", "p", "m", "k", 0.0)
     observers.attempt_began(attempt)
-    observers.key_state("p", "k", "ready")
     observers.attempt_ended(attempt)
-    assert told == ["began"] * 2 + ["ready"] * 2 + ["ended"] * 2
+    assert told == ["began"] * 2 + ["ended"] * 2
 
 
 def test_the_module_has_an_app_for_any_server_and_reads_nothing_before(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.gateway.faults import BAD, SPARE, Rig, answered, by_model, late, refused, rigged
 from tests.gateway.voices import CHAT, MESSAGES, VOICES, Pairs, Voice
 from tests.upstream import Answer, Hang, Reply
-from tests.virtual import in_virtual_time
+from tests.virtual_http import in_virtual_time
 
 FALLBACK = "sk-fallback"
 EVERY_VOICE = pytest.mark.parametrize("voice", VOICES, ids=str)

@@ -15,7 +15,7 @@ import pytest
 from tests.gateway.faults import BAD, SPARE, answered, broken, of_type, rigged, text_of, total
 from tests.gateway.voices import CHAT, HALF, VOICES, Voice
 from tests.upstream import Cut, Hang, Pause, Raw, Reply, Reset, Signal
-from tests.virtual import in_virtual_time
+from tests.virtual_http import in_virtual_time
 
 LIMITS = {"PROVIDER_MAX_CONCURRENCY": "1"}
 

@@ -16,7 +16,7 @@ from tests.gateway.fault_shapes import SHAPES, Verdict, Way
 from tests.gateway.faults import BAD, SPARE, Rig, Samples, answered, refused, rigged, total
 from tests.gateway.voices import VOICES
 from tests.upstream import Reply, refusing
-from tests.virtual import in_virtual_time
+from tests.virtual_http import in_virtual_time
 
 WAYS = [Way(voice, streamed) for voice, streamed in product(VOICES, (True, False))]
 EVERY_WAY = pytest.mark.parametrize("way", WAYS, ids=str)

@@ -17,7 +17,7 @@ from tests.serving import AT_ONCE, Json, ask, leave, post
 from tests.upstream import Answer, Cut, Hang, Pause, Reply, Request
 from tests.upstream import openai_chat as chat
 from tests.upstream.bare_client import Client, connected
-from tests.virtual import in_virtual_time
+from tests.virtual_http import in_virtual_time
 
 LONG = {"REQUEST_DEADLINE": "900", "FIRST_TOKEN_TIMEOUT": "800"}
 SILENT = messages.stream(

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from providers.secret import Secret
-from tests.gateway_process import upstream_env
+from tests.gateway_process import ONE_ATTEMPT, upstream_env
 from tests.providers.socks import socks_proxy
 from tests.serving import Gateway, Json, ask, captured_log, leave, post, serving
 from tests.upstream import (
@@ -105,7 +105,8 @@ async def test_a_long_model_name_is_cut_short(gateway: Gateway) -> None:
 
 async def test_the_level_and_the_style_are_kept_to(upstream: Upstream, tmp_path: Path) -> None:
     upstream.script(error(500, "api_error", "no"))
-    async with serving(tmp_path, upstream_env(upstream.url), level="WARNING") as gateway, gateway.client() as client:
+    environ = upstream_env(upstream.url) | ONE_ATTEMPT
+    async with serving(tmp_path, environ, level="WARNING") as gateway, gateway.client() as client:
         await client.post("/v1/messages", json=ask())
         assert gateway.log.events("request") == []
         assert len(gateway.log.events("attempt failed")) == 1
@@ -143,6 +144,7 @@ def test_a_secret_in_an_event_is_masked() -> None:
 
 
 # Every canary has a shape of its own, so that a hit says what leaked.
+A_DAY = 86400.0  # seconds; whatever rests is back by then
 CANARIES = {
     "prompt": "canary-prompt-7f3a",
     "system": "canary-system-91bc",
@@ -212,9 +214,9 @@ async def proxied(upstream: Upstream) -> AsyncIterator[dict[str, str]]:
                 "OPENROUTER_API_KEY": CANARIES["upstream key"] + "-3",
                 "OPENROUTER_BASE_URL": upstream.url,
                 "OPENROUTER_PROXY": f"socks5://{login}@127.0.0.1:{socks.port}",
-                "FIRST_TOKEN_TIMEOUT": "0.1",
+                "REQUEST_DEADLINE": "0.5",
                 "HTTP_READ_TIMEOUT": "0.1",
-            }
+            } | ONE_ATTEMPT
 
 
 def seen(reply: httpx.Response) -> str:
@@ -237,7 +239,9 @@ async def test_no_secret_and_no_word_of_a_conversation_is_ever_shown(upstream: U
         for streamed in (True, False):
             for failure in failures():
                 upstream.script(failure)
+                gateway.moments.ahead += A_DAY
                 shown.append(seen(await client.post("/v1/messages", json=talk(stream=streamed))))
+            gateway.moments.ahead += A_DAY
             for model in ("anthropic/x", "open_router/x"):
                 answered = await _answered(client, upstream, model, streamed)
                 shown.append(repr(answered.headers))

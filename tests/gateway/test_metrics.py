@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.metrics import Metrics
 from providers.ports import Attempt
 from providers.version import VERSION
-from tests.gateway_process import upstream_env
+from tests.gateway_process import ONE_ATTEMPT, upstream_env
 from tests.serving import Gateway, ask, post, serving
 from tests.upstream import Cut, Hang, Upstream, block, error, message, message_start, refusing, stream, text
 from tests.upstream.bare_client import connected
@@ -56,7 +56,7 @@ async def test_every_series_is_there_before_the_first_request(gateway: Gateway) 
     assert await gateway.metric("keyturn_inflight", provider="anthropic", key="anthropic-01") == 0
     assert await gateway.metric("keyturn_attempts_total", provider="anthropic", key="anthropic-01") == 0
     states = {own["state"]: value for own, value in found["keyturn_key_state"] if own["key"] == "anthropic-01"}
-    assert states == {"ready": 1.0, "limited": 0.0, "refused": 0.0}
+    assert states == {"ready": 1.0, "limited": 0.0, "refused": 0.0, "spent": 0.0, "rested": 0.0}
     assert "process_cpu_seconds_total" in found
 
 
@@ -95,6 +95,7 @@ async def test_a_failure_is_counted_with_its_reason(
         assert await gateway.metric("keyturn_requests_total", route="/v1/messages", outcome="error") == 1
         for each in ("ready", "limited", "refused"):
             assert await gateway.metric("keyturn_key_state", key="anthropic-01", state=each) == (each == state)
+        gateway.moments.ahead += 86400  # whatever rests is back by then
         await client.post("/v1/messages", json=ask())
     assert await gateway.metric("keyturn_key_state", key="anthropic-01", state="ready") == 1
     assert await gateway.metric("keyturn_inflight") == 0
@@ -125,7 +126,8 @@ async def test_the_gauge_follows_what_is_open(gateway: Gateway, upstream: Upstre
 
 async def test_an_upstream_that_cannot_be_reached_leaves_the_gauge_at_zero(tmp_path: Path) -> None:
     with refusing() as url:
-        async with serving(tmp_path, upstream_env(url)) as gateway, gateway.client() as client:
+        environ = upstream_env(url) | ONE_ATTEMPT
+        async with serving(tmp_path, environ) as gateway, gateway.client() as client:
             await client.post("/v1/messages", json=ask())
             assert await gateway.metric("keyturn_inflight") == 0
             assert await gateway.metric("keyturn_attempts_total", outcome="failed", reason="unreachable") == 1

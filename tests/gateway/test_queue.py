@@ -14,7 +14,7 @@ from tests.gateway.faults import BAD, Rig, answered, late, refused, rigged
 from tests.gateway.voices import CHAT, VOICES, Voice
 from tests.serving import ask
 from tests.upstream import Hang, Pause, Reply, Request
-from tests.virtual import in_virtual_time
+from tests.virtual_http import in_virtual_time
 
 EVERY_VOICE = pytest.mark.parametrize("voice", VOICES, ids=str)
 EVERY_WISH = pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])

@@ -19,7 +19,7 @@ from tests.gateway.voices import GOOD, VOICES, Voice
 from tests.serving import ask, leave, post
 from tests.upstream import Answer, Cut, Hang, Head, Pause, Reply, Request, Reset, Send, json_reply
 from tests.upstream.bare_client import connected
-from tests.virtual import in_virtual_time
+from tests.virtual_http import in_virtual_time
 
 MANY = int(os.environ.get("KEYTURN_TEST_REQUESTS", "1000"))
 AT_ONCE = 25

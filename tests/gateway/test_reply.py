@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.reply import ClientWatch, ShieldedStack
+from gateway.reply import ClientWatch
+from providers.unwinding import ShieldedStack
 from tests.gateway_process import upstream_env
 from tests.serving import AT_ONCE, Gateway, Wire, ask, post, serving
 from tests.upstream import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -11,7 +12,8 @@ import httpx
 import pytest
 from anthropic.types import Message, MessageParam, ToolParam
 
-from tests.gateway_process import GatewayProcess, running_gateway
+from tests.gateway_process import ONE_ATTEMPT
+from tests.serving import Gateway, serving
 from tests.test_upstream_anthropic import events, fold
 from tests.upstream import ChatUpstream, Cut, Drip, Hang, Pause, Reply, Reset, Send, Signal, Step, json_reply
 from tests.upstream import openai_chat as chat
@@ -56,35 +58,35 @@ def environment(upstream: ChatUpstream) -> dict[str, str]:
         "OPENAI_BASE_URL": upstream.base_url,
         "MODEL": "openai/gpt-5",
         "ANTHROPIC_AUTH_TOKEN": TOKEN,
-    }
-
-
-@pytest.fixture(scope="module")
-def gateway(scripted: ChatUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    with running_gateway(tmp_path_factory.mktemp("gateway"), environment(scripted)) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def impatient(scripted: ChatUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    """A gateway whose timeouts are short."""
-    short = {"FIRST_TOKEN_TIMEOUT": str(PATIENCE), "HTTP_READ_TIMEOUT": str(PATIENCE)}
-    with running_gateway(tmp_path_factory.mktemp("impatient"), environment(scripted) | short) as process:
-        yield process
+    } | ONE_ATTEMPT
 
 
 @pytest.fixture
-async def client(gateway: GatewayProcess) -> AsyncIterator[httpx.AsyncClient]:
+async def gateway(upstream: ChatUpstream, tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with serving(tmp_path, environment(upstream)) as running:
+        yield running
+
+
+@pytest.fixture
+async def impatient(upstream: ChatUpstream, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway whose timeouts are short."""
+    short = {"REQUEST_DEADLINE": str(PATIENCE), "HTTP_READ_TIMEOUT": str(PATIENCE)}
+    async with serving(tmp_path, environment(upstream) | short) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     async with http_client(gateway) as connected:
         yield connected
 
 
-def http_client(gateway: GatewayProcess) -> httpx.AsyncClient:
+def http_client(gateway: Gateway) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=gateway.url, headers={"x-api-key": TOKEN}, trust_env=False, timeout=BOUND)
 
 
 @pytest.fixture
-async def sdk(gateway: GatewayProcess) -> AsyncIterator[anthropic.AsyncAnthropic]:
+async def sdk(gateway: Gateway) -> AsyncIterator[anthropic.AsyncAnthropic]:
     async with anthropic.AsyncAnthropic(api_key=TOKEN, base_url=gateway.url, max_retries=0, timeout=BOUND) as client:
         yield client
 
@@ -343,7 +345,7 @@ LATE: dict[str, tuple[tuple[bytes | Step, ...], int]] = {
 
 @pytest.mark.parametrize(("parts", "closed"), LATE.values(), ids=LATE)
 async def test_a_stream_that_breaks_ends_with_an_error_event(
-    gateway: GatewayProcess, upstream: ChatUpstream, parts: tuple[bytes | Step, ...], closed: int
+    gateway: Gateway, upstream: ChatUpstream, parts: tuple[bytes | Step, ...], closed: int
 ) -> None:
     seen = Signal()
     upstream.script(chat.stream(HALF, Pause(seen), *parts))
@@ -371,7 +373,7 @@ async def test_a_whole_call_commits_at_its_end(
     assert (reply.status_code, failed(reply)["type"]) == (502, "api_error")
 
 
-async def test_content_travels_as_it_comes(gateway: GatewayProcess, upstream: ChatUpstream) -> None:
+async def test_content_travels_as_it_comes(gateway: Gateway, upstream: ChatUpstream) -> None:
     gates = [Signal() for _ in range(3)]
     call = chat.call("Bash", {"command": "echo five"}, pieces=2)
     begun = chat.frames("gpt-5", [chat.reasoning("Hm.", pieces=1), chat.text("One two", pieces=2), call])
@@ -431,7 +433,7 @@ WAITS: dict[str, tuple[bytes | Step, ...]] = {
 @BOTH
 @pytest.mark.parametrize("parts", WAITS.values(), ids=WAITS)
 async def test_a_client_that_leaves_closes_the_upstream_at_once(
-    gateway: GatewayProcess, upstream: ChatUpstream, streamed: bool, parts: tuple[bytes | Step, ...]
+    gateway: Gateway, upstream: ChatUpstream, streamed: bool, parts: tuple[bytes | Step, ...]
 ) -> None:
     sent = Signal()
     upstream.script(chat.stream(*parts, Pause(sent), Hang()) if parts else Reply((Pause(sent), Hang())))
@@ -452,7 +454,7 @@ ENDS = {"no usage, no end": FINISHED[:-2], "no end": FINISHED[:-1], "an end that
 @BOTH
 @pytest.mark.parametrize("frames", ENDS.values(), ids=ENDS)
 async def test_an_upstream_that_never_closes_after_its_reason(
-    impatient: GatewayProcess, upstream: ChatUpstream, streamed: bool, frames: list[bytes]
+    impatient: Gateway, upstream: ChatUpstream, streamed: bool, frames: list[bytes]
 ) -> None:
     upstream.script(chat.stream(*frames, Hang()))
     async with http_client(impatient) as client:
@@ -473,7 +475,7 @@ async def test_an_upstream_that_never_closes_after_its_reason(
 @BOTH
 @pytest.mark.parametrize("parts", [(), (ROLE,), (ROLE, b": still here\n\n")], ids=["head", "role", "comment"])
 async def test_no_content_in_time(
-    impatient: GatewayProcess, upstream: ChatUpstream, streamed: bool, parts: tuple[bytes, ...]
+    impatient: Gateway, upstream: ChatUpstream, streamed: bool, parts: tuple[bytes, ...]
 ) -> None:
     upstream.script(chat.stream(*parts, Hang()))
     async with http_client(impatient) as client:
@@ -482,7 +484,7 @@ async def test_no_content_in_time(
     assert (reply.status_code, failed(reply)["type"]) == (504, "timeout_error")
 
 
-async def test_a_stall_after_content(impatient: GatewayProcess, upstream: ChatUpstream) -> None:
+async def test_a_stall_after_content(impatient: Gateway, upstream: ChatUpstream) -> None:
     upstream.script(chat.stream(HALF, Hang()), chat.stream(HALF, Hang()))
     async with http_client(impatient) as client:
         streamed, whole = [await client.post("/v1/messages", json=ask(each)) for each in (True, False)]

@@ -8,17 +8,17 @@ import pytest
 
 from middleware.access import Access
 from middleware.asgi import App, Receive, Scope, Send, respond
-from middleware.context import RequestContext, attach, context_of
+from middleware.context import RequestContext, context_of
+from middleware.request_id import RequestId
 from tests.serving import Wire, http_scope
 
 
 async def observed(app: App) -> RequestContext:
     """The context that the observer saw; what ``app`` raised is dropped."""
     seen: list[RequestContext] = []
-    scope = http_scope()
-    attach(scope, RequestContext("req_1", 0.0))
     wire = Wire()
-    await asyncio.gather(Access(app, seen.append, str)(scope, wire.receive, wire.send), return_exceptions=True)
+    guarded = RequestId(Access(app, seen.append, str), lambda: 0.0)
+    await asyncio.gather(guarded(http_scope(), wire.receive, wire.send), return_exceptions=True)
     [context] = seen
     return context
 
@@ -56,10 +56,8 @@ async def test_an_exception_is_observed_and_raised() -> None:
         await respond(send, 500, [], b"")
         raise ValueError("broken")
 
-    scope = http_scope()
-    attach(scope, RequestContext("req_1", 0.0))
     with pytest.raises(ValueError, match="broken"):
-        await Access(app, seen.append, str)(scope, Wire().receive, Wire().send)
+        await RequestId(Access(app, seen.append, str), lambda: 0.0)(http_scope(), Wire().receive, Wire().send)
     assert [context.outcome for context in seen] == ["error"]
 
 
@@ -81,3 +79,21 @@ async def test_what_is_no_request_is_not_observed() -> None:
     await Access(app, seen.append, str)({"type": "lifespan"}, wire.receive, wire.send)
     assert seen == []
     assert wire.sent == [{"type": "lifespan.startup.complete"}]
+
+
+async def test_the_beginning_is_told_too() -> None:
+    told: list[tuple[str, str, str]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        told.append(("served", context_of(scope).route, ""))
+        await respond(send, 200, [], b"")
+
+    def began(context: RequestContext) -> None:
+        told.append(("began", context.route, context.outcome))
+
+    def ended(context: RequestContext) -> None:
+        told.append(("ended", context.route, context.outcome))
+
+    wire = Wire()
+    await RequestId(Access(app, ended, str, began), lambda: 0.0)(http_scope(), wire.receive, wire.send)
+    assert told == [("began", "/v1/messages", ""), ("served", "/v1/messages", ""), ("ended", "/v1/messages", "ok")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from middleware.asgi import Receive, Scope, Send, respond
+from middleware.asgi import Message, Receive, Scope, Send, respond
 from middleware.context import RequestContext, attach
 from middleware.errors import Errors
 from providers.errors import Fault
@@ -25,10 +25,15 @@ async def replied(error: BaseException, path: str = "/v1/messages", started: boo
         raise error
 
     scope = http_scope(path, **headers)
-    attach(scope, RequestContext("req_1", 0.0))
-    wire = Wire()
+    context, wire = RequestContext("req_1", 0.0), Wire()
+    attach(scope, context)
+
+    async def noted(message: Message) -> None:
+        context.status = message.get("status", context.status)
+        await wire.send(message)
+
     try:
-        await Errors(app)(scope, wire.receive, wire.send)
+        await Errors(app)(scope, wire.receive, noted)
     except type(error):
         wire.sent.append({"type": "raised"})
     return wire

@@ -66,6 +66,7 @@ async def test_without_an_attempt_nothing_is_told_of_one() -> None:
 
 async def test_an_attempt_is_told() -> None:
     def fill(context: RequestContext) -> None:
+        context.target = ("open_router", "deepseek/deepseek-chat:free")
         context.attempts.append(Attempt("r", "groq", "first", "groq-01", 0.0))
         context.attempts.append(Attempt("r", "open_router", "deepseek/deepseek-chat:free", "open_router-02", 0.0))
 
@@ -76,17 +77,20 @@ async def test_an_attempt_is_told() -> None:
     assert headers["x-keyturn-attempts"] == "2"
 
 
-async def test_an_attempt_that_got_no_key_is_not_told() -> None:
+async def test_a_target_that_had_no_key_to_give_is_told_without_one() -> None:
     def fill(context: RequestContext) -> None:
-        context.attempts.append(Attempt("r", "groq", "m", "", 0.0))
+        context.target = ("groq", "m")
 
-    assert not [name for name in await told(http_scope(), fill) if name.startswith("x-keyturn-")]
+    headers = await told(http_scope(), fill)
+    assert headers["x-keyturn-provider"] == "groq"
+    assert headers["x-keyturn-attempts"] == "0"
+    assert "x-keyturn-key" not in headers
 
 
 @pytest.mark.parametrize("model", ["caf\u00e9", "m\r\nset-cookie: a=b", "m\n", "m\x00", "m\x7f", "\ud83d\ude00"])
 async def test_a_models_name_cannot_break_a_header(model: str) -> None:
     def fill(context: RequestContext) -> None:
-        context.attempts.append(Attempt("r", "demo", model, "demo", 0.0))
+        context.target = ("demo", model)
 
     value = (await told(http_scope(), fill))["x-keyturn-model"]
     assert value.isascii()

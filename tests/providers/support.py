@@ -25,7 +25,7 @@ from providers.provider import Provider
 from providers.registry import Registry
 from providers.secret import Secret
 from providers.spec import Auth, KeySource, ProviderConfig, ProviderSpec, Timeouts
-from providers.transport import http_transport
+from providers.transport import TransportFactory, http_transport
 from providers.visit import Visit
 from tests.moments import Moments
 
@@ -129,10 +129,12 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(configured: ProviderConfig, moments: Moments | None = None) -> AsyncIterator[Rig]:
+async def rig(
+    configured: ProviderConfig, moments: Moments | None = None, transport: TransportFactory = http_transport
+) -> AsyncIterator[Rig]:
     """A provider as the registry makes it; closed on the way out, when nothing may be in flight."""
     watcher, moments = Watcher(), moments or Moments()
-    transports = {"http": http_transport, "demo": DemoTransport}
+    transports: dict[str, TransportFactory] = {"http": transport, "demo": DemoTransport}
     store = MemoryStore(moments.clock, moments.wall)
     registry = Registry([configured], discover(), transports, store, watcher, moments.time())
     made = Rig(registry.get(configured.id), registry.pools[configured.id], watcher, moments)

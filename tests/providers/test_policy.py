@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import math
 
-from providers import policy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers import policy, reset
 from providers.classify import error_inside, status_failure
-from providers.errors import ErrorKind, Rest, Scope, UpstreamFailure
+from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
 from providers.keys import STATES
+from providers.state import OPERATOR
 
 BODY = b'{"type":"error","error":{"type":"x","message":"as it came"}, "new":1 }\n'
 KEY_KINDS = [ErrorKind.KEY_REFUSED, ErrorKind.KEY_UNPAID, ErrorKind.KEY_FORBIDDEN]
+
+NOON = 1_790_000_000.0 // 86400 * 86400 + 43200  # of some day, since 1970
 
 LIMITS = {ErrorKind.RATE_LIMITED, ErrorKind.KEY_WINDOW, ErrorKind.ACCOUNT_QUOTA}
 
@@ -48,6 +55,7 @@ def test_key_states() -> None:
     assert {kind for kind, state in states.items() if state == "refused"} == {*KEY_KINDS, ErrorKind.NO_KEY}
     assert {kind for kind, state in states.items() if state == "limited"} == LIMITS
     assert policy.key_state("") == "ready"
+    assert policy.key_state(OPERATOR) == "rested"
 
 
 @pytest.mark.parametrize(
@@ -215,3 +223,143 @@ def test_a_server_error_under_a_clients_status_is_a_bad_gateway() -> None:
 
 def test_who_is_blamed() -> None:
     assert {kind for kind in ErrorKind if policy.blames_request(failed(kind))} == set(REQUEST_KINDS)
+
+
+# -- what rests, as an order to the store
+
+HALF_AN_HOUR = 1800.0
+BROKEN = [
+    ErrorKind.OVERLOADED,
+    ErrorKind.SERVER_ERROR,
+    ErrorKind.UNREACHABLE,
+    ErrorKind.FIRST_TOKEN_TIMEOUT,
+    ErrorKind.STALLED,
+    ErrorKind.CUT,
+    ErrorKind.MALFORMED,
+]
+ORDERS = {
+    ErrorKind.MODEL_NOT_FOUND: (Scope.KEY_MODEL, 24 * HALF_AN_HOUR, 24 * HALF_AN_HOUR),
+    ErrorKind.KEY_REFUSED: (Scope.KEY, HALF_AN_HOUR, 24 * HALF_AN_HOUR),
+    ErrorKind.KEY_UNPAID: (Scope.KEY, 8 * HALF_AN_HOUR, 48 * HALF_AN_HOUR),
+    ErrorKind.KEY_FORBIDDEN: (Scope.KEY, HALF_AN_HOUR, 24 * HALF_AN_HOUR),
+    ErrorKind.RATE_LIMITED: (Scope.KEY_MODEL, 1.0, 60.0),
+    ErrorKind.KEY_WINDOW: (Scope.KEY, 43200.0, 86400.0),
+    ErrorKind.ACCOUNT_QUOTA: (Scope.ACCOUNT, 43200.0, 86400.0),
+    ErrorKind.MODEL_OVERLOADED: (Scope.MODEL, 5.0, 60.0),
+} | dict.fromkeys(BROKEN, (Scope.MODEL, 5.0, 60.0))
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_what_every_kind_orders(kind: ErrorKind) -> None:
+    order = policy.order(failed(kind), NOON)
+    if kind not in ORDERS:
+        assert order is None
+        return
+    assert order is not None
+    assert (order.scope, order.seconds, order.longest) == ORDERS[kind]
+    assert order.reason == kind.value
+    assert order.honest is (kind in (ErrorKind.KEY_WINDOW, ErrorKind.ACCOUNT_QUOTA)), "the calendar does not grow"
+    assert (order.later is not None) is order.honest
+    assert order.strikes == (5 if kind in BROKEN else 1)
+
+
+def test_when_all_keys_meet_it_at_once_it_is_not_the_keys() -> None:
+    common = {kind for kind in ErrorKind if policy.CONSEQUENCES[kind].common}
+    assert common == {*KEY_KINDS, ErrorKind.RATE_LIMITED}
+    assert common == {kind for kind in ErrorKind if (order := policy.order(failed(kind), NOON)) and order.common}
+
+
+def test_what_one_attempt_finds_out() -> None:
+    """A minute's limit is over when it is over; all longer rests, and every breaker, end with a probe."""
+    probed = {kind for kind in ErrorKind if (order := policy.order(failed(kind), NOON)) and order.probe}
+    assert probed == set(ORDERS) - {ErrorKind.RATE_LIMITED}
+
+
+def test_what_takes_several_in_a_row() -> None:
+    assert {kind for kind in ErrorKind if policy.CONSEQUENCES[kind].strikes > 1} == set(BROKEN)
+
+
+def test_how_often_one_target_is_tried_again_while_another_remains() -> None:
+    patience = {kind: policy.CONSEQUENCES[kind].patience for kind in ErrorKind}
+    assert {kind for kind, times in patience.items() if times} == {
+        ErrorKind.OVERLOADED,
+        ErrorKind.SERVER_ERROR,
+        ErrorKind.CUT,
+        ErrorKind.DISCONNECTED,
+    }
+    assert max(patience.values()) == 1
+    assert all(policy.CONSEQUENCES[kind].again for kind, times in patience.items() if times)
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+@pytest.mark.parametrize("whose", [None, *Scope])
+@pytest.mark.parametrize("given_rest", [None, Rest(7.0, honest=True), Rest(7.0, Calendar.UTC_MONTH, True)])
+def test_an_order_for_every_failure_that_can_be(kind: ErrorKind, whose: Scope | None, given_rest: Rest | None) -> None:
+    failure = failed(kind)
+    failure.scope, failure.rest = whose, given_rest
+    order = policy.order(failure, NOON, 0.5)
+    if (whose or policy.CONSEQUENCES[kind].scope) in (Scope.REQUEST, Scope.US):
+        assert order is None
+    elif order is not None:
+        assert order.scope not in (Scope.PROVIDER, Scope.REQUEST, Scope.US), "a breaker is provider x model"
+        assert policy.SHORTEST <= order.seconds < math.inf
+        assert order.honest or order.longest >= 1.0
+    else:
+        assert policy.CONSEQUENCES[kind].rest is None
+
+
+@given(
+    kind=st.sampled_from(list(ORDERS)),
+    rest=st.none() | st.builds(Rest, st.floats(0.0, 31 * 86400.0), honest=st.just(True)),
+    calendar=st.none() | st.sampled_from(Calendar),
+    wall=st.floats(1.7e9, 2.0e9),
+    jitter=st.floats(0.0, 1.0, exclude_max=True),
+)
+def test_nothing_rests_shorter_than_was_said_and_little_longer(
+    kind: ErrorKind, rest: Rest | None, calendar: Calendar | None, wall: float, jitter: float
+) -> None:
+    failure = failed(kind)
+    failure.rest = Rest(rest.seconds, calendar, True) if rest else Rest(calendar=calendar) if calendar else None
+    exact, shaken = policy.order(failure, wall), policy.order(failure, wall, jitter)
+    assert exact is not None
+    assert shaken is not None
+    if rest:
+        assert exact.seconds == max(rest.seconds or 0.0, policy.SHORTEST)
+    elif calendar:
+        assert exact.seconds == exact.later == reset.until(calendar, wall)
+    assert exact.seconds <= shaken.seconds <= 1.1 * exact.seconds
+    if exact.later is not None:
+        assert exact.later <= (shaken.later or 0.0) <= 1.1 * exact.later
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
+def test_retry_after_zero_is_no_invitation(seconds: float) -> None:
+    failure = failed(ErrorKind.RATE_LIMITED)
+    failure.rest = Rest(seconds, honest=True)
+    order = policy.order(failure, NOON)
+    assert order is not None
+    assert order.seconds == policy.SHORTEST == 0.5
+
+
+def test_the_upstreams_seconds_open_a_breaker_at_once_and_do_not_grow() -> None:
+    failure = failed(ErrorKind.SERVER_ERROR)
+    failure.rest = Rest(17.0, honest=True)
+    order = policy.order(failure, NOON)
+    assert order is not None
+    assert (order.seconds, order.honest, order.strikes, order.later) == (17.0, True, 1, None)
+
+
+def test_the_upstreams_seconds_once_and_then_to_the_reset() -> None:
+    failure = failed(ErrorKind.KEY_WINDOW)
+    failure.rest = Rest(30.0, Calendar.PACIFIC_DAY, honest=True)
+    order = policy.order(failure, NOON)
+    assert order is not None
+    assert (order.seconds, order.later) == (30.0, reset.until(Calendar.PACIFIC_DAY, NOON))
+
+
+def test_a_key_of_an_account_rests_with_its_account() -> None:
+    failure = failed(ErrorKind.KEY_FORBIDDEN)
+    failure.scope = Scope.ACCOUNT
+    order = policy.order(failure, NOON)
+    assert order is not None
+    assert (order.scope, order.seconds, order.probe, order.common) == (Scope.ACCOUNT, HALF_AN_HOUR, True, True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -13,15 +12,11 @@ import pytest
 
 from providers.answer import StreamAnswer
 from providers.call import Operation
-from providers.dialects import discover
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.keys import KeyPool
 from providers.ports import Usage
-from providers.provider import Provider
 from providers.secret import Secret
 from providers.spec import KeySource
-from providers.transport import http_transport
-from tests.providers.support import BOUND, KEY, MODEL, SPEC, Rig, Watcher, attempt, call, config, quick, rig
+from tests.providers.support import BOUND, KEY, MODEL, SPEC, call, config, quick, rig
 from tests.upstream import (
     Hang,
     Head,
@@ -48,15 +43,15 @@ async def test_a_stream_passes_as_it_came_but_for_the_model() -> None:
     sent = frames(
         "upstream-model", BLOCKS, usage={"input_tokens": 9, "output_tokens": 1}, late_usage={"output_tokens": 5}
     )
-    record = attempt()
     async with Upstream() as upstream, rig(config(upstream.url)) as live:
         upstream.script(stream(*sent))
-        got = await live.ask(record=record)
+        got = await live.ask()
+    record = live.record
     assert got == b"".join(sent).replace(b'"upstream-model"', json.dumps(MODEL).encode())
     assert (record.status, record.outcome, record.reason, record.key) == (200, "ok", "", "acme-01")
     assert record.usage == Usage(9, 5)
     assert record.started <= (record.first_content or 0) <= (record.ended or 0)
-    assert live.watcher.told[1:] == [
+    assert live.watcher.told == [
         ("began", "acme", "acme-01"),
         ("ended", "acme-01", "ok", ""),
     ]
@@ -84,10 +79,10 @@ async def test_thinking_off_reaches_the_upstream() -> None:
 
 
 async def test_a_whole_answer() -> None:
-    record = attempt()
     async with Upstream() as upstream, rig(config(upstream.url)) as live:
         upstream.script(message(*BLOCKS, model="upstream-model"))
-        got = json.loads(await live.ask(call(stream=False), record))
+        got = json.loads(await live.ask(call(stream=False)))
+    record = live.record
     assert got["model"] == MODEL
     assert got["content"] == [each.whole for each in BLOCKS]
     assert record.usage == Usage(11, 7)
@@ -211,7 +206,6 @@ async def test_lingering_ends_in_time_where_the_upstream_does_not() -> None:
 
 
 async def test_leaving_early_closes_the_upstream_and_gives_the_key_back() -> None:
-    record = attempt()
     async with Upstream() as upstream, rig(config(upstream.url)) as live:
         upstream.script(stream(*frames(MODEL, [text("Hi")])[:4], Hang()))
         async with AsyncExitStack() as stack:
@@ -223,11 +217,10 @@ async def test_leaving_early_closes_the_upstream_and_gives_the_key_back() -> Non
 
 @pytest.mark.parametrize("answered", [0, 1, 2, 5])
 async def test_cancelling_at_any_point_closes_the_upstream_and_gives_the_key_back(answered: int) -> None:
-    record = attempt()
     async with Upstream() as upstream, rig(config(upstream.url)) as live:
         sent = frames(MODEL, [text("Hi")])[:answered]
         upstream.script(stream(*sent, Hang()) if sent else Reply((Hang(),)))
-        asking = asyncio.ensure_future(live.ask(record=record))
+        asking = asyncio.ensure_future(live.ask())
         request = await upstream.request()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(asking), 0.05)
@@ -237,7 +230,7 @@ async def test_cancelling_at_any_point_closes_the_upstream_and_gives_the_key_bac
             await asking
         await request.gone.wait()
         assert live.in_flight == 0
-    assert (record.outcome, record.reason) == ("abandoned", "")
+    assert (live.record.outcome, live.record.reason) == ("abandoned", "")
     assert live.watcher.told[-1] == ("ended", "acme-01", "abandoned", "")
 
 
@@ -271,15 +264,3 @@ async def test_a_provider_without_a_key_sends_none() -> None:
         assert live.pool.keys[0].label == "acme"
     headers = {name.lower() for name, _ in upstream.requests[0].headers}
     assert not headers & {"x-api-key", "authorization"}
-
-
-async def test_an_empty_pool_asks_nobody() -> None:
-    async with Upstream() as upstream:
-        empty = config(upstream.url, keys=())
-        pool = KeyPool("acme", (), Watcher(), time.monotonic)
-        provider = Provider(empty, discover(), http_transport(empty), pool, time.monotonic)
-        with pytest.raises(UpstreamFailure) as raised:
-            await Rig(provider, pool, Watcher()).ask()
-        await provider.aclose()
-    assert (raised.value.kind, raised.value.provider) == (ErrorKind.NO_KEY, "acme")
-    assert upstream.requests == []

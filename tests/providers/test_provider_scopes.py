@@ -9,7 +9,7 @@ import pytest
 
 from providers.errors import ErrorKind, Rest, Scope, UpstreamFailure
 from providers.spec import ProviderConfig
-from tests.providers.support import SPEC, attempt, call, config, rig
+from tests.providers.support import SPEC, call, config, rig
 from tests.upstream import Upstream, frames, json_reply, sse, stream, text
 from tests.upstream import openai_chat as chat
 
@@ -23,11 +23,10 @@ def named(provider: str, url: str, dialect: str = "anthropic") -> ProviderConfig
 
 
 async def failure_of(configured: ProviderConfig, streamed: bool = True) -> tuple[UpstreamFailure, str]:
-    record = replace(attempt(), provider=configured.id)
     async with rig(configured) as live:
         with pytest.raises(UpstreamFailure) as raised:
-            await live.ask(call(stream=streamed), record)
-    return raised.value, record.reason
+            await live.ask(call(stream=streamed))
+    return raised.value, live.record.reason
 
 
 def judged(failure: UpstreamFailure) -> Any:
@@ -61,7 +60,7 @@ async def test_an_event_after_the_content() -> None:
     async with Upstream() as upstream, rig(named("zai", upstream.url)) as live:
         upstream.script(stream(*begun, sse({"type": "error", "error": FULL}), headers=[DATE]))
         with pytest.raises(UpstreamFailure) as raised:
-            await live.ask(call(), replace(attempt(), provider="zai"))
+            await live.ask()
     assert judged(raised.value) == WINDOW
 
 

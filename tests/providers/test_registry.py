@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 
+from gateway.state.memory import MemoryStore
+from providers.answer import StreamAnswer
 from providers.catalog import CATALOG
 from providers.demo import DemoTransport
 from providers.dialects import discover
+from providers.errand import Terms
 from providers.errors import KeyturnError
-from providers.provider import StreamAnswer
 from providers.registry import Registry, UnknownProvider
 from providers.secret import Secret
 from providers.spec import KeySource, ProviderConfig
-from providers.transport import Transport, http_transport
-from tests.providers.support import SPEC, Watcher, attempt, call, config
+from providers.transport import Transport, TransportFactory, http_transport
+from providers.visit import Visit
+from tests.moments import Moments
+from tests.providers.support import SPEC, Watcher, call, config
 
-TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
+TRANSPORTS: dict[str, TransportFactory] = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
 KEYLESS = replace(SPEC, id="here", local=True)
 
 
-def registry(*configs: ProviderConfig, watcher: Watcher | None = None) -> Registry:
-    return Registry(configs, discover(), TRANSPORTS, watcher or Watcher(), time.monotonic)
+def registry(*configs: ProviderConfig, transports: Mapping[str, TransportFactory] = TRANSPORTS) -> Registry:
+    moments = Moments()
+    store = MemoryStore(moments.clock, moments.wall)
+    return Registry(configs, discover(), transports, store, Watcher(), moments.time())
 
 
 def test_the_dialects_are_found_by_looking() -> None:
@@ -55,12 +61,11 @@ def test_what_lacks_its_key_is_not_there() -> None:
     assert list(providers.pools) == [one.id for one in providers.configs] == ["here"]
 
 
-def test_pools_are_there_before_the_first_call() -> None:
-    watcher = Watcher()
+async def test_pools_are_there_before_the_first_call() -> None:
     keys = tuple(KeySource(Secret(value), "ACME_API_KEYS") for value in ("a", "b"))
-    providers = registry(config("http://127.0.0.1:9", keys=keys), watcher=watcher)
+    providers = registry(config("http://127.0.0.1:9", keys=keys))
     assert [key.label for key in providers.pools["acme"].keys] == ["acme-01", "acme-02"]
-    assert [told[2] for told in watcher.told] == ["acme-01", "acme-02"]
+    assert await providers.pools["acme"].states() == {"acme-01": "ready", "acme-02": "ready"}
 
 
 async def test_a_transport_is_made_on_first_use_by_scheme_and_closed_at_the_end() -> None:
@@ -80,7 +85,7 @@ async def test_a_transport_is_made_on_first_use_by_scheme_and_closed_at_the_end(
         return Counting(one)
 
     configs = [replace(config("demo:"), spec=replace(SPEC, id=name)) for name in ("a", "b", "c")]
-    providers = Registry(configs, discover(), {"demo": factory}, Watcher(), time.monotonic)
+    providers = registry(*configs, transports={"demo": factory})
     assert made == []
     for name in ("a", "a", "b"):
         providers.get(name)
@@ -101,7 +106,8 @@ async def test_the_demo_answers_through_it() -> None:
     [row] = [row for row in CATALOG if row.id == "demo"]
     providers = registry(ProviderConfig(row, row.base_url))
     async with AsyncExitStack() as stack:
-        answer = await providers.get("demo").open(call(), attempt("demo"), True, stack)
+        terms = Terms(deadline=float("inf"))
+        answer = await Visit(providers.get("demo"), call(), "demo", True, terms, stack).run()
         assert isinstance(answer, StreamAnswer)
         assert answer.reader.begun
     await providers.aclose()

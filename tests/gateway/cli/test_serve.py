@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.serve import bind, not_bound, say, serve
+from gateway.cli.out import say
+from gateway.cli.serve import bind, not_bound, serve
 from tests.gateway.place import Place
 from tests.gateway_process import GatewayProcess, running_gateway, upstream_env
 from tests.upstream import Hang, Pause, Signal, Upstream, frames, refusing, stream, text

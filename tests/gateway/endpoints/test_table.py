@@ -170,11 +170,16 @@ async def test_every_refusal_is_counted_under_a_bounded_route(gateway: Gateway) 
     assert await gateway.metric("keyturn_requests_total", route="/v1/models/{model}", outcome="error") == 1
 
 
-async def test_the_table_says_the_truth(client: httpx.AsyncClient, upstream: Upstream) -> None:
+async def test_the_table_says_the_truth(gateway: Gateway, upstream: Upstream) -> None:
     upstream.always(message(text("Hello")))
+    async with gateway.client() as client:
+        told = (await client.post("/v1/messages", json=ask())).headers
+    known = {"model": "claude-opus-4-8", "label": told["x-keyturn-key"], "request-id": told["request-id"]}
     for path, methods in SERVED.items():
         for method in methods:
-            reply = await client.request(method, path.replace("{model}", "claude-opus-4-8"), json=ask())
+            url = path.format(**known)
+            async with gateway.admin() if path.startswith("/admin/") else gateway.client() as client:
+                reply = await client.request(method, url, json=None if "/keys/" in url else ask())
             assert reply.status_code == 200, (method, path)
 
 

@@ -1,0 +1,82 @@
+"""The live pool as a table. Pure: the JSON of GET /admin/pool in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.cli.banner import columns
+
+Json = Any
+Row = tuple[str, str, str, str, str]
+
+HEAD: Row = ("provider", "key", "state", "in flight", "used")
+LONGEST = 80  # characters of a name that clients may have chosen
+DEMO = "demo"
+
+
+def table(pool: Json) -> str:
+    """Every key of the providers that are configured or were used, with the models that it rests for; after them,
+    what holds for all of a provider.
+    """
+    return "\n".join(columns([HEAD, *(row for provider in _shown(pool["providers"]) for row in _rows(provider))]))
+
+
+def _rows(provider: Json) -> Iterator[Row]:
+    for number, key in enumerate(provider["keys"]):
+        name = "" if number else provider["provider"]
+        yield name, key["label"], _state(key), str(key["in_flight"]), _used(key)
+        yield from (_beside(f"  {_plain(rest['model'])}", _why(rest)) for rest in key["rests"] if rest["model"])
+    yield from (_beside(_whose(rest), _why(rest)) for rest in provider["rests"])
+    queue, limits = provider["queue"], provider["limits"]
+    if queue["waiting"]:
+        slots = f"; {queue['free_slots']} of {limits['concurrency']} slots free" if limits["concurrency"] else ""
+        yield _beside("queue", f"{queue['waiting']} of at most {queue['limit']}{slots}")
+    if provider["retry_budget"] < 1:
+        yield _beside("repeats", f"{provider['retry_budget']:.0%} left")
+
+
+def _beside(name: str, words: str) -> Row:
+    return "", name, words, "", ""
+
+
+def _shown(providers: list[Json]) -> list[Json]:
+    shown = [each for each in providers if each["configured"] or _used_at_all(each)]
+    return shown or [each for each in providers if each["provider"] == DEMO]
+
+
+def _used_at_all(provider: Json) -> bool:
+    return bool(provider["rests"]) or any(key["turns"] or key["rests"] for key in provider["keys"])
+
+
+def _state(key: Json) -> str:
+    return f"{key['state']}: {_why(key)}" if key["why"] else str(key["state"])
+
+
+def _why(rest: Json) -> str:
+    if rest["half_open"]:
+        return f"{rest['why']}, the next request finds out"
+    return rest["why"] if rest["seconds"] is None else f"{rest['why']}, {spell(rest['seconds'])}"
+
+
+def _used(key: Json) -> str:
+    return f"{key['used']} of {key['usage_limit']}" if key["usage_limit"] else str(key["used"])
+
+
+def _whose(rest: Json) -> str:
+    if rest["model"]:
+        return f"model {_plain(rest['model'])}"
+    return f"account {_plain(rest['account'])}" if rest["account"] else "all keys"
+
+
+def _plain(name: str) -> str:
+    """What a client may have chosen, fit for a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in name[:LONGEST])
+
+
+def spell(seconds: float) -> str:
+    """``42 s``, ``30 min``, ``12 h``, ``3 days``."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(1.0, seconds):.0f} s"

@@ -1,0 +1,48 @@
+"""Why something rests, or was passed over, in the words of the admin pages and of ``keyturn status``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from providers.errors import ErrorKind
+from providers.state import OPERATOR
+
+WORDS: Mapping[str, str] = {
+    ErrorKind.INVALID_REQUEST: "the request is wrong",
+    ErrorKind.CONTEXT_OVERFLOW: "more tokens than the model's window holds",
+    ErrorKind.CONTENT_FILTER: "refused for what it says",
+    ErrorKind.UNSUPPORTED: "the model cannot do what is asked",
+    ErrorKind.TOO_LARGE: "the request is too large",
+    ErrorKind.NOT_FOUND: "no such path at the provider",
+    ErrorKind.MODEL_NOT_FOUND: "no such model for this key",
+    ErrorKind.KEY_REFUSED: "not a valid key",
+    ErrorKind.KEY_UNPAID: "nothing left to pay with",
+    ErrorKind.KEY_FORBIDDEN: "not allowed",
+    ErrorKind.NO_KEY: "no key",
+    ErrorKind.RATE_LIMITED: "rate limited",
+    ErrorKind.KEY_WINDOW: "the key's hours or its day are used up",
+    ErrorKind.ACCOUNT_QUOTA: "the account's quota is used up",
+    ErrorKind.MODEL_OVERLOADED: "model overloaded",
+    ErrorKind.OVERLOADED: "provider overloaded",
+    ErrorKind.SERVER_ERROR: "server error",
+    ErrorKind.UNREACHABLE: "cannot be reached",
+    ErrorKind.FIRST_TOKEN_TIMEOUT: "no content in time",
+    ErrorKind.STALLED: "fell silent",
+    ErrorKind.CUT: "the connection broke",
+    ErrorKind.DISCONNECTED: "the connection had been closed",
+    ErrorKind.MALFORMED: "an answer that is none",
+    OPERATOR: "rested by hand",
+    "requests": "at its limit of requests a minute",
+    "tokens": "at its limit of tokens a minute",
+    "concurrency": "at its limit of open requests",
+    "usage": "its usage limit is reached",
+    "queue_full": "too many wait already",
+    "queue_wait": "waited as long as it may",
+    "limit": "until a key may be free",
+    "backoff": "before another try",
+}
+
+
+def words(reason: str) -> str:
+    """``rate limited`` for ``rate_limited``; "" for ""."""
+    return WORDS.get(reason) or reason.replace("_", " ")

@@ -1,0 +1,201 @@
+"""A provider on virtual time: its upstream is a script for each key, and nothing may be left open at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from providers.answer import StreamAnswer
+from providers.call import Call, UpstreamRequest
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.secret import Secret
+from providers.spec import KeySource, Limits, ProviderConfig, Traffic
+from tests.providers.support import MODEL, UPSTREAM_MODEL, Rig, call, config, rig
+from tests.upstream import frames, text
+from tests.virtual import VirtualMoments, now, turns
+
+ANSWER = "Hello"
+WHOLE = json.dumps({"type": "message", "model": UPSTREAM_MODEL, "content": [{"type": "text", "text": ANSWER}]}).encode()
+STREAM = frames(UPSTREAM_MODEL, [text(ANSWER)])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an upstream does to one attempt: after ``before`` seconds a status, then a body, then it may hang."""
+
+    status: int = 200
+    words: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    before: float = 0.0
+    failure: ErrorKind | None = None  # in place of any answer
+    parts: tuple[bytes, ...] | None = None  # None = a good answer, in as many parts as a stream has frames
+    between: float = 0.0  # seconds before each part but the first
+    hangs: bool = False  # after the last part
+
+    def after(self, seconds: float) -> Outcome:
+        return replace(self, before=seconds)
+
+
+OK = Outcome()
+SILENT = Outcome(before=1e9)
+
+
+def status(code: int, words: str = "no", **headers: str) -> Outcome:
+    return Outcome(code, words, tuple((name.replace("_", "-"), value) for name, value in headers.items()))
+
+
+def good(**headers: str) -> Outcome:
+    return replace(status(200, **headers), words="")
+
+
+def broken(kind: ErrorKind) -> Outcome:
+    return Outcome(failure=kind)
+
+
+class ScriptedReply:
+    """See providers.transport.UpstreamReply."""
+
+    def __init__(self, outcome: Outcome, parts: Sequence[bytes], left: list[ScriptedReply]) -> None:
+        self.status = outcome.status
+        self.headers: Mapping[str, str] = dict(outcome.headers)
+        self._outcome = outcome
+        self._parts = list(parts)
+        self._begun = False
+        self._left = left
+        left.append(self)
+
+    async def read(self) -> bytes:
+        if self._begun and self._parts and self._outcome.between:
+            await asyncio.sleep(self._outcome.between)
+        self._begun = True
+        if not self._parts and self._outcome.hangs:
+            await asyncio.sleep(SILENT.before)
+        return self._parts.pop(0) if self._parts else b""
+
+    async def aclose(self) -> None:
+        self._left.remove(self)
+
+
+@dataclass
+class Sent:
+    """One attempt as the upstream saw it."""
+
+    at: float
+    key: str
+
+
+@dataclass
+class Script:
+    """See providers.transport.Transport. Each key's outcomes in turn; the last one stays."""
+
+    outcomes: Mapping[str, Sequence[Outcome]]
+    sent: list[Sent] = field(default_factory=list)
+    open: list[ScriptedReply] = field(default_factory=list)
+    closed: bool = False
+
+    async def send(self, request: UpstreamRequest) -> ScriptedReply:
+        key = dict(request.headers)["x-api-key"]
+        number = sum(each.key == key for each in self.sent)
+        self.sent.append(Sent(now(), key))
+        outcome = self.outcomes[key][min(number, len(self.outcomes[key]) - 1)]
+        await asyncio.sleep(outcome.before)
+        if outcome.failure:
+            raise UpstreamFailure(outcome.failure, "scripted")
+        return ScriptedReply(outcome, _body(outcome, json.loads(request.body).get("stream") is True), self.open)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    @property
+    def story(self) -> list[tuple[float, str]]:
+        """When it was asked with which key."""
+        return [(each.at, each.key) for each in self.sent]
+
+
+def _body(outcome: Outcome, streamed: bool) -> Sequence[bytes]:
+    if outcome.status != 200:
+        return [json.dumps({"error": {"type": "scripted", "message": outcome.words}}).encode()]
+    if outcome.parts is not None:
+        return outcome.parts
+    if streamed:
+        return STREAM
+    size = -(-len(WHOLE) // len(STREAM))
+    return [WHOLE[at : at + size] for at in range(0, len(WHOLE), size)]
+
+
+@dataclass
+class Stage:
+    """A live provider and its upstream."""
+
+    live: Rig
+    script: Script
+
+    async def ask(self, session: str = "", stream: bool = True, deadline: float = 240.0, **terms: Any) -> str:
+        """The answer's text, read to its end. ``terms`` as for ``Rig.open``. Raises UpstreamFailure."""
+        async with AsyncExitStack() as stack:
+            answer = await self.live.open(_call(session, stream), stack, **{"once": False, **terms}, deadline=deadline)
+            if not isinstance(answer, StreamAnswer):
+                return str(json.loads(answer.body)["content"][0]["text"])
+            sent = answer.held
+            while not answer.reader.ended:
+                if answer.failure:
+                    raise answer.failure
+                sent += await answer.more()
+        return b"".join(_texts(sent)).decode()
+
+    @property
+    def story(self) -> list[tuple[float, str]]:
+        return self.script.story
+
+
+def _call(session: str, stream: bool) -> Call:
+    return replace(call(stream=stream), session=session)
+
+
+def _texts(sent: bytes) -> list[bytes]:
+    """The text of every text delta."""
+    datas = [json.loads(line[6:]) for line in sent.split(b"\n") if line.startswith(b"data: ")]
+    assert datas[0]["message"]["model"] == MODEL
+    assert [data["type"] for data in datas].count("message_start") == 1
+    return [data["delta"]["text"].encode() for data in datas if data["type"] == "content_block_delta"]
+
+
+def scripted(keys: Sequence[str], accounts: Mapping[str, str] | None = None, **changes: Any) -> ProviderConfig:
+    """A provider with these keys; ``changes`` are members of ProviderConfig, ``limits`` are those of each key."""
+    limits: Limits = changes.pop("limits", Limits())
+    sources = tuple(
+        KeySource(Secret(key), f"ACME_{key.upper()}", key, account=(accounts or {}).get(key, ""), limits=limits)
+        for key in keys
+    )
+    return config("http://acme.example", keys=sources, **changes)
+
+
+@asynccontextmanager
+async def stage(outcomes: Mapping[str, Sequence[Outcome]], chance: float = 0.0, **changes: Any) -> AsyncIterator[Stage]:
+    """The keys are those of ``outcomes``. On the way out all leases, slots, places and answers are back."""
+    script = Script(outcomes)
+    moments = VirtualMoments(chance=chance)
+    async with rig(scripted(list(outcomes), **changes), moments, lambda _: script) as live:
+        made = Stage(live, script)
+        yield made
+        await turns()
+        await _intact(made)
+    assert script.closed
+
+
+async def _intact(made: Stage) -> None:
+    gate = made.live.provider.gate
+    assert made.script.open == []
+    assert (gate.waiting, gate.held) == (0, 0)
+    seen = await made.live.pool.snapshot()
+    assert [key.in_flight for key in seen.keys] == [0] * len(seen.keys)
+    assert {attempt.outcome for attempt in made.live.trail.attempts} <= {"ok", "failed", "abandoned"}
+    traffic: Traffic = gate.traffic
+    async with AsyncExitStack() as held, asyncio.timeout(2 * traffic.window):
+        for _ in range(traffic.concurrency or 1):
+            async with gate.turn():
+                await gate.enter(held)
