@@ -76,8 +76,11 @@ class Rig:
             client.timeout = httpx.Timeout(None)
             yield client
 
-    async def post(self, streamed: bool = True, body: Json | None = None, **headers: str) -> httpx.Response:
-        async with self.client(**headers) as client:
+    async def post(
+        self, streamed: bool = True, body: Json | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """A call; ``x_name`` is the header x-name."""
+        async with self.client(**(headers or {})) as client:
             return await client.post("/v1/messages", json={**ask(stream=streamed), **(body or {})})
 
     async def watch(self, seen: Signal, mark: str) -> tuple[httpx.Response, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ FIRST, SECOND = "5f3a0c1e-0001", "5f3a0c1e-0002"
 async def ask_in(rig: Rig, named: Named, **more: str) -> str:
     """The key that served a call of this session."""
     headers, body = named
-    got = await rig.post(body={**body, **more}, **headers)
+    got = await rig.post(body={**body, **more}, headers=headers)
     answered(got, streamed=True)
     return rig.primary.asked_with[-1]
 
@@ -48,8 +48,7 @@ async def ask_in(rig: Rig, named: Named, **more: str) -> str:
 @pytest.mark.parametrize("name", NAMED.values(), ids=NAMED)
 @EVERY_VOICE
 @in_virtual_time
-async def test_a_session_comes_back_to_its_key(tmp_path: Path, voice: Voice, name: object) -> None:
-    assert callable(name)
+async def test_a_session_comes_back_to_its_key(tmp_path: Path, voice: Voice, name: Callable[[str], Named]) -> None:
     async with rigged(tmp_path, voice, KEYS) as rig:
         first, second = await ask_in(rig, name(FIRST)), await ask_in(rig, name(SECOND))
         assert first != second
@@ -134,7 +133,7 @@ async def test_a_busy_key_keeps_its_session(tmp_path: Path, voice: Voice) -> Non
         key = await ask_in(rig, by_header(FIRST))
         rig.primary.answers[key] = late(voice.good(), 5)
         headers, _ = by_header(FIRST)
-        got = await asyncio.gather(*(rig.post(**headers) for _ in range(4)))
+        got = await asyncio.gather(*(rig.post(headers=headers) for _ in range(4)))
         assert {each.headers["x-keyturn-key"] for each in got} == {_label(voice, key)}
 
 

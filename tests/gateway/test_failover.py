@@ -96,7 +96,7 @@ async def test_a_provider_without_a_key_alone(tmp_path: Path, how: str, streamed
     environ = {"MODEL": "groq/llama"} if how == "MODEL" else {}
     async with rigged(tmp_path, CHAT, [BAD], environ=environ) as rig:
         headers = {"x_api_key": "freecc:groq/llama"} if how == "pin" else {}
-        got = await rig.post(streamed, {"model": "groq/llama"} if how == "model field" else None, **headers)
+        got = await rig.post(streamed, {"model": "groq/llama"} if how == "model field" else None, headers)
         words = refused(got, 503, "api_error")
         assert "GROQ_API_KEY" in words
         assert "https://console.groq.com/keys" in words
