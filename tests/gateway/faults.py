@@ -108,7 +108,8 @@ class Rig:
         for name, pool in self.registry.pools.items():
             assert [key.in_flight for key in (await pool.snapshot()).keys] == [0] * len(pool.keys), name
         for provider in (self.primary, self.fallback):
-            assert self.registry.get(provider.voice.provider).gate.waiting == 0
+            gate = self.registry.get(provider.voice.provider).gate
+            assert (gate.held, gate.waiting) == (0, 0)
             for request in provider.server.requests:
                 await _over(request)
 
