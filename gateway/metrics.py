@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise, product
+from typing import TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -45,6 +46,21 @@ FIELDS = frozenset(
         "top_k",
     }
 )
+
+
+Instrument = TypeVar("Instrument", Counter, Gauge)
+
+
+class Children(dict[tuple[str, ...], Instrument]):
+    """An instrument's children by their labels; finding one anew each time takes longer than counting."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__()
+        self._instrument: Instrument = instrument
+
+    def __missing__(self, labels: tuple[str, ...]) -> Instrument:
+        self[labels] = self._instrument.labels(*labels)
+        return self[labels]
 
 
 class Metrics:
@@ -112,6 +128,8 @@ class Metrics:
         )
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
+        self._asked, self._tried = Children(self._requests), Children(self._attempts)
+        self._open = Children(self._inflight)
         for route in routes:
             for provider, model in self._models:
                 for outcome in OUTCOMES:
@@ -122,11 +140,11 @@ class Metrics:
             self._rotations.labels(provider, reason)
 
     def attempt_began(self, attempt: Attempt) -> None:
-        self._inflight.labels(attempt.provider, attempt.key).inc()
+        self._open[attempt.provider, attempt.key].inc()
 
     def attempt_ended(self, attempt: Attempt) -> None:
-        self._inflight.labels(attempt.provider, attempt.key).dec()
-        self._attempts.labels(attempt.provider, attempt.key, attempt.outcome, attempt.reason).inc()
+        self._open[attempt.provider, attempt.key].dec()
+        self._tried[attempt.provider, attempt.key, attempt.outcome, attempt.reason].inc()
         for name in attempt.lost:
             self._lost.labels(attempt.provider, _field(name)).inc()
 
@@ -147,7 +165,7 @@ class Metrics:
         provider, model = context.target
         if provider and (provider, model) not in self._models:
             model = OTHER
-        self._requests.labels(context.route, provider, model, context.outcome).inc()
+        self._asked[context.route, provider, model, context.outcome].inc()
         for step in context.trail.steps:
             if step.what == "moved":
                 self._failovers.labels(step.provider, step.to, step.stage).inc()

@@ -71,6 +71,8 @@ class Errand:
             return None
         if len(self.tried) >= self.keys and self.repeats >= self.retries.most:
             return None
+        if self._was_refused(admission.reason):
+            return None
         if self.waited + wait > self.traffic.queue_wait or now + wait >= self.terms.deadline:
             return None
         return wait
@@ -78,6 +80,11 @@ class Errand:
     def patience(self, now: float) -> float:
         """Seconds that it may still wait for a limit."""
         return max(0.0, min(self.traffic.queue_wait - self.waited, self.terms.deadline - now))
+
+    def _was_refused(self, reason: str) -> bool:
+        """Whether this call itself has just met what its keys, or all of the provider, now rest for."""
+        own = self.failure
+        return own is not None and own.kind == reason and policy.CONSEQUENCES[own.kind].key_state == "refused"
 
     def _move(self, chance: float) -> float:
         """The first other key is asked at once; if it fails alike it is hardly the key."""

@@ -38,8 +38,7 @@ class Provider:
         self.server.always(self._answer)
 
     def _answer(self, request: Request) -> Reply:
-        answer = self.answers.get(self.voice.key(request), self.voice.good())
-        return answer if isinstance(answer, Reply) else answer(request)
+        return reply_of(self.answers.get(self.voice.key(request), self.voice.good()), request)
 
     @property
     def asked_with(self) -> list[str]:
@@ -67,7 +66,8 @@ class Rig:
 
     @property
     def now(self) -> float:
-        return self.moments.clock()
+        """To the microsecond."""
+        return round(self.moments.clock(), 6)
 
     @asynccontextmanager
     async def client(self, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -76,9 +76,12 @@ class Rig:
             client.timeout = httpx.Timeout(None)
             yield client
 
-    async def post(self, streamed: bool = True, **headers: str) -> httpx.Response:
-        async with self.client(**headers) as client:
-            return await client.post("/v1/messages", json=ask(stream=streamed))
+    async def post(
+        self, streamed: bool = True, body: Json | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """A call; ``x_name`` is the header x-name."""
+        async with self.client(**(headers or {})) as client:
+            return await client.post("/v1/messages", json={**ask(stream=streamed), **(body or {})})
 
     async def watch(self, seen: Signal, mark: str) -> tuple[httpx.Response, bytes]:
         """A streamed call; sets ``seen`` once ``mark`` has come. The reply, and all bytes of its body."""
@@ -105,7 +108,8 @@ class Rig:
         for name, pool in self.registry.pools.items():
             assert [key.in_flight for key in (await pool.snapshot()).keys] == [0] * len(pool.keys), name
         for provider in (self.primary, self.fallback):
-            assert self.registry.get(provider.voice.provider).gate.waiting == 0
+            gate = self.registry.get(provider.voice.provider).gate
+            assert (gate.held, gate.waiting) == (0, 0)
             for request in provider.server.requests:
                 await _over(request)
 
@@ -166,11 +170,16 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 def late(answer: Answer, seconds: float) -> Callable[[Request], Reply]:
     """The same, after so many seconds."""
 
-    def make(request: Request) -> Reply:
-        reply = answer if isinstance(answer, Reply) else answer(request)
-        return Reply((Pause(seconds), *reply.steps))
+    return lambda request: Reply((Pause(seconds), *reply_of(answer, request).steps))
 
-    return make
+
+def by_model(answers: Mapping[str, Answer], otherwise: Answer) -> Callable[[Request], Reply]:
+    """An answer for each model."""
+    return lambda request: reply_of(answers.get(request.model, otherwise), request)
+
+
+def reply_of(answer: Answer, request: Request) -> Reply:
+    return answer if isinstance(answer, Reply) else answer(request)
 
 
 def events(body: bytes) -> list[Json]:

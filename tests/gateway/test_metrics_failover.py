@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ import pytest
 from gateway.endpoints.models import failovers
 from gateway.routing import Ref, Route, RoutingTable
 from providers.catalog import CATALOG
-from tests.serving import KEY, TOKEN, ask, serving
+from tests.moments import Moments
+from tests.serving import KEY, TOKEN, ask, post, serving
 from tests.upstream import ChatUpstream, Hang, Upstream, error, message, openai_chat, stream, text
+from tests.upstream.bare_client import connected
 
 MOVED, ROTATED = "keyturn_failover_total", "keyturn_key_rotations_total"
 QUEUE, BUDGET = "keyturn_queue_depth", "keyturn_retry_budget_remaining_ratio"
@@ -77,14 +81,18 @@ async def test_a_move_before_anything_was_sent(upstream: Upstream, other: ChatUp
 async def test_a_move_after_the_head_was_sent(upstream: Upstream, other: ChatUpstream, tmp_path: Path) -> None:
     upstream.script(stream(Hang()))
     upstream.always(error(404, "not_found_error", "no such path"))
-    waits = environ(upstream, other, STREAM_KEEPALIVE_AFTER="0.05")
-    async with serving(tmp_path, waits) as gateway, gateway.client() as client:
-        async with client.stream("POST", "/v1/messages", json=ask(stream=True)) as reply:
-            parts = reply.aiter_bytes()
-            assert b"ping" in await anext(parts)
-            (await upstream.request()).release.set()
-            rest = b"".join([part async for part in parts])
-        assert rest.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    asleep = Moments(hold=asyncio.Event())
+    async with (
+        serving(tmp_path, environ(upstream, other), moments=asleep) as gateway,
+        connected(gateway.port) as client,
+    ):
+        client.write(post(json.dumps(ask(stream=True)).encode()))
+        request = await upstream.request()
+        asleep.fire()
+        await client.until(b"ping")
+        request.release.set()
+        assert b'data: {"type":"message_stop"}' in await client.until(b"\r\n0\r\n\r\n")
+        await gateway.settled()
         assert await gateway.metric(MOVED, from_provider="anthropic", to_provider="openai", stage="before_content") == 1
         assert await gateway.metric(MOVED) == 1
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.faults import Rig, events, late, of_type, one_start, rigged, text_of, total
+from tests.gateway.faults import Rig, events, late, of_type, one_start, reply_of, rigged, text_of, total
 from tests.gateway.voices import GOOD, VOICES, Voice
 from tests.serving import ask, leave, post
 from tests.upstream import Answer, Cut, Hang, Head, Pause, Reply, Request, Reset, Send, json_reply
@@ -36,7 +36,7 @@ class Arrivals:
     def of(self, key: str, answer: Answer) -> Callable[[Request], Reply]:
         def make(request: Request) -> Reply:
             self.moments.setdefault(key, []).append(asyncio.get_running_loop().time())
-            return answer if isinstance(answer, Reply) else answer(request)
+            return reply_of(answer, request)
 
         return make
 
@@ -67,7 +67,7 @@ def unchunked(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.1], ids=["at once", "ten by ten"])
-@pytest.mark.parametrize("bad", [(0, 1, 2), (4, 2, 0), (1, 3, 4)], ids=str)
+@pytest.mark.parametrize("bad", [(0, 1, 2), (4, 2, 0)], ids=str)
 @EVERY_VOICE
 @in_virtual_time
 async def test_two_hundred_calls_over_five_keys_of_which_three_fail(
@@ -180,14 +180,12 @@ async def test_a_thousand_clients_that_leave_leave_nothing_behind(tmp_path: Path
         json_reply({"ok": True}),
     ]
 
-    def any_answer(request: Request) -> Reply:
-        answer = dice.choice(answers)
-        return answer if isinstance(answer, Reply) else answer(request)
-
     environ = {"PROVIDER_MAX_CONCURRENCY": str(SLOTS), "QUEUE_LIMIT": "30", "STREAM_KEEPALIVE_AFTER": "4"}
     async with rigged(tmp_path, voice, ["sk-1", "sk-2", "sk-3"], environ=environ) as rig:
         before = await _tasks(rig)
-        rig.primary.answers = dict.fromkeys(("sk-1", "sk-2", "sk-3"), any_answer)
+        rig.primary.answers = dict.fromkeys(
+            ("sk-1", "sk-2", "sk-3"), lambda request: reply_of(dice.choice(answers), request)
+        )
 
         async def visit() -> None:
             sent = post(json.dumps(ask(stream=dice.random() < 0.7)).encode())

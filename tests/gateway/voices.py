@@ -57,6 +57,10 @@ class Voice(Protocol):
         """A stream up to the middle of its text, HALF."""
 
     @property
+    def end(self) -> tuple[bytes, ...]:
+        """What ends the stream that ``half`` began."""
+
+    @property
     def half_tool(self) -> tuple[bytes, ...]:
         """A stream up to the middle of a tool call's arguments."""
 
@@ -120,6 +124,10 @@ class MessagesVoice:
         return (self.start, *messages.block(0, messages.text(HALF))[:-1])
 
     @property
+    def end(self) -> tuple[bytes, ...]:
+        return messages.block_stop(0), messages.message_delta(), messages.message_stop()
+
+    @property
     def half_tool(self) -> tuple[bytes, ...]:
         return (self.start, *messages.block(0, messages.tool_use(TOOL, ARGUMENTS))[:-2])
 
@@ -170,6 +178,10 @@ class ChatVoice:
     @property
     def half(self) -> tuple[bytes, ...]:
         return tuple(chat.frames(self.model, [chat.text(HALF)], usage=None)[:-2])
+
+    @property
+    def end(self) -> tuple[bytes, ...]:
+        return tuple(chat.frames(self.model, [chat.text(HALF)], usage=None)[-2:])
 
     @property
     def half_tool(self) -> tuple[bytes, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.pool_view import moment
+from tests.moments import Moments
 from tests.serving import AT_ONCE, TOKEN, Gateway, ask, refusal, serving
 from tests.upstream import Answer, Hang, Reply, Request, Upstream, error, message, stream, text
 
@@ -164,9 +165,9 @@ async def test_what_is_wrong_is_answered_as_elsewhere(admin: httpx.AsyncClient) 
 # -- what the pool shows
 
 
-async def test_a_fresh_pool(admin: httpx.AsyncClient) -> None:
+async def test_a_fresh_pool(gateway: Gateway, admin: httpx.AsyncClient) -> None:
     pool = told(await admin.get("/admin/pool"))
-    assert datetime.now(UTC) - datetime.fromisoformat(pool["time"]) < timedelta(seconds=30)
+    assert pool["time"] == moment(gateway.moments.wall())
     first, *others = pool["providers"]
     assert [first["provider"], first["configured"]] == ["anthropic", True]
     assert {each["provider"] for each in others} >= {"demo", "ollama"}
@@ -209,8 +210,7 @@ async def test_refused_and_limited_keys(gateway: Gateway, upstream: Upstream, ad
     assert 1790 < refused["seconds"] < 2000
     assert (limited["state"], limited["reason"], limited["why"]) == ("limited", "rate_limited", "rate limited")
     assert 40 < limited["seconds"] <= 46.2
-    until = datetime.fromisoformat(limited["until"])
-    assert timedelta(seconds=35) < until - datetime.now(UTC) < timedelta(seconds=47)
+    assert moment(gateway.moments.wall() + 40) <= limited["until"] <= moment(gateway.moments.wall() + 47)
     assert [(rest["scope"], rest["model"]) for rest in limited["rests"]] == [("model", "claude-x")]
     assert (ready["state"], ready["rests"], ready["turns"], ready["used"]) == ("ready", [], 3, 3)
 
@@ -301,13 +301,16 @@ async def test_a_key_that_is_woken_is_as_new(gateway: Gateway, upstream: Upstrea
     assert "woken by hand" in gateway.log.text
 
 
-async def test_a_call_that_waits_notices_the_key_that_is_woken(
-    gateway: Gateway, upstream: Upstream, admin: httpx.AsyncClient
-) -> None:
+async def test_a_call_that_waits_notices_the_key_that_is_woken(upstream: Upstream, tmp_path: Path) -> None:
     upstream.always(message(text("Hello")))
-    for label in (ONE, TWO, THREE):
-        await admin.post(f"/admin/keys/{label}/rest", json={"seconds": 25})
-    async with gateway.client() as client:
+    asleep = Moments(hold=asyncio.Event())
+    async with (
+        serving(tmp_path, environ(upstream), moments=asleep) as gateway,
+        gateway.admin() as admin,
+        gateway.client() as client,
+    ):
+        for label in (ONE, TWO, THREE):
+            await admin.post(f"/admin/keys/{label}/rest", json={"seconds": 25})
         call = asyncio.create_task(client.post("/v1/messages", json=ask()))
         await waiting(admin, 1)
         told(await admin.post(f"/admin/keys/{TWO}/wake"))

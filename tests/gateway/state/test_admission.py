@@ -202,12 +202,12 @@ async def test_a_snapshot_shows_keys_in_their_order_and_what_they_share(desk: De
     ]
     assert [_rounded(each.rests) for each in seen.keys] == [
         (),
-        (RestState("key_refused", HOUR / 2 - 3, WHOLE),),
+        (RestState("key_refused", HOUR / 2 - 3, WHOLE, probe=True),),
         (RestState("rate_limited", 5.0, "m"),),
     ]
     assert set(_rounded(seen.rests)) == {
-        RestState("model_overloaded", 2.0, "m"),
-        RestState("account_quota", 97.0, WHOLE, "a1"),
+        RestState("model_overloaded", 2.0, "m", probe=True),
+        RestState("account_quota", 97.0, WHOLE, "a1", probe=True),
     }
     clock.turn(2 * HOUR)
     later = await desk.seen(pool)
