@@ -8,6 +8,7 @@ from email.utils import formatdate
 
 from tests.gateway.voices import Pairs, Voice
 from tests.upstream import Cut, Hang, Head, Raw, Reply, Reset, Send, json_reply
+from tests.upstream import openai_chat as chat
 
 NOW = 1_800_000_000  # when the tests begin, since 1970
 MIDNIGHT = 86400 - NOW % 86400  # seconds until it, UTC
@@ -216,6 +217,7 @@ SHAPES: Mapping[str, Shape] = {
     "empty stream": _sse(lambda voice: voice.stream(), CUT),
     "pings, then the end": _sse(lambda voice: voice.stream(voice.ping, voice.ping), CUT),
     "start, then the end": _sse(lambda voice: voice.stream(voice.start), CUT),
+    "only the end mark": lambda way: (chat.stream(chat.DONE), CUT) if way.voice.provider == "openai" else None,
     "HTML": _any(_html(200), MALFORMED),
     "other JSON": _any(json_reply({"ok": True}), MALFORMED),
     "a stream in place of JSON": _body(lambda voice: voice.stream(*voice.half), MALFORMED),

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.gateway.fault_shapes import SHAPES, Verdict, Way
-from tests.gateway.faults import BAD, SPARE, Rig, Samples, answered, refused, rigged, total
+from tests.gateway.faults import BAD, SPARE, Rig, Samples, answered, late, refused, rigged, total
 from tests.gateway.voices import VOICES
 from tests.upstream import Reply, refusing
 from tests.virtual_http import in_virtual_time
@@ -111,6 +111,22 @@ async def test_a_server_that_is_off_and_a_fallback(tmp_path: Path, way: Way) -> 
         async with rigged(tmp_path, way.voice, fallback=True, environ=environ) as rig:
             answered(await rig.post(way.streamed), way.streamed)
             assert (rig.fallback.asked_with, rig.moments.slept) == (["sk-fallback"], [])
+            await rig.came_back()
+
+
+@EVERY_WAY
+@in_virtual_time
+async def test_a_slow_first_token(tmp_path: Path, way: Way) -> None:
+    """Where nothing else is free it is waited for; a whole answer has no first token."""
+    moved = way.sse
+    for keys, fallback, takes in (([BAD, SPARE], False, 120), ([BAD], True, 120), ([BAD], False, 170)):
+        async with rigged(tmp_path, way.voice, keys, fallback, environ=LIMITS) as rig:
+            rig.primary.answers[BAD] = late(way.voice.good(), 170)
+            began = rig.now
+            got = await rig.post(way.streamed)
+            answered(got, way.streamed)
+            assert rig.now - began == (takes if moved else 170)
+            assert got.headers["x-keyturn-attempts"] == ("2" if moved and takes == 120 else "1")
             await rig.came_back()
 
 

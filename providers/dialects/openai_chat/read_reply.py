@@ -261,6 +261,9 @@ class ChatReader(FrameReader):
         if self._stop is None and not self._tools.all_whole:
             yield self._failed(ErrorKind.CUT, "the upstream ended in the middle of a tool call")
             return
+        if self._stop is None and not (self._said or self._tools):
+            yield self._failed(ErrorKind.CUT, "the upstream ended before its answer began")
+            return
         yield from self._begin()
         yield from self._close_all()
         yield Finished(self._why(), self._final_usage(), self._sequence)
