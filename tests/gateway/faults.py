@@ -21,7 +21,6 @@ from tests.upstream import Answer, Pause, Reply, Request, ScriptedServer, Signal
 from tests.virtual_http import LoopMoments
 
 BAD, SPARE = "sk-first", "sk-second"  # keys, in their order
-PRIMARY_MODEL = "claude-opus-4-8"  # what clients ask for
 
 Samples = list[tuple[str, dict[str, str], float]]
 
