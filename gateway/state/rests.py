@@ -14,7 +14,7 @@ MOST = 512  # rests of single models that are remembered; any client can name an
 Rests = dict[str, Resting]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Rest(Resting):
     """A rest as the ledger keeps it."""
 
@@ -62,7 +62,7 @@ def end(rests: Rests, name: str, began: float) -> None:
 def take_back(rests: Rests, name: str, rest: Rest, now: float) -> None:
     """As if its last failure had not been its own; those before still count."""
     rest.step -= 1
-    rest.until, rest.shared = now, NEVER
+    rest.until = now
     if rest.step <= 0:
         del rests[name]
 

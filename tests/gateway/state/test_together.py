@@ -90,6 +90,15 @@ async def test_attempts_that_were_all_under_way_are_one_event(desk: Desk, alike:
 
 
 @ALIKE
+async def test_one_event_in_one_instant(desk: Desk, alike: RestOrder) -> None:
+    pool = keys(2)
+    for lease in [await desk.take(first(each % 2, pool)) for each in range(8)]:
+        await desk.failed(lease, alike)
+    assert await cools(desk, alike) == near(5.0)
+    assert await reasons(desk, pool) == [[], []]
+
+
+@ALIKE
 @MANY
 async def test_one_key_that_is_still_usable_speaks_for_the_provider(desk: Desk, alike: RestOrder, count: int) -> None:
     pool = keys(count + 1)
@@ -167,6 +176,24 @@ async def test_a_key_that_rested_before_is_left_out(desk: Desk, alike: RestOrder
     assert [round(each.seconds) for each in (await desk.key(pool[0])).rests] == [round(HOUR)]
 
 
+async def test_a_key_that_was_refused_long_before_rests_on(desk: Desk) -> None:
+    pool = keys(3)
+    await desk.failed(await desk.take(pool), REFUSED)
+    desk.clock.turn(60)
+    await refuse(desk, pool, REFUSED, (1, 2))
+    assert await cools(desk, REFUSED) == near(5.0)
+    assert await reasons(desk, pool) == [["key_refused"], [], []]
+
+
+async def test_a_key_whose_rest_is_over_is_usable(desk: Desk) -> None:
+    pool = keys(3)
+    await desk.failed(await desk.take(pool), LIMITED)
+    desk.clock.turn(60)
+    await refuse(desk, pool, LIMITED, (1, 2))
+    assert await cools(desk, LIMITED) == 0
+    assert await reasons(desk, pool) == [["rate_limited"]] * 3
+
+
 @ALIKE
 async def test_with_a_key_that_rested_before_one_more_is_no_event(desk: Desk, alike: RestOrder) -> None:
     pool = keys(2)
@@ -225,6 +252,32 @@ async def test_ten_seconds_are_at_once_however_short_the_rests(
     own = [[rest.reason for rest in each.rests if rest.seconds] for each in (await desk.seen(pool)).keys]
     over = alike is LIMITED
     assert own == ([[], []] if cooled else [[] if over else [alike.reason], [alike.reason]])
+
+
+@pytest.mark.parametrize(
+    ("late", "cooled"), [(REFUSED, True), (FORBIDDEN, False), (order(ErrorKind.KEY_WINDOW, 1.0), False)]
+)
+async def test_the_ten_seconds_count_from_a_keys_last_refusal(desk: Desk, late: RestOrder, cooled: bool) -> None:
+    """The first key's second attempt was under way when its first was refused, and was refused alike, or otherwise."""
+    pool = keys(2)
+    early, slow = [await desk.take(pool) for _ in range(2)]
+    await desk.failed(early, REFUSED)
+    desk.clock.turn(9)
+    await desk.failed(slow, late)
+    desk.clock.turn(3)
+    await refuse(desk, pool, REFUSED, [1])
+    assert bool(await cools(desk, REFUSED)) is cooled
+    assert await reasons(desk, pool) == ([[], []] if cooled else [["key_refused"], ["key_refused"]])
+
+
+async def test_a_refusal_after_an_honest_one_does_not_shorten_it(desk: Desk) -> None:
+    pool = keys(3)
+    early, slow = [await desk.take(pool) for _ in range(2)]
+    await desk.failed(early, order(ErrorKind.RATE_LIMITED, 30.0))
+    await desk.failed(slow, LIMITED)
+    await refuse(desk, pool, LIMITED, (1, 2))
+    assert await cools(desk, LIMITED) == near(5.0)
+    assert [round(rest.seconds, 1) for rest in (await desk.key(pool[0])).rests] == [29.8]
 
 
 async def test_a_ladder_from_before_is_as_it_was(desk: Desk, clock: HandClock) -> None:

@@ -95,6 +95,17 @@ async def test_keys_that_are_busy_end_no_turn_but_hold_nobody_up(desk: Desk) -> 
     assert [await desk.serve(pool) for _ in range(3)] == ["k2", "k2", "k1"]
 
 
+async def test_a_refusal_for_another_reason_begins_no_round(desk: Desk, clock: HandClock) -> None:
+    limited(desk, 2)
+    pool = keys(2, Limits(concurrency=1))
+    await desk.fail(pool[1], REFUSED)
+    held = await desk.take(pool)
+    await desk.refusal(pool)
+    await desk.ok(held)
+    clock.turn(HOUR / 2)
+    assert [await desk.serve(pool) for _ in range(3)] == ["k1", "k2", "k2"]
+
+
 async def test_waking_a_key_gives_it_a_new_turn(desk: Desk) -> None:
     limited(desk, 2)
     pool = keys(2)
