@@ -271,7 +271,10 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
             error.key_variable = self._held.variable
             _scrub(error, self._held.secret)
             order = self._pool.order(error)
-        tokens = _tokens(self._attempt.usage) if self._attempt else None
+            if self._probe and policy.scope(error) is Scope.REQUEST:
+                await self._pool.proved(self._id)  # whoever reads a request well enough to refuse it works
+        # An upstream that failed is taken to have counted nothing.
+        tokens = _tokens(self._attempt.usage) or (0 if outcome == "failed" else None) if self._attempt else 0
         try:
             await self._pool.settle(self._id, self._held, Settlement(outcome, tokens, order))
         finally:

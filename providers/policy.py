@@ -12,6 +12,7 @@ from providers.state import OPERATOR, RestOrder
 
 _HOUR = 3600.0
 _JITTER = 0.1
+_MOST_JITTER = 60.0  # seconds
 LIMITS = ("requests", "tokens", "concurrency", "usage")  # our own; why a store refuses a key besides its rests
 SHORTEST = 0.5  # seconds of a rest: "retry after 0" is no invitation to a flood
 
@@ -213,28 +214,32 @@ def is_limit(reason: str) -> bool:
 def order(failure: UpstreamFailure, wall: float, jitter: float = 0.0, keys: int = 1) -> RestOrder | None:
     """What rests after a failure, None where nothing does. ``wall`` is the time since 1970; ``jitter`` is of 0 to 1.
 
-    Rests are never shorter than was said, and up to a tenth longer, so that not all come back at one moment. Where
-    the provider fails, the model rests, and only after each of the pool's ``keys`` was tried: one of them may work.
+    Rests are never shorter than was said, and up to a tenth or a minute longer, so that not all come back at one
+    moment. Where the provider fails, the model rests, and only after each of the pool's ``keys`` was tried: one of
+    them may work.
     """
     whose, how_long = scope(failure), rest(failure)
     if how_long is None or whose in (Scope.REQUEST, Scope.US):
         return None
     rule = CONSEQUENCES[failure.kind]
-    longer = 1.0 + jitter * _JITTER
     calendar = reset.until(how_long.calendar, wall) if how_long.calendar else None
     seconds = calendar if how_long.seconds is None else max(how_long.seconds, SHORTEST)
     return RestOrder(
         Scope.MODEL if whose is Scope.PROVIDER else whose,
         failure.kind.value,
-        (seconds or SHORTEST) * longer,
+        _longer(seconds or SHORTEST, jitter),
         rule.longest,
         honest=how_long.honest or how_long.seconds is None,
-        later=calendar and calendar * longer,
+        later=calendar and _longer(calendar, jitter),
         probe=rule.probe,
         strikes=1 if how_long.honest or rule.strikes == 1 else max(rule.strikes, keys + 1),
         common=rule.common,
         all_keys=whose is Scope.PROVIDER,
     )
+
+
+def _longer(seconds: float, jitter: float) -> float:
+    return seconds + jitter * min(seconds * _JITTER, _MOST_JITTER)
 
 
 def most_telling(failures: Sequence[UpstreamFailure]) -> UpstreamFailure:
