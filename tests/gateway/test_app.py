@@ -271,7 +271,7 @@ def test_the_module_has_an_app_for_any_server_and_reads_nothing_before(tmp_path:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stdout) == (0, "FastAPI Keyturn\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "Gateway Keyturn\n"), done.stderr
 
 
 def test_the_module_has_nothing_else() -> None:
