@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.claude import Claude
@@ -16,12 +17,13 @@ from tests.e2e.conftest import claude_at
 from tests.e2e.terminal import interactive
 from tests.e2e.test_side_requests import agent_call
 from tests.e2e.test_turns import png
-from tests.gateway_process import GatewayProcess, running_gateway
+from tests.gateway_process import ONE_ATTEMPT, GatewayProcess, running_gateway
 from tests.upstream import Answer, ChatUpstream, Cut, Pause, Reply, Request, Reset, Step
 from tests.upstream import openai_chat as chat
 from tests.upstream.openai_chat import Calls, Counts
 
 KEY = "sk-upstream-key"
+ADMIN = "the-operators-token"
 READ = Pause(0.2)  # long enough for the gateway to have read what was sent: a reset may discard the rest
 SAID = {"system": {"role", "content"}, "user": {"role", "content"}, "tool": {"role", "content", "tool_call_id"}}
 
@@ -43,6 +45,8 @@ class Row:
             f"{self.prefix}_BASE_URL": upstream.base_url,
             "MODEL": f"{provider}/{self.model}",
             "ANTHROPIC_AUTH_TOKEN": "freecc",
+            "KEYTURN_ADMIN_TOKEN": ADMIN,
+            **ONE_ATTEMPT,
         }
 
 
@@ -60,6 +64,12 @@ class Served:
     row: Row
     upstream: ChatUpstream
     gateway: GatewayProcess
+
+    def wake(self) -> None:
+        """A key that one test has refused serves the next one."""
+        path = f"/admin/keys/{self.row.prefix.lower()}-01/wake"
+        reply = httpx.post(f"{self.gateway.url}{path}", headers={"x-api-key": ADMIN}, trust_env=False)
+        assert reply.status_code == 200, reply.text
 
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda row: row.prefix.lower())
@@ -82,6 +92,7 @@ def row(served: Served) -> Row:
 def upstream(served: Served) -> Iterator[ChatUpstream]:
     yield served.upstream
     served.upstream.forget()
+    served.wake()
 
 
 @pytest.fixture

@@ -70,8 +70,8 @@ async def test_a_refusal_costs_nothing(desk: Desk, clock: HandClock) -> None:
     for _ in range(50):
         await desk.refusal([key], tokens=25)
     await desk.ok(lease)
-    assert (await desk.refusal([key], tokens=25)).wait == near(60.0)
-    clock.turn(60)
+    assert (await desk.refusal([key], tokens=25)).wait == near(61.2)
+    clock.turn(62)
     assert (await desk.key(key)).in_flight == 0
     await desk.serve([key], tokens=25)
 
