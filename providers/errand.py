@@ -136,13 +136,15 @@ def _resting(provider: str, kind: ErrorKind, words: str, wait: float) -> Upstrea
 
 
 def _limit_words(keys: int, reason: str, wait: float) -> str:
-    who = "its key rests" if keys == 1 else f"all of its {keys} keys rest"
-    return f"{who} for a limit ({reason.replace('_', ' ')}); the first is back in {spell(wait)}"
+    why = reason.replace("_", " ")
+    if keys == 1:
+        return f"its limit is used up ({why}); it serves again in {spell(wait)}"
+    return f"none of its {keys} keys can serve now; the first is back in {spell(wait)} ({why})"
 
 
 def _rest_words(kind: ErrorKind, wait: float) -> str:
     reason = kind.value.replace("_", " ")
-    return f"not asked again before {spell(wait)} have passed, after: {reason}"
+    return f"it failed ({reason}) and is not asked again for {spell(wait)}"
 
 
 def spell(seconds: float) -> str:

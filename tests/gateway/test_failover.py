@@ -240,7 +240,7 @@ async def test_the_earliest_of_all_resets_is_told(tmp_path: Path, voice: Voice) 
         assert got.headers["retry-after"] == "80"
         rig.moments.ahead += 15.5
         got = await rig.post()
-        assert "all of its 2 keys rest" in refused(got, 429, "rate_limit_error")
+        assert "none of its 2 keys can serve" in refused(got, 429, "rate_limit_error")
         assert got.headers["retry-after"] == "65"
         rig.primary.answers.clear()
         rig.moments.ahead += 40

@@ -319,7 +319,7 @@ def test_what_is_left_to_wait(waited: float, now: float, expected: float) -> Non
 def test_limits_are_a_429_with_the_earliest_reset() -> None:
     heard = refused("acme", resting(12.3, "key_refused", "requests", "rate_limited"), errand())
     assert (heard.kind, heard.retry_after, heard.provider) == (K.RATE_LIMITED, 14, "acme")
-    assert "all of its 3 keys" in heard.words
+    assert "none of its 3 keys can serve" in heard.words
     assert "14 seconds" in heard.words
 
 

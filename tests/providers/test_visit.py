@@ -131,7 +131,7 @@ async def test_a_refused_key_is_named_with_its_setting_by_later_calls_too() -> N
     async with stage({"k1": [status(401, "no such key")]}) as made:
         first, later = await made.failure(), await made.failure()
         assert first.words == "no such key"
-        assert "not asked again before" in later.words
+        assert "is not asked again for" in later.words
         for heard in (first, later):
             assert (heard.kind, heard.key_label, heard.key_variable) == (ErrorKind.KEY_REFUSED, "k1", "ACME_K1")
         assert len(made.story) == 1
