@@ -74,7 +74,6 @@ async def test_another_target_is_free(tmp_path: Path, way: Way, reply: Reply, ve
             assert rig.fallback.asked_with == []
         assert rig.moments.slept == [2.0] * (verdict.before_fallback - 1)
         await rig.came_back()
-        await rig.serves_again()
 
 
 @EVERY_FAULT
@@ -87,7 +86,6 @@ async def test_nothing_else_is_free(tmp_path: Path, way: Way, reply: Reply, verd
         assert rig.primary.asked_with == [BAD] * verdict.alone
         _told(got, rig, attempts=verdict.alone, key=1)
         await rig.came_back()
-        await rig.serves_again()
 
 
 @EVERY_WAY

@@ -22,7 +22,7 @@ from tests.upstream.bare_client import connected
 from tests.virtual_http import in_virtual_time
 
 MANY = int(os.environ.get("KEYTURN_TEST_REQUESTS", "1000"))
-AT_ONCE = 25
+AT_ONCE = 50
 SLOTS = 12
 EVERY_VOICE = pytest.mark.parametrize("voice", VOICES, ids=str)
 
