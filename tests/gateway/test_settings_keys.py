@@ -127,7 +127,7 @@ def test_an_added_provider_needs_no_other_key(place: Place) -> None:
         ("api_key = 'k'\napi_key_env = 'K'", "api_key_env", "there is also api_key", "Keep one of them."),
         ("api_key_env = 'GONE'", "api_key_env", "the variable GONE is not set", "Set GONE in the environment"),
         ("api_key_file = 'gone'", "api_key_file", "there is no file gone", "Correct the path, or make the file."),
-        ("api_key = 'k'\nlable = 'a'", "lable", "this key is unknown", "Did you mean label?"),
+        ("api_key = 'k'\nlabell = 'a'", "labell", "this key is unknown", "Did you mean label?"),
         ("api_key = 'k'\napi_keys = ['l']", "api_keys", "this key is unknown", "Did you mean api_key?"),
         ("api_key = 'k'\nlabel = ''", "label", "is empty", "Write for example label = "),
         ("api_key = 'k'\nlabel = 'my key'", "label", "is not made of letters, digits, ., _ and -", "Write for example"),

@@ -194,10 +194,10 @@ def _call(session: str, stream: bool) -> Call:
 
 def _texts(sent: bytes) -> list[bytes]:
     """The text of every text delta."""
-    datas = [json.loads(line[6:]) for line in sent.split(b"\n") if line.startswith(b"data: ")]
-    assert datas[0]["message"]["model"] == MODEL
-    assert [data["type"] for data in datas].count("message_start") == 1
-    return [data["delta"]["text"].encode() for data in datas if data["type"] == "content_block_delta"]
+    events = [json.loads(line[6:]) for line in sent.split(b"\n") if line.startswith(b"data: ")]
+    assert events[0]["message"]["model"] == MODEL
+    assert [each["type"] for each in events].count("message_start") == 1
+    return [each["delta"]["text"].encode() for each in events if each["type"] == "content_block_delta"]
 
 
 def scripted(keys: Sequence[str], accounts: Mapping[str, str] | None = None, **changes: Any) -> ProviderConfig:
