@@ -49,7 +49,7 @@ async def test_every_key_that_is_passed_over_says_why_and_for_how_long(desk: Des
         ("acme-02", "rate_limited", 0.75),
         ("acme-07", "rate_limited", 19.75),
         ("acme-04", "concurrency", 0.25),
-        ("acme-05", "requests", 59.75),
+        ("acme-05", "requests", 30.35),
         ("acme-06", "tokens", 29.75),  # 500 of 1,000 a minute are owed, and 300 are more than a burst
     ]
 
