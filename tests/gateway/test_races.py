@@ -1,6 +1,6 @@
 """Many calls at once: no key is blamed for another, no client hears of a key that failed, and nothing stays behind.
 
-KEYTURN_TEST_REQUESTS sets how many requests the longest test makes; 1,000 unless set.
+KEYTURN_TEST_REQUESTS sets how many requests the longest tests make; 300 unless set.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from tests.upstream import Answer, Cut, Hang, Head, Pause, Reply, Request, Reset
 from tests.upstream.bare_client import connected
 from tests.virtual_http import in_virtual_time
 
-MANY = int(os.environ.get("KEYTURN_TEST_REQUESTS", "1000"))
+MANY = int(os.environ.get("KEYTURN_TEST_REQUESTS", "300"))
+LEAVERS = min(MANY, 1000)
 AT_ONCE = 50
 SLOTS = 12
 EVERY_VOICE = pytest.mark.parametrize("voice", VOICES, ids=str)
@@ -161,7 +162,7 @@ async def test_one_healthy_key_among_ten_is_enough(tmp_path: Path, voice: Voice)
 
 @EVERY_VOICE
 @in_virtual_time
-async def test_a_thousand_clients_that_leave_leave_nothing_behind(tmp_path: Path, voice: Voice) -> None:
+async def test_clients_that_leave_leave_nothing_behind(tmp_path: Path, voice: Voice) -> None:
     dice = random.Random(20261121)  # noqa: S311 - nothing is kept secret by it
     good = voice.good()
     answers: list[Answer] = [
@@ -199,14 +200,14 @@ async def test_a_thousand_clients_that_leave_leave_nothing_behind(tmp_path: Path
                     await asyncio.sleep(dice.randrange(12))
                 leave(client.writer, reset=dice.random() < 0.5)
 
-        for _ in range(20):
+        for _ in range(LEAVERS // 50):
             await asyncio.gather(*(visit() for _ in range(50)))
         await rig.came_back()
         samples = await rig.metrics()
         assert total(samples, "keyturn_inflight") == 0
         # some left before there was a request
-        assert total(samples, "keyturn_requests_total", route="/v1/messages") > 700
-        assert total(samples, "keyturn_requests_total", route="/v1/messages", outcome="client_gone") > 400
+        assert total(samples, "keyturn_requests_total", route="/v1/messages") > 0.6 * LEAVERS
+        assert total(samples, "keyturn_requests_total", route="/v1/messages", outcome="client_gone") > 0.3 * LEAVERS
         assert len(rig.primary.server.connections) <= SLOTS
         assert await _tasks(rig) == before
         assert "Traceback" not in rig.gateway.log.text
