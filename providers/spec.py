@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import urljoin
 
+from providers.errors import Calendar
 from providers.secret import Secret
 
 
@@ -14,6 +16,7 @@ class Auth(StrEnum):
     X_API_KEY = "x-api-key"
     BEARER = "bearer"
     NONE = "none"
+    API_KEY = "api-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,16 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Face:
+    """Another dialect that a provider speaks, at another address, with the same keys."""
+
+    dialect: str
+    base_url: str
+    auth: Auth = Auth.BEARER
+    models: str = ""  # as in ProviderSpec
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSpec:
     """One row of the catalog: the facts about a provider, with nothing of an operator's in it."""
 
@@ -120,6 +133,13 @@ class ProviderSpec:
     window: float = 60.0  # seconds
     concurrency: int | None = None  # open requests, likewise
     pooling: str = ""  # what the provider's terms say on several keys, with its source, where known
+    faces: tuple[Face, ...] = ()  # the other dialects; PREFIX_DIALECT chooses one
+    models: str = ""  # the list of its models, relative to the base URL; "" = where the dialect has it
+    reset: Calendar | None = None  # when its daily or monthly quotas begin again, where known
+    examples: tuple[str, ...] = ()  # further models that it served at ``as_of``
+    retired: tuple[tuple[str, str], ...] = ()  # names that it serves no more, each with the one to use instead
+    as_of: str = ""  # year and month when its models and limits were read
+    note: str = ""  # what a person must know before using it
 
     @property
     def needs_key(self) -> bool:
@@ -130,6 +150,12 @@ class ProviderSpec:
     def key_variable(self) -> str:
         """The variable to name when a key is missing, such as ``GROQ_API_KEY``."""
         return f"{self.prefixes[0]}_API_KEY"
+
+    def models_url(self, base_url: str = "") -> str:
+        """Where the models are listed: under the operator's ``base_url`` where there is one."""
+        base = (base_url or self.base_url).rstrip("/")
+        beside = self.dialect != "anthropic" or base.endswith("/v1")
+        return urljoin(f"{base}/", self.models or ("models" if beside else "v1/models"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""Rows of what runs on the user's machine: a key is sent where one is set, and no proxy variables hold."""
+
+from __future__ import annotations
+
+from providers.spec import Auth, Face, ProviderSpec
+
+# Who publishes the models that people run: their "vendor/model" is one name here.
+VENDORS = (
+    "MiniMaxAI",
+    "Qwen",
+    "deepseek-ai",
+    "google",
+    "ibm",
+    "lmstudio-community",
+    "meta-llama",
+    "microsoft",
+    "mistralai",
+    "mlx-community",
+    "moonshotai",
+    "nvidia",
+    "openai",
+    "qwen",
+    "unsloth",
+    "zai",
+    "zai-org",
+)
+
+DEMO = ProviderSpec(
+    id="demo",
+    title="Demo (in this process, needs nothing)",
+    prefixes=("DEMO",),
+    dialect="anthropic",
+    base_url="demo:",
+    auth=Auth.NONE,
+    default_model="demo",
+    keeps=("",),
+    local=True,
+)
+
+LOCAL: tuple[ProviderSpec, ...] = (
+    ProviderSpec(
+        # docs.ollama.com/api/anthropic-compatibility
+        id="ollama",
+        title="Ollama",
+        prefixes=("OLLAMA",),
+        aliases=("ollama_chat",),
+        dialect="anthropic",
+        base_url="http://127.0.0.1:11434",
+        auth=Auth.BEARER,
+        key_url="https://ollama.com/settings/keys",
+        default_model="qwen3-coder",
+        local=True,
+        root_dialect="anthropic",
+        faces=(Face("openai_chat", "http://127.0.0.1:11434/v1"),),
+        as_of="2026-11",
+        note="Ollama's cloud: OLLAMA_BASE_URL=https://ollama.com and a key.",
+    ),
+    ProviderSpec(
+        # lmstudio.ai/docs/developer/anthropic-compat
+        id="lmstudio",
+        title="LM Studio",
+        prefixes=("LM_STUDIO", "LMSTUDIO"),
+        aliases=("lm_studio", "lm-studio"),
+        dialect="anthropic",
+        base_url="http://127.0.0.1:1234/v1",
+        auth=Auth.BEARER,
+        default_model="local-model",
+        namespaces=VENDORS,
+        local=True,
+        faces=(Face("openai_chat", "http://127.0.0.1:1234/v1"),),
+        as_of="2026-11",
+    ),
+    ProviderSpec(
+        # github.com/ggml-org/llama.cpp/pull/17570
+        id="llamacpp",
+        title="llama.cpp server",
+        prefixes=("LLAMACPP",),
+        aliases=("llama.cpp",),
+        dialect="anthropic",
+        base_url="http://127.0.0.1:8080/v1",
+        auth=Auth.BEARER,
+        default_model="local-model",
+        namespaces=VENDORS,
+        local=True,
+        faces=(Face("openai_chat", "http://127.0.0.1:8080/v1"),),
+        as_of="2026-11",
+        note="Tools need the server's option --jinja.",
+    ),
+    ProviderSpec(
+        # docs.vllm.ai/en/latest/serving
+        id="vllm",
+        title="vLLM",
+        prefixes=("VLLM",),
+        aliases=("hosted_vllm",),
+        dialect="anthropic",
+        base_url="http://127.0.0.1:8000/v1",
+        auth=Auth.BEARER,
+        default_model="local-model",
+        namespaces=VENDORS,
+        local=True,
+        faces=(Face("openai_chat", "http://127.0.0.1:8000/v1"),),
+        as_of="2026-11",
+        note="Tools need the server's option --enable-auto-tool-choice.",
+    ),
+    ProviderSpec(
+        # github.com/router-for-me/CLIProxyAPI: a gateway of its own, which counts tokens and serves Claude's names
+        id="cliproxyapi",
+        title="CLIProxyAPI",
+        prefixes=("CLIPROXYAPI",),
+        dialect="anthropic",
+        base_url="http://127.0.0.1:8317/v1",
+        auth=Auth.X_API_KEY,
+        default_model="claude-sonnet-5",
+        keeps=("claude-",),
+        counts_tokens=True,
+        local=True,
+        faces=(Face("openai_chat", "http://127.0.0.1:8317/v1"),),
+        as_of="2026-11",
+        note="The key is one of the api-keys in its own configuration.",
+    ),
+)
