@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urljoin
 
 from providers.errors import Calendar
@@ -27,8 +29,58 @@ class Quirks:
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
     max_tokens_field: str = "max_tokens"  # what Chat Completions calls it here
     files: bool = False  # takes documents as Chat Completions' file parts
-    effort_models: tuple[str, ...] = ()  # beginnings of the models that take reasoning_effort
+    effort_models: tuple[str, ...] = ()  # beginnings of the models that take reasoning_effort; () = all, where efforts are
     efforts: tuple[str, ...] = ()  # the values that they take, rising
+
+    # Chat Completions' requests; members of the body go by OpenAI's names for them.
+    models: tuple[tuple[tuple[str, ...], Quirks], ...] = ()  # what holds instead for models with these beginnings
+    vendors: tuple[tuple[str, str], ...] = ()  # ("qwen", "qwen"): a model qwen... without a slash is qwen/qwen...
+    body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members of every body
+    accepted: tuple[str, ...] = ()  # the only members that are sent beside those every body needs; () = all
+    refused: tuple[str, ...] = ()  # members that are not sent
+    renamed: tuple[tuple[str, str], ...] = ()  # members with another name here
+    samplers: tuple[str, ...] = ()  # of top_k, min_p and repetition_penalty, which OpenAI has not
+    temperature: tuple[float, float] | None = None  # the range that is taken
+    max_stops: int = 4  # stop sequences (OpenAI's API reference, read 2026-11)
+    required_choice: str = "required"  # the tool_choice that demands some tool; "" = none does
+    named_choice: bool = True  # takes a tool_choice that names a tool
+    json_mode: str = "json_schema"  # what binds an answer to a schema; json_object and "": words in the prompt too
+    json_with_tools: bool = True  # takes that together with tools
+    system_role: str = "system"
+    call_id_length: int = 0  # a call's id has exactly so many letters and digits; 0 = OpenAI's rule
+    user_after_tool: bool = True  # takes a user's message right after a tool's
+    schemas: str = ""  # the profile that tools' schemas are cleaned to; see openai_chat/schemas.py
+    vision: bool = True
+    thinking_on: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members that switch thinking on
+    thinking_off: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    always_thinks: bool = False  # thinking cannot be switched off
+    effort_field: str = "reasoning_effort"  # where an effort goes; a dot leads into an object
+    budget_field: str = ""  # where a budget of thinking tokens goes, likewise
+    tool_effort: str = ""  # the one effort that is taken together with tools
+
+    # What this process found out about one model: see learning.py.
+    learned: tuple[str, ...] = ()  # members that it refused, whoever wants them sent; a dot leads into an object
+
+    def of(self, model: str) -> Quirks:
+        """These quirks as they hold for one model: the longest beginning that fits decides."""
+        longest, found = -1, self
+        for beginnings, own in self.models:
+            for beginning in beginnings:
+                if len(beginning) > longest and model.startswith(beginning):
+                    longest, found = len(beginning), own
+        return found
+
+    def capped(self, tokens: int) -> Quirks:
+        """These quirks with one cap on max_tokens for all models, whatever they had."""
+        models = tuple((names, own.capped(tokens)) for names, own in self.models)
+        return replace(self, max_output_tokens=tokens, models=models)
+
+
+class UnseenImages(StrEnum):
+    """What becomes of an image for a model that cannot see."""
+
+    NOTE = "note"  # words say that there was one
+    REFUSE = "refuse"  # the target is passed over, and with the last one the request is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +192,7 @@ class ProviderSpec:
     retired: tuple[tuple[str, str], ...] = ()  # names that it serves no more, each with the one to use instead
     as_of: str = ""  # year and month when its models and limits were read
     note: str = ""  # what a person must know before using it
+    advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
 
     @property
     def needs_key(self) -> bool:
@@ -187,6 +240,8 @@ class ProviderConfig:
     models: tuple[tuple[str, Limits], ...] = ()  # limits of single models, by name
     stream_floor: float = 0.0  # bytes a second, over half a minute, below which a stream counts as stalled; 0 = none
     chosen: bool = False  # an operator configured it: a key, a base URL, or a TOML entry
+    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members for every body, over ours
+    images: UnseenImages = UnseenImages.NOTE
 
     @property
     def id(self) -> str:
