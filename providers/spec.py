@@ -29,7 +29,9 @@ class Quirks:
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
     max_tokens_field: str = "max_tokens"  # what Chat Completions calls it here
     files: bool = False  # takes documents as Chat Completions' file parts
-    effort_models: tuple[str, ...] = ()  # beginnings of the models that take reasoning_effort; () = all, where efforts are
+    effort_models: tuple[
+        str, ...
+    ] = ()  # beginnings of the models that take reasoning_effort; () = all, where efforts are
     efforts: tuple[str, ...] = ()  # the values that they take, rising
 
     # Chat Completions' requests; members of the body go by OpenAI's names for them.
@@ -61,9 +63,15 @@ class Quirks:
     # What this process found out about one model: see learning.py.
     learned: tuple[str, ...] = ()  # members that it refused, whoever wants them sent; a dot leads into an object
 
+    def named(self, model: str) -> str:
+        """A model's whole name: with its vendor, where that is left out and the provider wants one."""
+        vendors = self.vendors if "/" not in model else ()
+        return next((f"{vendor}/{model}" for family, vendor in vendors if model.startswith(family)), model)
+
     def of(self, model: str) -> Quirks:
         """These quirks as they hold for one model: the longest beginning that fits decides."""
         longest, found = -1, self
+        model = self.named(model)
         for beginnings, own in self.models:
             for beginning in beginnings:
                 if len(beginning) > longest and model.startswith(beginning):

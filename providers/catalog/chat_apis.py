@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from providers.catalog import quirks
 from providers.errors import Calendar
-from providers.spec import Auth, Face, ProviderSpec, Quirks
+from providers.spec import Auth, Face, ProviderSpec
 
 FREE_TIER = 5  # open requests where keys are usually free ones: what claude-code-proxy allows every provider
-LOW_TO_HIGH = ("low", "medium", "high")
 
 NVIDIA_NIM = ProviderSpec(
-    # docs.api.nvidia.com/nim. 40 requests a minute is what free keys see; NVIDIA publishes no figure. The cap on
-    # max_tokens and the default model are claude-code-proxy's.
+    # docs.api.nvidia.com/nim. 40 requests a minute is what free keys see; NVIDIA publishes no figure. The
+    # default model is claude-code-proxy's.
     id="nvidia_nim",
     title="NVIDIA NIM",
     prefixes=("NVIDIA_NIM",),
@@ -36,7 +36,7 @@ NVIDIA_NIM = ProviderSpec(
         "thinkingmachines",
         "z-ai",
     ),
-    quirks=Quirks(max_output_tokens=81920),
+    quirks=quirks.NIM,
     rate=40,
     window=60.0,
     concurrency=FREE_TIER,
@@ -55,12 +55,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://platform.openai.com/api-keys",
         default_model="gpt-4o",
-        quirks=Quirks(
-            max_tokens_field="max_completion_tokens",
-            files=True,
-            effort_models=("o1", "o3", "o4", "gpt-5", "gpt-6"),
-            efforts=LOW_TO_HIGH,
-        ),
+        quirks=quirks.OPENAI,
         examples=("gpt-6-sol", "gpt-6-luna", "gpt-5.6-sol"),
         retired=(
             ("gpt-3.5-turbo", "gpt-5.6-terra"),
@@ -83,7 +78,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://console.groq.com/keys",
         default_model="openai/gpt-oss-120b",
         namespaces=("meta-llama", "moonshotai", "openai", "qwen"),
-        quirks=Quirks(effort_models=("openai/gpt-oss",), efforts=LOW_TO_HIGH),
+        quirks=quirks.GROQ,
         pooling="limits are per organisation, whatever the key (console.groq.com/docs/rate-limits, read 2026-11)",
         concurrency=FREE_TIER,
         examples=("openai/gpt-oss-20b", "qwen/qwen3.8-27b"),
@@ -94,8 +89,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         as_of="2026-11",
     ),
     ProviderSpec(
-        # inference-docs.cerebras.ai/models/overview, /capabilities/reasoning and /support/deprecation. Its limiter
-        # charges max_tokens in advance: 16,384 is where opencode caps it (its issue 5036).
+        # inference-docs.cerebras.ai/models/overview and /support/deprecation
         id="cerebras",
         title="Cerebras",
         prefixes=("CEREBRAS",),
@@ -104,7 +98,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://cloud.cerebras.ai",
         default_model="gpt-oss-120b",
-        quirks=Quirks(max_output_tokens=16384, effort_models=("gpt-oss", "qwen-3.8"), efforts=LOW_TO_HIGH),
+        quirks=quirks.CEREBRAS,
         pooling="limits are per organisation, whatever the key (inference-docs.cerebras.ai, read 2026-11)",
         concurrency=FREE_TIER,
         examples=("qwen-3.8-27b",),
@@ -122,6 +116,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://api.together.xyz",
         default_model="zai-org/GLM-5.3",
+        quirks=quirks.TOGETHER,
         namespaces=(
             "MiniMaxAI",
             "Qwen",
@@ -149,7 +144,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_variables=("MOONSHOT_API_KEY",),
         key_url="https://platform.moonshot.ai/console/api-keys",
         default_model="kimi-k3",
-        quirks=Quirks(effort_models=("kimi-k3",), efforts=("low", "high", "max")),
+        quirks=quirks.KIMI,
         faces=(Face("anthropic", "https://api.moonshot.ai/anthropic", models="../v1/models"),),
         examples=("kimi-k2.6", "kimi-k2.7-code"),
         retired=(
@@ -174,7 +169,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_variables=("GOOGLE_API_KEY",),
         key_url="https://aistudio.google.com/apikey",
         default_model="gemini-3.8-flash",
-        quirks=Quirks(effort_models=("gemini-3",), efforts=LOW_TO_HIGH),
+        quirks=quirks.GEMINI,
         pooling="limits are per project, not per key (ai.google.dev/gemini-api/docs/rate-limits, read 2026-11)",
         concurrency=FREE_TIER,
         reset=Calendar.PACIFIC_DAY,
@@ -191,7 +186,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://console.x.ai",
         default_model="grok-4.7",
-        quirks=Quirks(effort_models=("grok-4.3", "grok-4.5", "grok-4.6", "grok-4.7"), efforts=LOW_TO_HIGH),
+        quirks=quirks.XAI,
         pooling="limits are per team and model, whatever the key (docs.x.ai, read 2026-11)",
         examples=("grok-4.5", "grok-4.3"),
         retired=(
@@ -213,6 +208,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://console.mistral.ai/api-keys",
         default_model="mistral-large-latest",
+        quirks=quirks.MISTRAL,
         concurrency=FREE_TIER,
         examples=("mistral-medium-latest", "devstral-medium-latest"),
         as_of="2026-11",
@@ -227,6 +223,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://cloud.sambanova.ai/apis",
         default_model="gpt-oss-120b",
+        quirks=quirks.SAMBANOVA,
         concurrency=FREE_TIER,
         examples=("MiniMax-M3", "DeepSeek-V3.2"),
         as_of="2026-11",
@@ -242,6 +239,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_variables=("HF_TOKEN",),
         key_url="https://huggingface.co/settings/tokens",
         default_model="zai-org/GLM-5.3",
+        quirks=quirks.HUGGINGFACE,
         namespaces=(
             "MiniMaxAI",
             "Qwen",
@@ -273,6 +271,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://github.com/settings/personal-access-tokens",
         default_model="openai/gpt-4.1",
+        quirks=quirks.GITHUB,
         namespaces=("ai21-labs", "cohere", "deepseek", "meta", "microsoft", "mistral-ai", "openai", "xai"),
         models="../catalog/models",
         as_of="2026-11",

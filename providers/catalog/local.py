@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers.catalog import quirks
 from providers.spec import Auth, Face, ProviderSpec
 
 # Who publishes the models that people run: their "vendor/model" is one name here.
@@ -49,10 +50,12 @@ LOCAL: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://ollama.com/settings/keys",
         default_model="qwen3-coder",
+        quirks=quirks.OLLAMA,
         local=True,
         root_dialect="anthropic",
         faces=(Face("openai_chat", "http://127.0.0.1:11434/v1"),),
         as_of="2026-11",
+        advice="Ollama: `ollama pull` gets a model, and OLLAMA_CONTEXT_LENGTH=65536 makes room for Claude Code.",
         note="Ollama's cloud: OLLAMA_BASE_URL=https://ollama.com and a key.",
     ),
     ProviderSpec(
@@ -65,10 +68,12 @@ LOCAL: tuple[ProviderSpec, ...] = (
         base_url="http://127.0.0.1:1234/v1",
         auth=Auth.BEARER,
         default_model="local-model",
+        quirks=quirks.LMSTUDIO,
         namespaces=VENDORS,
         local=True,
         faces=(Face("openai_chat", "http://127.0.0.1:1234/v1"),),
         as_of="2026-11",
+        advice="LM Studio: load the model in the app or by `lms load`, with a context length of 65536 or more.",
     ),
     ProviderSpec(
         # github.com/ggml-org/llama.cpp/pull/17570
@@ -80,10 +85,12 @@ LOCAL: tuple[ProviderSpec, ...] = (
         base_url="http://127.0.0.1:8080/v1",
         auth=Auth.BEARER,
         default_model="local-model",
+        quirks=quirks.LLAMACPP,
         namespaces=VENDORS,
         local=True,
         faces=(Face("openai_chat", "http://127.0.0.1:8080/v1"),),
         as_of="2026-11",
+        advice="llama.cpp: start llama-server with --jinja for tools and with -c 65536 or more for the context.",
         note="Tools need the server's option --jinja.",
     ),
     ProviderSpec(
@@ -96,10 +103,12 @@ LOCAL: tuple[ProviderSpec, ...] = (
         base_url="http://127.0.0.1:8000/v1",
         auth=Auth.BEARER,
         default_model="local-model",
+        quirks=quirks.VLLM,
         namespaces=VENDORS,
         local=True,
         faces=(Face("openai_chat", "http://127.0.0.1:8000/v1"),),
         as_of="2026-11",
+        advice="vLLM: start it with --enable-auto-tool-choice, a --tool-call-parser and --max-model-len 65536 or more.",
         note="Tools need the server's option --enable-auto-tool-choice.",
     ),
     ProviderSpec(
@@ -116,6 +125,7 @@ LOCAL: tuple[ProviderSpec, ...] = (
         local=True,
         faces=(Face("openai_chat", "http://127.0.0.1:8317/v1"),),
         as_of="2026-11",
+        advice="CLIProxyAPI: its own /v1/models lists what its accounts may use.",
         note="The key is one of the api-keys in its own configuration.",
     ),
 )

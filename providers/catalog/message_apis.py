@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from providers.catalog import quirks
 from providers.errors import Calendar
-from providers.spec import Auth, Face, ProviderSpec, Quirks
+from providers.spec import Auth, Face, ProviderSpec
 
 MESSAGE_APIS: tuple[ProviderSpec, ...] = (
     ProviderSpec(
@@ -34,6 +35,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://openrouter.ai/keys",
         default_model="anthropic/claude-sonnet-5",
+        quirks=quirks.OPEN_ROUTER,
         namespaces=(
             "anthropic",
             "cohere",
@@ -67,7 +69,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://platform.deepseek.com/api_keys",
         default_model="deepseek-v4-pro",
         namespaces=("deepseek-ai",),
-        quirks=Quirks(untyped_tools=True),
+        quirks=quirks.DEEPSEEK,
         pooling="concurrency is per account and model, whatever the key (api-docs.deepseek.com, read 2026-11)",
         faces=(Face("openai_chat", "https://api.deepseek.com/v1"),),
         models="../models",
@@ -87,6 +89,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://friendli.ai",
         default_model="zai-org/GLM-5.3",
+        quirks=quirks.FRIENDLIAI,
         namespaces=("LGAI-EXAONE", "MiniMaxAI", "Qwen", "deepseek-ai", "google", "meta-llama", "zai-org"),
         faces=(Face("openai_chat", "https://api.friendli.ai/serverless/v1"),),
         examples=("zai-org/GLM-5.3-Flash", "MiniMaxAI/MiniMax-M2.7"),
@@ -103,6 +106,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.X_API_KEY,
         key_url="https://fireworks.ai/account/api-keys",
         default_model="accounts/fireworks/models/glm-5p3",
+        quirks=quirks.FIREWORKS,
         namespaces=("accounts",),
         pooling="limits are per account, whatever the key (docs.fireworks.ai, read 2026-11)",
         faces=(Face("openai_chat", "https://api.fireworks.ai/inference/v1"),),
@@ -119,6 +123,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://z.ai/manage-apikey/apikey-list",
         default_model="glm-5.3",
+        quirks=quirks.ZAI,
         pooling="concurrency is per account, whatever the key (docs.z.ai, error 1302, read 2026-11)",
         faces=(Face("openai_chat", "https://api.z.ai/api/paas/v4"),),
         models="../paas/v4/models",
@@ -138,6 +143,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://www.alibabacloud.com/help/en/model-studio/get-api-key",
         default_model="qwen3.7-plus",
+        quirks=quirks.QWEN,
         faces=(Face("openai_chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),),
         models="../../compatible-mode/v1/models",
         examples=("qwen3.7-max", "qwen3-coder-plus"),
@@ -154,6 +160,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://platform.minimax.io/user-center/basic-information/interface-key",
         default_model="MiniMax-M3",
+        quirks=quirks.MINIMAX,
         faces=(Face("openai_chat", "https://api.minimax.io/v1"),),
         models="../v1/models",
         examples=("MiniMax-M2.7",),

@@ -138,3 +138,7 @@ class ChatRequest:
     user: str = ""
     stream: bool = False
     lost: tuple[str, ...] = ()
+    sampling: Mapping[str, Any] = field(default_factory=dict)  # what Messages has not, by Chat Completions' names
+    extra_body: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # members for the upstream's body, as the client has them

@@ -25,7 +25,8 @@ _ONE_TYPES = frozenset(word for words in _FITS.values() for word in words)
 _JSON_TYPES = ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"), (list, "array"))
 
 
-def _without(node: Json, *keywords: str) -> Json:
+def without(node: Json, *keywords: str) -> Json:
+    """A copy."""
     return {keyword: value for keyword, value in node.items() if keyword not in keywords}
 
 
@@ -76,55 +77,51 @@ _JOINED = {
 }
 
 
-def _branches(node: Json, keyword: str) -> list[Json]:
+def alternatives(node: Json, keyword: str) -> list[Json]:
+    """The alternatives that say something."""
     value = node.get(keyword)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def object_on_top(node: Json) -> Json:
     """An object: what the alternatives have becomes its own, and nothing of it is required but what all require."""
-    unions = [*_branches(node, "anyOf"), *_branches(node, "oneOf")]
-    made = _without(node, "anyOf", "oneOf", "allOf", "enum", "not")
-    for branch in _branches(node, "allOf"):
+    if (found := pointed(node, node.get("$ref"))) is not None:
+        node = joined(without(node, "$ref"), found)
+    unions = [*alternatives(node, "anyOf"), *alternatives(node, "oneOf")]
+    made = without(node, "anyOf", "oneOf", "allOf", "enum", "not")
+    for branch in alternatives(node, "allOf"):
         made = joined(made, branch)
     for branch in unions:
-        made = joined(made, _without(branch, "required"))
-    made = _without(made, "anyOf", "oneOf", "allOf", "enum", "not")
+        made = joined(made, without(branch, "required"))
+    made = without(made, "anyOf", "oneOf", "allOf", "enum", "not")
     if made.get("type") == "object" and "properties" in made:
-        return made if made != node else node
+        return made
     return {**made, "type": "object", "properties": made.get("properties", {})}
 
 
 def with_items(node: Json) -> Json:
     """A list says what it holds, if only "anything"."""
-    return node if node.get("type") != "array" or "items" in node else {**node, "items": {}}
-
-
-def without_all_of(node: Json) -> Json:
-    while "allOf" in node:
-        parts = _branches(node, "allOf")
-        node = _without(node, "allOf")
-        for part in parts:
-            node = joined(node, part)
-    return node
+    kind = node.get("type")
+    lists = kind == "array" or (isinstance(kind, list) and "array" in kind)
+    return {**node, "items": {}} if lists and "items" not in node and "prefixItems" not in node else node
 
 
 def without_one_of(node: Json) -> Json:
     if "oneOf" not in node:
         return node
-    return {**_without(node, "oneOf"), "anyOf": [*_branches(node, "anyOf"), *_branches(node, "oneOf")]}
+    return {**without(node, "oneOf"), "anyOf": [*alternatives(node, "anyOf"), *alternatives(node, "oneOf")]}
 
 
 def without_tuples(node: Json) -> Json:
     """A list whose places have schemas of their own is a list of any of these."""
     items = node.get("items")
-    places = [*(items if isinstance(items, list) else ()), *_branches(node, "prefixItems")]
+    places = [*(items if isinstance(items, list) else ()), *alternatives(node, "prefixItems")]
     if not places and not isinstance(items, list):
-        return _without(node, "prefixItems") if "prefixItems" in node else node
+        return without(node, "prefixItems") if "prefixItems" in node else node
     rest = [items] if isinstance(items, dict) else []
     kinds = [each for each in [*places, *rest] if isinstance(each, dict)]
     single = kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {}
-    return {**_without(node, "prefixItems"), "items": single}
+    return {**without(node, "prefixItems"), "items": single}
 
 
 def one_type(node: Json) -> Json:
@@ -133,7 +130,7 @@ def one_type(node: Json) -> Json:
     if not isinstance(types, list):
         return node
     kinds = [kind for kind in types if kind in _TYPES]
-    made = _without(node, "type") | ({"nullable": True} if "null" in types else {})
+    made = without(node, "type") | ({"nullable": True} if "null" in types else {})
     if len(kinds) < 2 or "anyOf" in node:
         return {**made, "type": kinds[0]} if len(kinds) == 1 else made
     shared = {keyword: value for keyword, value in made.items() if keyword not in _ONE_TYPES}
@@ -147,7 +144,7 @@ def one_type(node: Json) -> Json:
 def const_as_enum(node: Json) -> Json:
     if "const" not in node:
         return node
-    return {**_without(node, "const"), "enum": [node["const"]]}
+    return {**without(node, "const"), "enum": [node["const"]]}
 
 
 def inclusive_bounds(node: Json) -> Json:
@@ -156,7 +153,7 @@ def inclusive_bounds(node: Json) -> Json:
         if keyword not in node:
             continue
         value = node[keyword]
-        node = _without(node, keyword)
+        node = without(node, keyword)
         if isinstance(value, int | float) and not isinstance(value, bool) and bound not in node:
             whole = node.get("type") == "integer" and isinstance(value, int)
             node = {**node, bound: value + step if whole else value}
@@ -167,9 +164,9 @@ def text_enums(node: Json) -> Json:
     """Only texts can be listed; other values are named in the description."""
     values = node.get("enum")
     if "enum" not in node or not isinstance(values, list):
-        return _without(node, "enum") if "enum" in node else node
+        return without(node, "enum") if "enum" in node else node
     texts = [value for value in values if isinstance(value, str) and value]
-    made = {**_without(node, "enum"), "nullable": True} if None in values else _without(node, "enum")
+    made = {**without(node, "enum"), "nullable": True} if None in values else without(node, "enum")
     others = [value for value in values if not isinstance(value, str) and value is not None]
     if texts and not others:
         return {**made, "type": "string", "enum": texts}
@@ -188,24 +185,24 @@ def _type_of(value: Any) -> str:
 
 def nullable(node: Json) -> Json:
     """An alternative that is null is a mark on the others."""
-    branches = _branches(node, "anyOf")
+    branches = alternatives(node, "anyOf")
     kept = [branch for branch in branches if branch.get("type") != "null"]
     if len(kept) == len(branches):
         if node.get("type") != "null":
             return node
-        return {**_without(node, "type"), "nullable": True}
-    return {**_without(node, "anyOf"), "nullable": True} | ({"anyOf": kept} if kept else {})
+        return {**without(node, "type"), "nullable": True}
+    return {**without(node, "anyOf"), "nullable": True} | ({"anyOf": kept} if kept else {})
 
 
 def union_alone(node: Json) -> Json:
     """What stands beside alternatives moves into each of them; words about the whole into the first."""
     if "anyOf" not in node:
         return node
-    branches = _branches(node, "anyOf")
-    beside = _without(node, "anyOf", "description", "title", "type" if branches else "")
+    branches = alternatives(node, "anyOf")
+    beside = without(node, "anyOf", "description", "title", "type" if branches else "")
     if branches and "type" in node:
         branches = [branch if _says_type(branch) else {"type": node["type"], **branch} for branch in branches]
-    said = {word: node[word] for word in ("title", "description") if word in node}
+    said: Json = {word: node[word] for word in ("title", "description") if word in node}
     if len(branches) < 2:
         return joined({**beside, **said}, branches[0] if branches else {})
     branches = [joined(branch, beside) for branch in branches] if beside else branches
@@ -225,16 +222,19 @@ def typed(node: Json) -> Json:
     kind = _implied(node)
     fits = _FITS.get(kind, ())
     foreign = [keyword for keyword in node if keyword in _ONE_TYPES and keyword not in fits]
-    made = {**_without(node, *foreign), "type": kind}
+    made = {**without(node, *foreign), "type": kind}
     if kind == "array" and not isinstance(made.get("items"), dict):
         made["items"] = {"type": "string"}
-    if kind == "object" and not made.get("properties"):
-        made = _without(made, "properties")
-    return made
+    return made if _properties_of(made) else without(made, "properties")
+
+
+def _properties_of(node: Json) -> Json:
+    found = node.get("properties")
+    return found if isinstance(found, dict) else {}
 
 
 def _implied(node: Json) -> str:
-    if node.get("properties"):
+    if _properties_of(node):
         return "object"
     if node.get("type") in _TYPES:
         return str(node["type"])
@@ -245,17 +245,16 @@ def _implied(node: Json) -> str:
 
 def known_formats(node: Json) -> Json:
     known = _FORMATS.get(node.get("type", ""), ())
-    return node if "format" not in node or node["format"] in known else _without(node, "format")
+    return node if "format" not in node or node["format"] in known else without(node, "format")
 
 
 def required_that_exist(node: Json) -> Json:
     if "required" not in node:
         return node
-    named = node.get("properties")
-    known = named if isinstance(named, dict) else {}
+    known = _properties_of(node)
     names = node["required"] if isinstance(node["required"], list) else []
     kept = [name for name in names if isinstance(name, str) and name in known]
-    return {**node, "required": kept} if kept else _without(node, "required")
+    return {**node, "required": kept} if kept else without(node, "required")
 
 
 def type_in_union(node: Json) -> Json:
@@ -263,8 +262,8 @@ def type_in_union(node: Json) -> Json:
     if "anyOf" not in node or "type" not in node:
         return node
     kind = node["type"]
-    branches = [branch if _says_type(branch) else {"type": kind, **branch} for branch in _branches(node, "anyOf")]
-    return {**_without(node, "type"), "anyOf": branches}
+    branches = [branch if _says_type(branch) else {"type": kind, **branch} for branch in alternatives(node, "anyOf")]
+    return {**without(node, "type"), "anyOf": branches}
 
 
 def typed_enum(node: Json) -> Json:
@@ -282,4 +281,4 @@ def whole_patterns(node: Json) -> Json:
         return node
     said = node.get("description")
     words = f"Matches the pattern {pattern}"
-    return {**_without(node, "pattern"), "description": f"{said} {words}" if isinstance(said, str) else words}
+    return {**without(node, "pattern"), "description": f"{said} {words}" if isinstance(said, str) else words}

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from providers.dialects.openai_chat import schema_steps as steps
 from providers.dialects.openai_chat.schema_steps import Json
+from providers.json_object import decode, encode
 
 MAX_DEPTH = 64  # levels that are looked into; what lies deeper may be anything
 MAX_NODES = 20_000  # references that lead to references end here
+MAX_ROUNDS = 8  # of the steps, on one node
+KEPT = 512  # cleaned schemas
 
 _MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 _ONES = ("items", "not", "if", "then", "else", "contains", "propertyNames")
 _OR_FLAGS = ("additionalProperties", "additionalItems", "unevaluatedItems", "unevaluatedProperties")
 
+# A step that takes one of these away leaves the schema weaker.
+_RESTRICT = frozenset({"enum", "pattern", "not"})
 # To remove one of these changes nothing that a tool could be called with.
 _SAYS_NOTHING = frozenset(
     {
@@ -40,10 +46,11 @@ _GOOGLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``booleans`` and ``references`` say that true and false, and $ref, are taken for a schema."""
+    """``booleans``, ``references`` and ``all_of`` say that it takes true and false for a schema, $ref, and allOf."""
 
     booleans: bool = True
     references: bool = True
+    all_of: bool = True
     top: tuple[Callable[[Json], Json], ...] = ()  # steps of the outermost schema, before its others
     steps: tuple[Callable[[Json], Json], ...] = ()
     keywords: frozenset[str] = frozenset()  # the only ones that stay; none = all
@@ -58,12 +65,12 @@ PROFILES: Mapping[str, Profile] = {
     # Hosted NIM refuses true and false where a schema stands (claude-code-proxy).
     "nim": Profile(booleans=False),
     # Gemini's Schema has these keywords and no others; anyOf must be alone, enums are texts, every schema has one type
-    # (ai.google.dev/api/caching#Schema; "Unknown name ... Cannot find field": github.com/zed-industries/zed/issues/44875).
+    # (ai.google.dev/api/caching#Schema; the refusals: github.com/zed-industries/zed/issues/44875).
     "gemini": Profile(
         booleans=False,
         references=False,
+        all_of=False,
         steps=(
-            steps.without_all_of,
             steps.without_one_of,
             steps.without_tuples,
             steps.one_type,
@@ -95,11 +102,16 @@ PROFILES: Mapping[str, Profile] = {
 
 
 def clean(schema: Mapping[str, Any], profile: str) -> tuple[Json, bool]:
-    """The schema as this profile takes it, and whether something that restricted it is gone."""
-    rules = PROFILES.get(profile)
-    if rules is None:
-        return dict(schema), False
-    cleaner = _Cleaner(rules, dict(schema))
+    """The schema as this profile takes it, and whether something that restricted it is gone.
+
+    A client sends the same tools with every request, so the last ones are kept: what comes back is not to be changed.
+    """
+    return _clean(encode(schema), profile) if profile in PROFILES else (dict(schema), False)
+
+
+@lru_cache(maxsize=KEPT)
+def _clean(schema: bytes, profile: str) -> tuple[Json, bool]:
+    cleaner = _Cleaner(PROFILES[profile], decode(schema))
     return cleaner.cleaned(), cleaner.lossy
 
 
@@ -119,54 +131,79 @@ class _Cleaner:
     def cleaned(self) -> Json:
         node = self._root
         for step in self._profile.top:
-            node = step(node)
-        return self._node(node, 0, ())
+            node = self._stepped(node, step)
+        made: Json = self._node(node, 0, ())
+        return made
 
     def _node(self, schema: Any, depth: int, opened: tuple[str, ...]) -> Any:
         """``opened`` are the references that led here."""
         self._left -= 1
-        if isinstance(schema, bool):
-            if self._profile.booleans:
-                return schema
-            self.lossy |= not schema
+        if isinstance(schema, bool) and self._profile.booleans:
+            return schema
+        if not isinstance(schema, dict) or depth > MAX_DEPTH:
+            self.lossy |= schema is not True
             schema = {}
-        elif not isinstance(schema, dict) or depth > MAX_DEPTH:
-            self.lossy = True
-            schema = {}
-        node, opened = self._followed(schema, opened) if not self._profile.references else (schema, opened)
-        for step in self._profile.steps:
-            node = step(node)
+        node, opened = self._settled(schema, opened)
         return {
             keyword: self._inside(keyword, value, depth + 1, opened)
             for keyword, value in node.items()
-            if self._stays(keyword, value)
+            if self._stays(keyword)
         }
 
-    def _stays(self, keyword: str, value: Any) -> bool:
+    def _settled(self, node: Json, opened: tuple[str, ...]) -> tuple[Json, tuple[str, ...]]:
+        """All steps, again while they find something: what one lays open may be work for another."""
+        for _ in range(MAX_ROUNDS):
+            before = node
+            if not self._profile.references:
+                node, opened = self._followed(node, opened)
+            if not self._profile.all_of:
+                node, opened = self._joined(node, opened)
+            for step in self._profile.steps:
+                node = self._stepped(node, step)
+            if node is before or node == before:
+                break
+        return node, opened
+
+    def _stepped(self, node: Json, step: Callable[[Json], Json]) -> Json:
+        made = step(node)
+        self.lossy |= made is not node and not _RESTRICT.isdisjoint(node.keys() - made.keys())
+        return made
+
+    def _stays(self, keyword: str) -> bool:
         keywords = self._profile.keywords
         if keyword not in self._profile.removed and (not keywords or keyword in keywords):
             return True
-        self.lossy |= keyword not in _SAYS_NOTHING and not (keyword in _OR_FLAGS and value is True)
+        self.lossy |= keyword not in _SAYS_NOTHING
         return False
 
     def _inside(self, keyword: str, value: Any, depth: int, opened: tuple[str, ...]) -> Any:
         if keyword in _MAPS and isinstance(value, dict):
             return {name: self._node(each, depth, opened) for name, each in value.items()}
-        if (keyword in _LISTS or keyword == "items") and isinstance(value, list):
+        if keyword in _LISTS and isinstance(value, list):
             return [self._node(each, depth, opened) for each in value]
         if keyword in _ONES or (keyword in _OR_FLAGS and isinstance(value, dict)):
             return self._node(value, depth, opened)
         return value
 
+    def _joined(self, node: Json, opened: tuple[str, ...]) -> tuple[Json, tuple[str, ...]]:
+        """All that holds at once, in one."""
+        while "allOf" in node:
+            parts = steps.alternatives(node, "allOf")
+            node = steps.without(node, "allOf")
+            for part in parts:
+                found, opened = self._followed(part, opened)
+                node = steps.joined(node, found)
+        return node, opened
+
     def _followed(self, node: Json, opened: tuple[str, ...]) -> tuple[Json, tuple[str, ...]]:
         """The schema that a reference names, with what stands beside it; a circle ends in any object."""
         while "$ref" in node:
             name = node["$ref"]
-            beside = {keyword: value for keyword, value in node.items() if keyword != "$ref"}
+            beside = steps.without(node, "$ref")
             found = steps.pointed(self._root, name)
             if found is None or name in opened or self._left < 0:
                 self.lossy = True
-                return beside or {"type": "object"}, opened
+                return {"type": "object", **beside}, opened
             opened = (*opened, name)
             node = steps.joined(beside, found)
         return node, opened
