@@ -35,6 +35,11 @@ def of_request(body: JsonObject) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def wrong(body: JsonObject) -> bool:
+    """The client's own is there and is no object."""
+    return MEMBER in body and not isinstance(body.get(MEMBER), dict | None)
+
+
 def edits(body: JsonObject, operators: Mapping[str, Any], answers: bool) -> dict[str, bytes | None]:
     """Changes that lay the operator's and the client's members into a body that otherwise keeps its bytes.
 

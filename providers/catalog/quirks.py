@@ -249,7 +249,8 @@ SAMBANOVA = replace(
 HUGGINGFACE = Quirks(models=((("openai/gpt-oss",), Quirks(efforts=LOW_TO_HIGH, always_thinks=True, vision=False)),))
 
 # openrouter.ai/docs/use-cases/reasoning-tokens: effort or max_tokens, not both; every model takes every effort but max.
-OPEN_ROUTER = Quirks(
+# Claude caches at marks only (/docs/features/prompt-caching), which stand in a message's parts.
+_OPEN_ROUTER = Quirks(
     body={"usage": {"include": True}},
     samplers=OPEN_SAMPLERS,
     thinking_on={"reasoning": {"enabled": True}},
@@ -258,6 +259,7 @@ OPEN_ROUTER = Quirks(
     efforts=("minimal", *LOW_TO_HIGH, "xhigh"),
     budget_field="reasoning.max_tokens",
 )
+OPEN_ROUTER = replace(_OPEN_ROUTER, models=((("anthropic/",), replace(_OPEN_ROUTER, cache_marks=True)),))
 
 # api-docs.deepseek.com/guides/thinking_mode; its Messages face refuses a tool that says "type": "custom".
 DEEPSEEK = Quirks(

@@ -60,6 +60,7 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     if choice and choice.get("type") not in _CHOICES:
         lost.append("tool_choice")
     output = body.get("output_config") or {}
+    lost += [extra_body.MEMBER] if extra_body.wrong(body) else []
     lost += [f"output_config.{name}" for name in output if name not in ("effort", "format")]
     return ChatRequest(
         model=model,
@@ -78,6 +79,7 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         user=_user(body.get("metadata") or {}),
         stream=body.get("stream") is True,
         lost=tuple(lost),
+        caches=b'"cache_control"' in body.raw,
         extra_body=extra_body.of_request(body),
     )
 

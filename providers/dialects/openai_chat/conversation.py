@@ -33,7 +33,9 @@ def conversation(
         messages = [_said_by(message, quirks.system_role) for message in messages]
     if quirks.call_id_length:
         messages = [_with_ids(message, quirks.call_id_length) for message in messages]
-    return messages if quirks.user_after_tool else list(_answered(messages))
+    if not quirks.user_after_tool:
+        messages = list(_answered(messages))
+    return _marked(messages) if quirks.cache_marks and request.caches else messages
 
 
 def _shows(content: Iterable[Block]) -> bool:
@@ -80,3 +82,19 @@ def _answered(messages: Iterable[Json]) -> Iterator[Json]:
             yield {"role": "assistant", "content": BETWEEN}
         yield message
         before = message["role"]
+
+
+def _marked(messages: list[Json]) -> list[Json]:
+    """A mark behind the system's words and one behind the user's last ones."""
+    roles = [message["role"] for message in messages]
+    places = {roles.index("system")} if "system" in roles else set()
+    if "user" in roles:
+        places.add(len(roles) - 1 - roles[::-1].index("user"))
+    return [_with_mark(message) if at in places else message for at, message in enumerate(messages)]
+
+
+def _with_mark(message: Json) -> Json:
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    marked = {**parts[-1], "cache_control": {"type": "ephemeral"}}
+    return {**message, "content": [*parts[:-1], marked]}

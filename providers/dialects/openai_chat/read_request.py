@@ -128,6 +128,8 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     """``model`` is the target's; ``thinking`` False switches thinking off whatever the client wants."""
     sampling = {name: body.get(name) for name in _SAMPLING if body.get(name) is not None}
     lost = [name for name in body if name not in _KNOWN and name not in _SAMPLING]
+    if any(message.get("name") and message["role"] not in ("tool", "function") for message in body.get("messages")):
+        lost.append("messages.name")
     effort = body.get("reasoning_effort") or ""
     off = not thinking or effort == "none"
     return ChatRequest(
@@ -217,6 +219,8 @@ def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
         match tool:
             case {"type": "function", "function": {"name": str() as name} as function}:
                 schema = function.get("parameters") or {"type": "object", "properties": {}}
+                if function.get("strict") is True:
+                    lost.append("tools.strict")
                 yield Tool(name, _string(function.get("description")), schema)
             case _:
                 lost.append(f"tools.{_string(tool.get('type')) or 'unnamed'}")

@@ -28,6 +28,7 @@ _OR_FLAGS = ("additionalProperties", "additionalItems", "unevaluatedItems", "une
 
 # A step that takes one of these away leaves the schema weaker.
 _RESTRICT = frozenset({"enum", "pattern", "not"})
+_RESTRICT_ALL = _RESTRICT | {"anyOf", "oneOf", "allOf"}
 # To remove one of these changes nothing that a tool could be called with.
 _SAYS_NOTHING = frozenset(
     {
@@ -131,7 +132,8 @@ class _Cleaner:
     def cleaned(self) -> Json:
         node = self._root
         for step in self._profile.top:
-            node = self._stepped(node, step)
+            node, before = step(node), node
+            self.lossy |= not _RESTRICT_ALL.isdisjoint(before.keys() - node.keys())
         made: Json = self._node(node, 0, ())
         return made
 

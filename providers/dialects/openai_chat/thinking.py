@@ -80,3 +80,9 @@ def at(path: str, value: Any) -> Json:
     for name in reversed(path.split(".")):
         value = {name: value}
     return value  # type: ignore[no-any-return]
+
+
+def thinks(reasoning: Reasoning, model: str, quirks: Quirks) -> bool:
+    """Whether the model may think: it is not told otherwise, or cannot be. ``quirks`` are this model's."""
+    told = bool(quirks.thinking_off) or "none" in _efforts(model, quirks)
+    return reasoning.mode != "off" or quirks.always_thinks or not told
