@@ -42,7 +42,7 @@ _FORMS = tuple(
         r"(?:[\w.]+: )?property NAME is unsupported",
         r"'messages\.\d+' ?: for 'role:\w+' the following must be satisfied ?\[\('messages\.\d+' ?: "
         r"property NAME is unsupported",
-        r"messages\[?\.?\d+\]?\.(?P<names>reasoning(?:_content)?): reasoning(?:_content)? is not supported",
+        r"(?P<names>messages[\[.]\d+\]?\.reasoning(?:_content)?): reasoning(?:_content)? is not supported",
         r"(?:the )?(?:parameter )?CODE(?: parameter| field)? (?:is|are) (?:not supported|unsupported|not allowed"
         r"|not permitted|deprecated for|not available for)\b",
         r"(?P<names>tool_choice) '?\w+'? is (?:incompatible with|not supported)\b",
@@ -63,9 +63,10 @@ _NO_THINKING = re.compile(
     re.IGNORECASE,
 )
 _NO_IMAGES = re.compile(
-    r"(?:(?:the |this )?model )?\S{1,200} (?:does not|doesn't) support (?:image|vision|multimodal)"
-    r"|image(?:s| input|_url)?s? (?:is|are) not supported"
-    r"|no endpoints found that support image input",
+    r"(?:(?:the|this) model|(?:model )?\S{1,200}) (?:does not|doesn't) support (?:image|vision|multimodal)"
+    r"|image(?:s| inputs?|_url)? (?:is|are) not supported|\S{1,200} is not a multimodal model"
+    r"|at most 0 image\(s\) may be provided"
+    r"|failed to deserialize the json body into the target type: messages[\w.\[\]]*: unknown variant `image_url`",
     re.IGNORECASE,
 )
 _LIMIT = r"[`'\"]?max_(?:completion_|output_|new_)?tokens[`'\"]?"
