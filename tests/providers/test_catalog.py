@@ -248,14 +248,12 @@ def test_a_vendor_is_no_other_name_of_the_row_that_has_it(row: ProviderSpec) -> 
     assert set(row.namespaces) & {row.id, *row.aliases} <= {"nvidia"}
 
 
-@each([row for row in CATALOG if row.quirks.efforts or row.quirks.effort_models])
-def test_efforts_rise_and_belong_to_models(row: ProviderSpec) -> None:
-    assert row.quirks.effort_models
-    assert row.quirks.efforts
-    ranks = [EFFORTS.index(effort) for effort in row.quirks.efforts]
-    assert ranks == sorted(set(ranks))
-    # A thought that is switched off, or asked for in a hurry, must not become an effort that newer models refuse.
-    assert row.quirks.efforts[0] == "low"
+@each(NETWORKED)
+def test_efforts_rise(row: ProviderSpec) -> None:
+    for quirks in (row.quirks, *(own for _, own in row.quirks.models)):
+        ranks = [EFFORTS.index(effort) for effort in quirks.efforts]
+        assert ranks == sorted(set(ranks))
+        assert not quirks.effort_models or quirks.efforts
 
 
 @pytest.mark.parametrize(
