@@ -28,7 +28,7 @@ _OR_FLAGS = ("additionalProperties", "additionalItems", "unevaluatedItems", "une
 
 # A step that takes one of these away leaves the schema weaker.
 _RESTRICT = frozenset({"enum", "pattern", "not"})
-_RESTRICT_ALL = _RESTRICT | {"anyOf", "oneOf", "allOf"}
+_RESTRICT_ALL = _RESTRICT | {"anyOf", "oneOf"}
 # To remove one of these changes nothing that a tool could be called with.
 _SAYS_NOTHING = frozenset(
     {
