@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from providers.catalog import quirks
 from providers.errors import Calendar
-from providers.spec import Auth, Face, ProviderSpec
+from providers.spec import Auth, Face, ProviderSpec, Quirks
 
 FREE_TIER = 5  # open requests where keys are usually free ones: what claude-code-proxy allows every provider
 
@@ -239,7 +239,8 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_variables=("HF_TOKEN",),
         key_url="https://huggingface.co/settings/tokens",
         default_model="zai-org/GLM-5.3",
-        quirks=quirks.HUGGINGFACE,
+        # The router hands the body to the provider that serves the model.
+        quirks=Quirks(models=((("openai/gpt-oss",), Quirks(efforts=quirks.LOW_TO_HIGH, vision=False)),)),
         namespaces=(
             "MiniMaxAI",
             "Qwen",

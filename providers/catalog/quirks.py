@@ -1,7 +1,8 @@
 """How the rows want Chat Completions asked, where that is not OpenAI's way. Pure data, read 2026-11.
 
-Each constant is one provider's; ``models`` says what holds instead for some of its models. What is not said here stays
-at the dialect's default, and what an upstream refuses all the same is learned from its answer.
+Each constant is one provider's; ``models`` says what holds instead for some of its models. A row with little to say
+says it itself. What nobody says stays at the dialect's default, and what an upstream refuses all the same is learned
+from its answer.
 """
 
 from __future__ import annotations
@@ -244,9 +245,6 @@ SAMBANOVA = replace(
     _SAMBANOVA,
     models=((("gpt-oss",), replace(_SAMBANOVA, efforts=LOW_TO_HIGH, always_thinks=True, vision=False)),),
 )
-
-# Hugging Face's router hands the body to the provider that serves the model.
-HUGGINGFACE = Quirks(models=((("openai/gpt-oss",), Quirks(efforts=LOW_TO_HIGH, always_thinks=True, vision=False)),))
 
 # openrouter.ai/docs/use-cases/reasoning-tokens: effort or max_tokens, not both; every model takes every effort but max.
 # Claude caches at marks only (/docs/features/prompt-caching), which stand in a message's parts.
