@@ -31,12 +31,16 @@ def fitted(members: Mapping[str, Any], quirks: Quirks, lost: list[str]) -> Json:
     names = dict(quirks.renamed)
     kept: Json = {}
     for name, value in members.items():
-        if name in quirks.refused or (quirks.accepted and name not in quirks.accepted):
+        if not takes(name, quirks):
             if name not in _OURS and (name not in _NO_LOSS or value != _NO_LOSS[name]):
                 lost.append(_CLIENTS.get(name, name))
         else:
             kept[names.get(name, name)] = value
     return kept
+
+
+def takes(name: str, quirks: Quirks) -> bool:
+    return name not in quirks.refused and (not quirks.accepted or name in quirks.accepted)
 
 
 def most_tokens(request: ChatRequest, quirks: Quirks) -> int | None:
@@ -58,7 +62,7 @@ def sampling(request: ChatRequest, quirks: Quirks, lost: list[str]) -> Iterator[
             yield name, value
     if request.stop:
         yield "stop", list(request.stop[: quirks.max_stops])
-        if len(request.stop) > quirks.max_stops:
+        if len(request.stop) > quirks.max_stops and takes("stop", quirks):
             lost.append(f"stop_sequences[{quirks.max_stops}:]")
 
 
