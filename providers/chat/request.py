@@ -138,3 +138,8 @@ class ChatRequest:
     user: str = ""
     stream: bool = False
     lost: tuple[str, ...] = ()
+    caches: bool = False  # the client marks a beginning of its prompt to be cached
+    sampling: Mapping[str, Any] = field(default_factory=dict)  # what Messages has not, by Chat Completions' names
+    extra_body: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # members for the upstream's body, as the client has them

@@ -8,7 +8,7 @@ import pytest
 
 from middleware.access import Access
 from middleware.asgi import App, Receive, Scope, Send, respond
-from middleware.context import RequestContext, attach, context_of
+from middleware.context import RequestContext, context_of
 from middleware.request_id import RequestId
 from tests.serving import Wire, http_scope
 

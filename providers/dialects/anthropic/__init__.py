@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers import extra_body, learning
 from providers.call import (
     Call,
     Dialect,
@@ -48,7 +49,12 @@ class AnthropicDialect:
         return read_request.read(body, model, thinking)
 
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
-        body, lost = write_request.write(request, config.quirks)
+        quirks = config.quirks.of(request.model)
+        body, lost = write_request.write(request, quirks)
+        for extra in (config.extra_body, request.extra_body):
+            body = extra_body.merged(body, extra)
+            lost = (*lost, *extra_body.kept_out(extra))
+        body = learning.without(body, quirks.learned)
         return Translated(requests.translated(body, config, key), MessageReader(), lost)
 
     def writer(self, call: Call) -> EventWriter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers import extra_body, learning
 from providers.call import Call, Operation, UpstreamRequest
 from providers.dialects.anthropic import history
 from providers.headers import Pairs, own_headers
@@ -25,7 +26,11 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     own = own_headers(config, key, "application/json")
     named = {name for name, _ in own}
     headers = (*(pair for pair in _travelling(call) if pair[0] not in named), *own)
-    body = call.body.edited(_edits(call.body, call.model, model, thinking, config.quirks))
+    edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
+    quirks = config.quirks.of(model)
+    edits |= _edits(call.body, call.model, model, thinking, quirks)
+    edits |= learning.edits(call.body, quirks.learned)
+    body = call.body.edited(edits)
     return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts)
 
 

@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     """The body, streamed, and the names of what was lost."""
-    lost = list(request.lost)
+    lost = [*request.lost, *request.sampling]
     cap = quirks.max_output_tokens
     limit = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
     first = next((at for at, message in enumerate(request.messages) if message.role != "system"), 0)

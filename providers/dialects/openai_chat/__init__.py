@@ -30,7 +30,7 @@ class OpenAIChatDialect:
         return read_request.read(body, model, thinking)
 
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
-        written = write_request.write(request, config.quirks, config.id)
+        written = write_request.write(request, config)
         headers = own_headers(config, key, "text/event-stream")
         sent = UpstreamRequest(url(config.base_url), headers, encode(written.body), config.timeouts)
         reader = ChatReader(hints.token, config.id, hints.estimate, request.stop, written.names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from providers import extra_body
 from providers.chat.request import (
     Block,
     ChatRequest,
@@ -49,8 +50,11 @@ _KNOWN = frozenset(
         "metadata",
         "store",
         "prompt_cache_key",
+        "extra_body",
+        "top_k",
     }
 )
+_SAMPLING = ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "min_p", "repetition_penalty")
 
 
 def check(body: JsonObject) -> None:
@@ -88,6 +92,14 @@ _TYPES: Mapping[str, tuple[Any, str]] = {
     "parallel_tool_calls": (bool, "true or false"),
     "reasoning_effort": (str, "a string"),
     "response_format": (dict, "an object"),
+    "extra_body": (dict, "an object"),
+    "top_k": (int, "a whole number"),
+    "seed": (int, "a whole number"),
+    "frequency_penalty": (int | float, "a number"),
+    "presence_penalty": (int | float, "a number"),
+    "logit_bias": (dict, "an object"),
+    "min_p": (int | float, "a number"),
+    "repetition_penalty": (int | float, "a number"),
 }
 
 
@@ -114,7 +126,10 @@ def _check_message(path: str, message: Any) -> None:
 
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     """``model`` is the target's; ``thinking`` False switches thinking off whatever the client wants."""
-    lost = [name for name in body if name not in _KNOWN]
+    sampling = {name: body.get(name) for name in _SAMPLING if body.get(name) is not None}
+    lost = [name for name in body if name not in _KNOWN and name not in _SAMPLING]
+    if any(message.get("name") and message["role"] not in ("tool", "function") for message in body.get("messages")):
+        lost.append("messages.name")
     effort = body.get("reasoning_effort") or ""
     off = not thinking or effort == "none"
     return ChatRequest(
@@ -126,12 +141,15 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         temperature=body.get("temperature"),
         top_p=body.get("top_p"),
+        top_k=body.get("top_k"),
         stop=_stops(body.get("stop")),
         reasoning=Reasoning("off") if off else Reasoning("adaptive" if effort else "unset", 0, effort),
         format=_format(body.get("response_format"), lost),
         user=_string(body.get("safety_identifier")) or _string(body.get("user")),
         stream=body.get("stream") is True,
         lost=tuple(lost),
+        sampling=sampling,
+        extra_body=extra_body.of_request(body),
     )
 
 
@@ -201,6 +219,8 @@ def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
         match tool:
             case {"type": "function", "function": {"name": str() as name} as function}:
                 schema = function.get("parameters") or {"type": "object", "properties": {}}
+                if function.get("strict") is True:
+                    lost.append("tools.strict")
                 yield Tool(name, _string(function.get("description")), schema)
             case _:
                 lost.append(f"tools.{_string(tool.get('type')) or 'unnamed'}")

@@ -148,7 +148,7 @@ def test_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["n", "seed", "logit_bias", "logprobs", "frequency_penalty", "functions", "verbosity", "next_year"]
+    "name", ["n", "seed", "min_p", "logprobs", "frequency_penalty", "functions", "verbosity", "next_year"]
 )
 def test_other_fields_are_lost_by_name_and_not_sent(name: str) -> None:
     made, lost = messages(**{name: 1})

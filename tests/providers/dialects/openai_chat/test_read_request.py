@@ -262,8 +262,33 @@ def test_the_user() -> None:
     assert read(user=5).user == ""
 
 
-@pytest.mark.parametrize(
-    "name", ["n", "seed", "logit_bias", "functions", "function_call", "audio", "verbosity", "next_year"]
-)
+@pytest.mark.parametrize("name", ["n", "logprobs", "functions", "function_call", "audio", "verbosity", "next_year"])
 def test_other_fields_are_lost_by_name(name: str) -> None:
     assert read(**{name: 1}).lost == (name,)
+
+
+def test_sampling_that_only_chat_completions_has_keeps_its_names() -> None:
+    sampling: dict[str, Any] = {"seed": 7, "presence_penalty": 0.5, "logit_bias": {"1": 1}, "min_p": 0.1}
+    asked = read(**sampling, top_k=5, frequency_penalty=None)
+    assert (asked.sampling, asked.top_k, asked.lost) == (sampling, 5, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", "x"), ("seed", True), ("logit_bias", 1), ("top_k", 1.5), ("min_p", "x"), ("extra_body", [])],
+)
+def test_sampling_of_another_type_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(Fault, match=f"^400 invalid_request_error: {name}: should be"):
+        read(**{name: value})
+
+
+def test_members_to_add_come_along() -> None:
+    asked = read(extra_body={"provider": {"order": ["a"]}})
+    assert (asked.extra_body, asked.lost) == ({"provider": {"order": ["a"]}}, ())
+
+
+def test_a_strict_tool_and_a_name_are_lost_by_name() -> None:
+    function = {"name": "Bash", "parameters": {}, "strict": True}
+    assert read(tools=[{"type": "function", "function": function}]).lost == ("tools.strict",)
+    assert read(tools=[{"type": "function", "function": {**function, "strict": False}}]).lost == ()
+    assert read(messages=[{"role": "user", "name": "ann", "content": "Hi"}]).lost == ("messages.name",)
