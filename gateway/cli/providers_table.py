@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from gateway.settings.provider_settings import KEY, takes_settings, variables
+from gateway.settings.row_settings import KEY, takes_settings, variables
 from providers.catalog import CATALOG
 from providers.errors import Calendar
 from providers.spec import Auth, Face, ProviderSpec
