@@ -16,9 +16,60 @@ class Auth(StrEnum):
     NONE = "none"
 
 
+class ThinkingSwitch(StrEnum):
+    """How Chat Completions upstreams are told to think or not to; beside or instead of ``reasoning_effort``."""
+
+    NONE = ""
+    THINKING = "thinking"  # {"type": "enabled" | "disabled"}
+    ADAPTIVE = "adaptive"  # thinking: {"type": "adaptive" | "disabled"}
+    ENABLE_THINKING = "enable_thinking"  # true | false, and thinking_budget
+    TEMPLATE = "chat_template_kwargs"  # {"enable_thinking", "thinking"}: models name it so or so
+    REASONING = "reasoning"  # {"enabled" | "effort" | "max_tokens"}
+
+
+class Replay(StrEnum):
+    """How a provider takes back the thoughts of its models."""
+
+    SAME = "same"  # in the field that they came in
+    TAGS = "tags"  # in the text, between tags, whatever field they came in
+    NEVER = "never"  # it refuses a message that has them
+
+
+# Beginnings of the models that write their thoughts into the text unless their server takes them out again, without
+# a vendor's name: docs.vllm.ai, reasoning outputs, and the modules of its reasoning parsers (read 2026-11).
+THINK_IN_TEXT = (
+    "deepseek-r1",
+    "deepseek-v3.1",
+    "ernie-4.5",
+    "glm",
+    "holo2",
+    "hunyuan",
+    "kimi-k2-thinking",
+    "llama-3.3-nemotron",
+    "minimax-m",
+    "nemotron",
+    "nvidia-nemotron",
+    "qwen3",
+    "qwen-3",
+    "qwq",
+    "seed-oss",
+)
+# Tags that are not called think: ai.google.dev/gemini-api/docs/openai (thinking), docs.vllm.ai's parsers for
+# MiniMax M3 and Seed-OSS (read 2026-11).
+THINK_NAMES = (
+    ("gemini", "thought"),
+    ("gemma", "thought"),
+    ("minimax-m3", "mm:think"),
+    ("seed-oss", "seed:think"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Where a provider departs from its dialect. Each one is a way to write the request's body."""
+    """Where a provider departs from its dialect: ways to write a request's body and to read an answer.
+
+    "Models" are beginnings of model names, with or without the vendor's name before a slash, in any case; "" is all.
+    """
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
@@ -26,6 +77,16 @@ class Quirks:
     files: bool = False  # takes documents as Chat Completions' file parts
     effort_models: tuple[str, ...] = ()  # beginnings of the models that take reasoning_effort
     efforts: tuple[str, ...] = ()  # the values that they take, rising
+    think_models: tuple[str, ...] = THINK_IN_TEXT  # models that write thoughts into their text
+    think_names: tuple[tuple[str, str], ...] = THINK_NAMES  # (models, how their tag is called beside "think")
+    unopened_models: tuple[str, ...] = ()  # models whose answer begins inside the thought, without a first tag
+    switch: ThinkingSwitch = ThinkingSwitch.NONE
+    switch_models: tuple[str, ...] = ("",)  # models that have the switch; the others are not told
+    replay: Replay = Replay.SAME
+    owed_models: tuple[str, ...] = ()  # models that refuse an assistant's calls without reasoning_content
+    owed_always: bool = False  # and an assistant's messages without calls too
+    signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
+    signature_space: str = "google"  # where calls that another model made say so: google | vertex
 
 
 @dataclass(frozen=True, slots=True)

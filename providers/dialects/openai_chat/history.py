@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from providers.chat.marks import thought_origin
 from providers.chat.request import (
     Block,
     ChatRequest,
@@ -23,7 +24,6 @@ from providers.chat.request import (
     ToolUse,
 )
 from providers.dialects.openai_chat.naming import call_id, tool_name
-from providers.dialects.openai_chat.read_reply import signature_field
 from providers.dialects.openai_chat.tool_calls import is_object
 from providers.json_object import encode
 from providers.spec import Quirks
@@ -103,7 +103,7 @@ class _Writer:
         fields: dict[str, str] = {}
         for block in content:
             if isinstance(block, Thinking):
-                field = signature_field(block.signature, self._provider)
+                field = thought_origin(block.signature, self._provider)[0]
                 if field in ("reasoning_content", "reasoning"):
                     fields[field] = fields.get(field, "") + block.text
                 else:
