@@ -68,7 +68,7 @@ THINK_NAMES = (
 class Quirks:
     """Where a provider departs from its dialect: ways to write a request's body and to read an answer.
 
-    "Models" are beginnings of model names, with or without the vendor's name before a slash, in any case; "" is all.
+    "Models" are beginnings of their names in lower case, with or without what stands before the last slash; "" is all.
     """
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
@@ -87,6 +87,7 @@ class Quirks:
     owed_always: bool = False  # and an assistant's messages without calls too
     signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
     signature_space: str = "google"  # where calls that another model made say so: google | vertex
+    signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
 
 
 @dataclass(frozen=True, slots=True)

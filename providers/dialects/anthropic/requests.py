@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from providers.call import Call, Operation, UpstreamRequest
+from providers.chat.marks import ID_MARK, plain_id
 from providers.chat.request import OURS
 from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, encode
@@ -17,7 +19,10 @@ DEFAULT_VERSION = "2023-06-01"
 # and what only its own HTTP client means are not sent on.
 _TRAVEL = ("anthropic-", "x-anthropic-", "x-claude-code-")
 _TRAVEL_TOO = frozenset({"x-app", "traceparent", "tracestate"})
+_NAME = OURS.rstrip(":").encode()  # in every mark; bodies without it need one look only
 _FOREIGN = f'"{OURS}'.encode()
+_SIGNED_ID = ID_MARK.encode()
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 _STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-access"})
 
 
@@ -60,8 +65,10 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     edits: dict[str, bytes | None] = {}
     if model != asked:
         edits["model"] = encode(model)
-    if _FOREIGN in body.raw:
-        edits |= _without_foreign_thoughts(body.get("messages"))
+    unsigned = quirks.signed_thoughts and _UNSIGNED.search(body.raw) is not None
+    marked = _NAME in body.raw and (_FOREIGN in body.raw or _SIGNED_ID in body.raw)
+    if unsigned or marked:
+        edits |= _without_foreign_marks(body.get("messages"), unsigned)
     if not thinking:
         edits |= _without_thinking(body)
     cap = quirks.max_output_tokens
@@ -72,22 +79,37 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     return edits
 
 
-def _without_foreign_thoughts(messages: list[dict[str, Any]]) -> dict[str, bytes | None]:
-    """No edit where the mark stands in a text only: then the messages keep their bytes."""
-    own = [_own(message) for message in messages]
+def _without_foreign_marks(messages: list[dict[str, Any]], unsigned: bool) -> dict[str, bytes | None]:
+    """No edit where the marks stand in a text only: then the messages keep their bytes."""
+    own = [_own(message, unsigned) for message in messages]
     changed = any(new is not old for new, old in zip(own, messages, strict=True))
     return {"messages": encode(own)} if changed else {}
 
 
-def _own(message: dict[str, Any]) -> dict[str, Any]:
-    """A message without the thoughts that another dialect's upstream had: this one would refuse their signatures."""
+def _own(message: dict[str, Any], unsigned: bool) -> dict[str, Any]:
+    """A message without the thoughts that another upstream had, since this one would refuse their signatures, and
+    without the signatures that one gave its calls. ``unsigned``: thoughts without a signature are another's too.
+    """
     content = message.get("content")
     if not isinstance(content, list):
         return message
-    kept = [block for block in content if not str(block.get("signature", "")).startswith(OURS)]
-    if len(kept) == len(content):
+    kept = [_plain(block) for block in content if not _foreign(block, unsigned)]
+    if len(kept) == len(content) and all(new is old for new, old in zip(kept, content, strict=True)):
         return message
     return {**message, "content": kept or [{"type": "text", "text": "(a thought)"}]}
+
+
+def _foreign(block: dict[str, Any], unsigned: bool) -> bool:
+    signature = block.get("signature", "")
+    return str(signature).startswith(OURS) or (unsigned and block.get("type") == "thinking" and not signature)
+
+
+def _plain(block: dict[str, Any]) -> dict[str, Any]:
+    name = {"tool_use": "id", "tool_result": "tool_use_id"}.get(block.get("type", ""), "")
+    identity = block.get(name)
+    if not isinstance(identity, str) or ID_MARK not in identity:
+        return block
+    return {**block, name: plain_id(identity)}
 
 
 def _without_thinking(body: JsonObject) -> dict[str, bytes | None]:

@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.chat.request import ChatRequest, JsonSchema, Reasoning, Tool, ToolChoice
+from providers.chat.request import ChatRequest, JsonSchema, Tool, ToolChoice
+from providers.dialects.openai_chat import reasoning
 from providers.dialects.openai_chat.history import history
 from providers.dialects.openai_chat.naming import tool_name
 from providers.spec import Quirks
 
 MAX_STOPS = 4  # sequences (OpenAI's API reference, read 2026-11)
-
-# Thinking budgets as efforts: the upper bounds that ferryllm uses.
-_BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"))
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # rising
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ def write(request: ChatRequest, quirks: Quirks, provider: str) -> Written:
     }
     body |= _limits(request, quirks, lost)
     body |= _tools(request, short, lost)
-    body |= _reasoning(request.reasoning, request.model, quirks, lost)
+    body |= reasoning.write(request.reasoning, request.model, quirks, lost)
     if request.format is not None:
         body["response_format"] = _format(request.format)
     if request.user:
@@ -90,31 +87,6 @@ def _choice(choice: ToolChoice, tools: Sequence[Tool], short: Mapping[str, str],
         lost.append("tool_choice")
         return "auto"
     return {"type": "function", "function": {"name": short[choice.name]}}
-
-
-def _reasoning(reasoning: Reasoning, model: str, quirks: Quirks, lost: list[str]) -> Iterator[tuple[str, Any]]:
-    wanted = _effort(reasoning)
-    if not wanted:
-        return
-    allowed = quirks.efforts if model.startswith(quirks.effort_models or "\0") else ()
-    if not allowed:
-        if wanted != "none":
-            lost.append("thinking" if reasoning.mode == "budget" else "effort")
-        return
-    rank = _EFFORTS.index(wanted)
-    fitting = [effort for effort in allowed if _EFFORTS.index(effort) <= rank]
-    yield "reasoning_effort", fitting[-1] if fitting else allowed[0]
-
-
-def _effort(reasoning: Reasoning) -> str:
-    """ "" leaves it to the model."""
-    if reasoning.mode == "off":
-        return "none"
-    if reasoning.effort in _EFFORTS:
-        return reasoning.effort
-    if reasoning.mode == "budget":
-        return next((effort for bound, effort in _BUDGETS if reasoning.budget < bound), "max")
-    return ""
 
 
 def _format(form: JsonSchema) -> dict[str, Any]:
