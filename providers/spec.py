@@ -87,6 +87,7 @@ class Quirks:
     owed_always: bool = False  # and an assistant's messages without calls too
     signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
     signature_space: str = "google"  # where calls that another model made say so: google | vertex
+    thinks_unasked: bool = False  # a Messages upstream that thinks unless a request says disabled
     signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
 
 

@@ -1,8 +1,8 @@
 """What Keyturn writes into a client's history so that an upstream gets back what it sent, and no other does. Pure.
 
 Clients send two things back as they got them: the signature of a thought and the id of a call. A thought of an upstream
-that signs none carries ``keyturn:<provider>:<field>``, and after another colon what else has to go back with it. A
-call that an upstream signed carries the signature in its id, in letters that every API takes in an id.
+that signs none carries ``keyturn:<provider>:<field>``, and behind a ``#`` what else has to go back with it. A call
+that an upstream signed carries the signature in its id, in letters that every API takes in an id.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SPACES: Mapping[str, str] = {"g": "google", "v": "vertex"}  # where Google's tw
 
 def thought_signature(provider: str, field: str, payload: str = "") -> str:
     """The signature of a thought that came in this field of this provider's answer."""
-    return f"{OURS}{provider}:{field}:{payload}" if payload else f"{OURS}{provider}:{field}"
+    return f"{OURS}{provider}:{field}#{payload}" if payload else f"{OURS}{provider}:{field}"
 
 
 def thought_origin(signature: str, provider: str) -> tuple[str, str]:
@@ -29,7 +29,7 @@ def thought_origin(signature: str, provider: str) -> tuple[str, str]:
     mark = f"{OURS}{provider}:"
     if not signature.startswith(mark):
         return "", ""
-    field, _, payload = signature.removeprefix(mark).partition(":")
+    field, _, payload = signature.removeprefix(mark).partition("#")
     return field, payload
 
 

@@ -70,7 +70,7 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     if unsigned or marked:
         edits |= _without_foreign_marks(body.get("messages"), unsigned)
     if not thinking:
-        edits |= _without_thinking(body)
+        edits |= _without_thinking(body, quirks.thinks_unasked)
     cap = quirks.max_output_tokens
     if cap is not None and body.get("max_tokens", 0) > cap:
         edits["max_tokens"] = encode(cap)
@@ -112,9 +112,11 @@ def _plain(block: dict[str, Any]) -> dict[str, Any]:
     return {**block, name: plain_id(identity)}
 
 
-def _without_thinking(body: JsonObject) -> dict[str, bytes | None]:
+def _without_thinking(body: JsonObject, unasked: bool) -> dict[str, bytes | None]:
     """Thinking off, and with it the context edits that the API refuses without thinking."""
-    edits: dict[str, bytes | None] = {"thinking": encode({"type": "disabled"})} if "thinking" in body else {}
+    edits: dict[str, bytes | None] = {}
+    if unasked or "thinking" in body:
+        edits["thinking"] = encode({"type": "disabled"})
     management = body.get("context_management") or {}
     context_edits = management.get("edits")
     if not isinstance(context_edits, list):

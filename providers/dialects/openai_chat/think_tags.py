@@ -20,7 +20,7 @@ from providers.chat.events import BlockKind
 
 Piece = tuple[BlockKind, str]
 
-MAX_BLANKS = 4096  # characters; an answer that begins with more of them has no tag
+MAX_BLANKS = 4096  # characters; behind more of them no tag is looked for
 
 _FENCE = re.compile(r"(?m)^[ \t]*(`{3,}|~{3,})([^`\r\n]*)\r?$")
 
@@ -101,22 +101,26 @@ class ThinkTags:
         """Takes blanks and a tag from the front of the text; answers with what is left to look at."""
         bare = text.lstrip()
         blanks = text[: len(text) - len(bare)]
-        close = () if self._at is _At.START and not self._unopened else (self._close,)
-        for tag in (*self._opens, *close):
-            if bare.startswith(tag):
-                self._tag(tag, blanks + tag)
-                return BlockKind.TEXT, "", bare[len(tag) :]
-        begins = bare and any(tag.startswith(bare) for tag in (*self._opens, *close))
-        if begins or (not bare and len(text) <= MAX_BLANKS):
-            self._held = text
-            return BlockKind.TEXT, "", ""
+        if len(blanks) <= MAX_BLANKS:
+            close = () if self._at is _At.START and not self._unopened else (self._close,)
+            for tag in (*self._opens, *close):
+                if bare.startswith(tag):
+                    self._tag(tag, blanks + tag)
+                    return BlockKind.TEXT, "", bare[len(tag) :]
+            if any(tag.startswith(bare) for tag in (*self._opens, *close)):
+                self._held = text
+                return BlockKind.TEXT, "", ""
+        return self._inside(text, min(len(blanks), MAX_BLANKS))
+
+    def _inside(self, text: str, blanks: int) -> tuple[BlockKind, str, str]:
+        """No tag stands at the front of the text: it is a thought, or text."""
         if self._at is _At.OPENED or (self._at is _At.START and self._unopened):
-            self._raw.append(blanks)
+            self._raw.append(text[:blanks])
             self._at = _At.THOUGHT
-            return BlockKind.THINKING, "", bare
-        rest = text if self._at is _At.START else bare
-        self._at = _At.TEXT
-        return BlockKind.TEXT, "", rest
+        else:
+            blanks = 0 if self._at is _At.START else blanks
+            self._at = _At.TEXT
+        return BlockKind.TEXT, "", text[blanks:]
 
     def _tag(self, tag: str, raw: str) -> None:
         """A tag that comes twice is one."""

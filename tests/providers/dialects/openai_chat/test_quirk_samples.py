@@ -7,13 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from providers.call import Hints
 from providers.chat.events import Ended
 from providers.chat.fold import fold
 from providers.dialects.openai_chat import DIALECT
-from providers.spec import Quirks, Replay, ThinkingSwitch
+from providers.spec import Quirks
 from tests.providers.dialects.conformance import kit
 from tests.providers.dialects.openai_chat.asking import chat, config, faults, neutral
 
@@ -27,12 +28,7 @@ REQUESTS: list[Json] = CASES["request"]
 
 def quirks(case: Json) -> Quirks:
     """TOML's lists and words as the row has them."""
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in case.get("quirks", {}).items()}
-    if "switch" in given:
-        given["switch"] = ThinkingSwitch(given["switch"])
-    if "replay" in given:
-        given["replay"] = Replay(given["replay"])
-    return Quirks(**given)
+    return msgspec.convert(case.get("quirks", {}), Quirks)
 
 
 @pytest.mark.parametrize("case", ANSWERS, ids=[f"{case['file']}-{case['model']}" for case in ANSWERS])
