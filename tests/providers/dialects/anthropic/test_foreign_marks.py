@@ -25,7 +25,9 @@ def sent(*content: Json, quirks: Quirks = PLAIN, thinking: bool = True) -> Json:
     asked = {"model": "asked", "max_tokens": 9, "messages": [{"role": "assistant", "content": list(content)}, result]}
     assert DIALECT.straight is not None
     raw = json.dumps(asked).encode()
-    made: Json = json.loads(DIALECT.straight.request(call(raw), "m", thinking, config(quirks=quirks), "").body)
+    made: Json = json.loads(
+        DIALECT.straight.request(call(raw), "m", thinking, config("https://h", quirks=quirks), "").body
+    )
     return made
 
 
@@ -57,7 +59,7 @@ def test_through_the_neutral_language_too() -> None:
 def test_a_text_about_such_an_id_keeps_its_bytes() -> None:
     raw = b'{ "model":"m", "max_tokens":9, "messages": [ {"role":"user","content":"call_1-keyturn-0"} ] }'
     assert DIALECT.straight is not None
-    assert DIALECT.straight.request(call(raw), "m", True, config(), "").body == raw
+    assert DIALECT.straight.request(call(raw), "m", True, config("https://h"), "").body == raw
 
 
 @pytest.mark.parametrize(
