@@ -13,32 +13,25 @@ from providers import classify
 from providers.chat.events import (
     BlockKind,
     BlockStarted,
-    BlockStopped,
     Ended,
     Event,
     Failed,
     Finished,
-    SignatureDelta,
-    Started,
     Stop,
     TextDelta,
-    ThinkingDelta,
 )
-from providers.chat.marks import thought_signature
 from providers.chat.reader import FrameReader
 from providers.chat.sse import DONE, data_lines, is_json, name_of
 from providers.dialects.openai_chat import deltas, reasoning_details
 from providers.dialects.openai_chat import usage as usages
+from providers.dialects.openai_chat.blocks import Blocks
 from providers.dialects.openai_chat.plain import PlainChunk, PlainDelta, plain_chunk
-from providers.dialects.openai_chat.reasoning_details import Details
 from providers.dialects.openai_chat.stops import failure_of, stop_of
 from providers.dialects.openai_chat.think_tags import Piece, ThinkTags
 from providers.dialects.openai_chat.tool_calls import ToolCalls
 from providers.errors import ErrorKind
 from providers.json_object import NotJson, decode, encode
 from providers.ports import Usage
-
-PATIENCE = 64  # pieces of a thought that is not shown, after which empty text keeps a client waiting
 
 
 class ChatReader(FrameReader):
@@ -59,29 +52,21 @@ class ChatReader(FrameReader):
         ``tags`` know how the model writes its thoughts into its text; ``hidden`` leaves all thoughts out.
         """
         super().__init__()
-        self._token = token
-        self._provider = provider
         self._usage = Usage(input_tokens=estimate)
         self._asked_stops = stop
+        self._blocks = Blocks(token, provider, hidden)
         self._tags: ThinkTags | None = tags or ThinkTags()
-        self._tools = ToolCalls(token, names, provider)
-        self._calling = False  # a tool call has begun
-        self._open: BlockKind | None = None  # text or thinking; tool calls have their own book
-        self._late: list[tuple[BlockKind, str]] = []  # text and reasoning that came after a tool call began
-        self._thought = _Thought(provider)
-        self._hidden = hidden
-        self._unseen = 0  # pieces that were not shown
         self._told: list[str] = []  # reasoning that came in a field, while tags may repeat it
         self._repeated: list[str] = []  # thoughts in tags, while they may be the same again
-        self._said = 0  # characters of the answer
-        self._texted = False  # some of them are text
+        self._tools = ToolCalls(token, names, provider)
+        self._calling = False  # a tool call has begun
+        self._late: list[tuple[BlockKind, str]] = []  # text and reasoning that came after that
         self._counted = False
         self._unread: dict[str, Any] | None = None  # the latest counts of a stream that has them in every chunk
         self._stop: Stop | None = None
         self._sequence: str | None = None
         self._refused = False
         self._blank = False
-        self._started = False
 
     @property
     def closing(self) -> bool:
@@ -92,8 +77,8 @@ class ChatReader(FrameReader):
         if not self._calling and (chunk := plain_chunk(frame)):
             delta = chunk.choices[0].delta
             text = delta.content
-            if text and self._open is BlockKind.TEXT and chunk.usage is None and self._only_text(delta, text):
-                self._said += len(text)
+            if text and self._blocks.open is BlockKind.TEXT and chunk.usage is None and self._only_text(delta, text):
+                self._blocks.said += len(text)
                 yield TextDelta(text)
             else:
                 yield from self._plain(chunk, delta)
@@ -148,7 +133,7 @@ class ChatReader(FrameReader):
         if self._stop is not None or (self._blank and self._tools.all_said):
             yield from self._done()
             return
-        where = "in the middle of its answer" if self._said or self._calling else "before its answer began"
+        where = "in the middle of its answer" if self._blocks.said or self._calling else "before its answer began"
         yield self._failed(ErrorKind.CUT, f"the upstream closed the connection {where}")
 
     def _chunk(self, chunk: Mapping[str, Any], data: bytes) -> Iterator[Event]:
@@ -185,7 +170,7 @@ class ChatReader(FrameReader):
         return self._tags is None or self._tags.passes(text)
 
     def _plain(self, chunk: PlainChunk, delta: PlainDelta) -> Iterator[Event]:
-        if chunk.usage is not None and self._started:
+        if chunk.usage is not None and self._blocks.started:
             self._unread = chunk.usage
         elif chunk.usage is not None:
             self._count(usages.read(chunk.usage))
@@ -200,7 +185,7 @@ class ChatReader(FrameReader):
         for field, text in deltas.reasoning(delta):
             yield from self._reasoning(field, text)
         if not self._calling:
-            self._thought.take(delta.get(reasoning_details.FIELD))
+            self._blocks.thought.take(delta.get(reasoning_details.FIELD))
         yield from self._content(deltas.text_of(delta.get("content")))
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
@@ -216,8 +201,8 @@ class ChatReader(FrameReader):
         """Reasoning in a field of its own: the upstream tells it from text, so that no tag has to be looked for."""
         if self._tags is not None:
             self._tags.told()
-            self._told.append(text)
-        self._thought.field = self._thought.field or field
+            self._told += [text] if text.strip() else []
+        self._blocks.thought.field = self._blocks.thought.field or field
         yield from self._say(BlockKind.THINKING, text)
 
     def _content(self, text: str) -> Iterator[Event]:
@@ -235,7 +220,7 @@ class ChatReader(FrameReader):
                 self._repeated.append(piece)
                 continue
             if kind is BlockKind.THINKING:
-                self._thought.field = self._thought.field or tags.name
+                self._blocks.thought.field = self._blocks.thought.field or tags.name
             elif self._repeated:
                 yield from self._not_repeated()
             yield from self._say(kind, piece)
@@ -257,68 +242,21 @@ class ChatReader(FrameReader):
         yield from self._tagged(tags, tags.end())
         yield from self._not_repeated()
         # What a whole answer never closes was its text, however it began: no client may be left without.
-        if self._stop is Stop.END_TURN and not (self._texted or self._calling or self._told):
+        if self._stop is Stop.END_TURN and not (self._blocks.texted or self._calling or self._told):
             yield from self._say(BlockKind.TEXT, tags.unclosed)
 
     def _say(self, kind: BlockKind, text: str) -> Iterator[Event]:
-        if not text:
-            return
-        if self._calling:
+        if self._calling and text:
             self._late.append((kind, text))
-            return
-        self._said += len(text)
-        if kind is BlockKind.THINKING and self._hidden:
-            yield from self._keep_waiting()
-            return
-        if self._open is not kind:
-            yield from self._close() if kind is BlockKind.THINKING else self._make_way()
-            yield from self._begin_block(kind)
-        if kind is BlockKind.THINKING:
-            self._thought.said.append(text)
-            yield ThinkingDelta(text)
-            return
-        self._texted = True
-        yield TextDelta(text)
-
-    def _keep_waiting(self) -> Iterator[Event]:
-        """Clients give up on a stream without a piece of an answer, as the gateway does on an upstream."""
-        self._unseen += 1
-        if self._unseen > PATIENCE:
-            if self._open is None:
-                yield from self._begin_block(BlockKind.TEXT)
-            yield TextDelta("")
-
-    def _begin_block(self, kind: BlockKind) -> Iterator[Event]:
-        yield from self._begin()
-        self._open = kind
-        yield BlockStarted(kind)
-
-    def _begin(self) -> Iterator[Event]:
-        if not self._started:
-            self._started = True
-            yield Started(f"msg_{self._token}", "", Usage(input_tokens=self._usage.input_tokens))
-
-    def _make_way(self) -> Iterator[Event]:
-        """For text or a call; a thought that cannot be shown, but has to go back, comes before it."""
-        yield from self._close()
-        if self._thought.opaque and not self._hidden:
-            yield from self._begin_block(BlockKind.THINKING)
-            yield from self._close()
-
-    def _close(self) -> Iterator[Event]:
-        if self._open is BlockKind.THINKING:
-            yield SignatureDelta(self._thought.signature())
-            self._thought = _Thought(self._provider)
-        if self._open is not None:
-            yield BlockStopped()
-        self._open = None
+        elif text:
+            yield from self._blocks.say(kind, text, self._usage)
 
     def _tool_events(self, final: bool = False) -> Iterator[Event]:
         for event in self._tools.events(final):
             if isinstance(event, BlockStarted):
-                yield from self._make_way()
-                yield from self._begin()
-            self._said += 4
+                yield from self._blocks.make_way(self._usage)
+                yield from self._blocks.begin(self._usage)
+            self._blocks.said += 4
             yield event
 
     def _reason(self, reason: str, choice: Mapping[str, Any]) -> Iterator[Event]:
@@ -334,13 +272,12 @@ class ChatReader(FrameReader):
     def _close_all(self) -> Iterator[Event]:
         yield from self._settle_tags()
         yield from self._tool_events(final=True)
-        yield from self._close()
+        yield from self._blocks.close()
         for kind in (BlockKind.THINKING, BlockKind.TEXT):
             late = "".join(text for said, text in self._late if said is kind)
-            if late.strip() and not (self._hidden and kind is BlockKind.THINKING):
-                yield from self._begin_block(kind)
-                yield TextDelta(late) if kind is BlockKind.TEXT else ThinkingDelta(late)
-                yield from self._close()
+            if late.strip() and self._blocks.shows(kind):
+                yield from self._blocks.say(kind, late, self._usage)
+                yield from self._blocks.close()
         self._late.clear()
 
     def _done(self) -> Iterator[Event]:
@@ -348,7 +285,7 @@ class ChatReader(FrameReader):
             yield self._failed(ErrorKind.CUT, "the upstream ended in the middle of a tool call")
             return
         self._stop = self._stop or Stop.END_TURN
-        yield from self._begin()
+        yield from self._blocks.begin(self._usage)
         yield from self._close_all()
         yield Finished(self._why(self._stop), self._final_usage(), self._sequence)
         yield Ended()
@@ -363,32 +300,8 @@ class ChatReader(FrameReader):
     def _final_usage(self) -> Usage:
         self._count(usages.read(self._unread))
         if not self._counted:
-            self._usage.output_tokens = max(1, self._said // 4)
+            self._usage.output_tokens = max(1, self._blocks.said // 4)
         return self._usage
-
-
-class _Thought:
-    """One thought: where it came from, and what has to go back with it."""
-
-    def __init__(self, provider: str) -> None:
-        self.field = ""
-        self.said: list[str] = []
-        self._provider = provider
-        self._details = Details()
-
-    @property
-    def opaque(self) -> bool:
-        return self._details.opaque
-
-    def take(self, details: Any) -> None:
-        if details:
-            self._details.take(details)
-
-    def signature(self) -> str:
-        if not (self._details.opaque or self.field in ("", reasoning_details.FIELD)):
-            return thought_signature(self._provider, self.field)
-        payload = self._details.payload("".join(self.said))
-        return thought_signature(self._provider, reasoning_details.FIELD, payload)
 
 
 def _failure_in(chunk: Mapping[str, Any], data: bytes) -> Failed | None:

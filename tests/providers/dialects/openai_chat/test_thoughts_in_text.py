@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from providers.chat.events import BlockKind, Event, Failed, TextDelta
 from providers.chat.fold import fold
 from providers.chat.marks import thought_origin
-from providers.dialects.openai_chat.read_reply import PATIENCE, ChatReader
+from providers.dialects.openai_chat.blocks import PATIENCE
+from providers.dialects.openai_chat.read_reply import ChatReader
 from providers.dialects.openai_chat.think_tags import ThinkTags
 from tests.providers.dialects.openai_chat.chunks import (
     DONE,
@@ -170,6 +171,12 @@ class TestHidden:
     def test_a_call_without_text(self) -> None:
         parts = [chunk({"reasoning": "why"}), CALL, chunk({"reasoning": "late"}), end("tool_calls")]
         assert [kind for kind, _ in shown(*parts, machine=reader(hidden=True))] == ["tool_use"]
+
+    def test_a_long_thought_behind_a_call(self) -> None:
+        parts = [CALL, *[chunk({"reasoning": "late"})] * (PATIENCE + 2), end("tool_calls")]
+        assert [kind for kind, _ in shown(*parts, machine=reader(hidden=True))] == ["tool_use"]
+        parts = [*[chunk({"reasoning": "why"})] * (PATIENCE + 2), *parts]
+        assert [kind for kind, _ in shown(*parts, machine=reader(hidden=True))] == ["text", "tool_use"]
 
     def test_what_was_never_closed_is_text(self) -> None:
         assert shown(text("<think> is a tag"), end(), machine=reader(hidden=True)) == [("text", "<think> is a tag")]
