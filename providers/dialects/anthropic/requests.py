@@ -19,9 +19,8 @@ DEFAULT_VERSION = "2023-06-01"
 # and what only its own HTTP client means are not sent on.
 _TRAVEL = ("anthropic-", "x-anthropic-", "x-claude-code-")
 _TRAVEL_TOO = frozenset({"x-app", "traceparent", "tracestate"})
-_NAME = OURS.rstrip(":").encode()  # in every mark; bodies without it need one look only
-_FOREIGN = f'"{OURS}'.encode()
-_SIGNED_ID = ID_MARK.encode()
+_NAME = re.compile(rb"keyturn[:-]")  # in both marks: a body without it is looked through once
+_FOREIGN, _SIGNED_ID = f'"{OURS}'.encode(), ID_MARK.encode()
 _UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 _STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-access"})
 
@@ -66,7 +65,7 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     if model != asked:
         edits["model"] = encode(model)
     unsigned = quirks.signed_thoughts and _UNSIGNED.search(body.raw) is not None
-    marked = _NAME in body.raw and (_FOREIGN in body.raw or _SIGNED_ID in body.raw)
+    marked = _NAME.search(body.raw) and (_FOREIGN in body.raw or _SIGNED_ID in body.raw)
     if unsigned or marked:
         edits |= _without_foreign_marks(body.get("messages"), unsigned)
     if not thinking:
