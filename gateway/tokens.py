@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from providers.chat.marks import plain_id
 from providers.json_object import JsonObject, encode
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -67,6 +68,8 @@ def _block(block: Any, texts: list[str]) -> float:
             return _content(text, texts)
         case {"type": "tool_result"}:
             return _content(block.get("content"), texts)
+        case {"type": "tool_use", "id": str() as identity}:  # which may carry a signature
+            return _as_json({**block, "id": plain_id(identity)}, texts)
         case {"type": "image"}:
             return IMAGE
         case {"type": "document"}:

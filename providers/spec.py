@@ -21,18 +21,53 @@ class Auth(StrEnum):
     API_KEY = "api-key"
 
 
+class Replay(StrEnum):
+    """How a provider takes back the thoughts of its models."""
+
+    SAME = "same"  # in the field that they came in
+    TAGS = "tags"  # in the text, between tags, whatever field they came in
+    NEVER = "never"  # it refuses a message that has them
+
+
+# Beginnings of the models that write their thoughts into the text unless their server takes them out again, without
+# a vendor's name: docs.vllm.ai, reasoning outputs, and the modules of its reasoning parsers (read 2026-11).
+THINK_IN_TEXT = (
+    "deepseek-r1",
+    "deepseek-v3.1",
+    "ernie-4.5",
+    "glm",
+    "holo2",
+    "hunyuan",
+    "kimi-k2-thinking",
+    "llama-3.3-nemotron",
+    "minimax-m",
+    "nemotron",
+    "nvidia-nemotron",
+    "qwen3",
+    "qwen-3",
+    "qwq",
+    "seed-oss",
+)
+# Tags that are not called think: ai.google.dev/gemini-api/docs/openai (thinking), docs.vllm.ai's parsers for
+# MiniMax M3 and Seed-OSS (read 2026-11).
+THINK_NAMES = (
+    ("gemini", "thought"),
+    ("gemma", "thought"),
+    ("minimax-m3", "mm:think"),
+    ("seed-oss", "seed:think"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Where a provider departs from its dialect. Each one is a way to write the request's body."""
+    """Where a provider departs from its dialect: ways to write a request's body and to read an answer."""
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
     max_tokens_field: str = "max_tokens"  # what Chat Completions calls it here
     files: bool = False  # takes documents as Chat Completions' file parts
-    effort_models: tuple[
-        str, ...
-    ] = ()  # beginnings of the models that take reasoning_effort; () = all, where efforts are
-    efforts: tuple[str, ...] = ()  # the values that they take, rising
+    thinks_unasked: bool = False  # a Messages upstream that thinks unless a request says disabled
+    signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
 
     # Chat Completions' requests; members of the body go by OpenAI's names for them.
     models: tuple[tuple[tuple[str, ...], Quirks], ...] = ()  # what holds instead for models with these beginnings
@@ -59,7 +94,19 @@ class Quirks:
     always_thinks: bool = False  # thinking cannot be switched off
     effort_field: str = "reasoning_effort"  # where an effort goes; a dot leads into an object
     budget_field: str = ""  # where a budget of thinking tokens goes, likewise
+    efforts: tuple[str, ...] = ()  # the efforts that are taken, rising
     tool_effort: str = ""  # the one effort that is taken together with tools
+
+    # Thoughts and signatures in Chat Completions' answers, and on their way back. Here models are beginnings of their
+    # names in lower case, with or without what stands before the last slash.
+    think_models: tuple[str, ...] = THINK_IN_TEXT  # models that write thoughts into their text
+    think_names: tuple[tuple[str, str], ...] = THINK_NAMES  # (models, how their tag is called beside "think")
+    unopened_models: tuple[str, ...] = ()  # models whose answer begins inside the thought, without a first tag
+    replay: Replay = Replay.SAME
+    owed_models: tuple[str, ...] = ()  # models that refuse an assistant's calls without reasoning_content
+    owed_always: bool = False  # and an assistant's messages without calls too
+    signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
+    signature_space: str = "google"  # where calls that another model made say so: google | vertex
 
     # What this process found out about one model: see learning.py.
     learned: tuple[str, ...] = ()  # members that it refused, whoever wants them sent; a dot leads into an object

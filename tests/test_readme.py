@@ -85,13 +85,6 @@ def test_every_variable_in_the_text_is_one() -> None:
     assert named - {name.upper() for name in Globals.model_fields} - of_rows == set()
 
 
-def test_the_table_of_providers_is_the_catalogs() -> None:
-    shown = set(re.findall(r"`([a-z_]+)`", "\n".join(re.findall(r"^\| .*\|$", README, re.MULTILINE))))
-    assert {row.id for row in CATALOG} - {"demo"} == shown
-    for row in CATALOG:
-        assert row.local or f"`{row.key_variable}`" in README
-
-
 def test_the_table_of_providers_is_true() -> None:
     rows = {row.id: row for row in CATALOG}
     shown = [re.findall(r"`([a-z_]+)`", line) for line in TABLE]

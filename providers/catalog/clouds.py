@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers.catalog import quirks
 from providers.spec import Auth, Face, ProviderSpec
 
 CLOUDS: tuple[ProviderSpec, ...] = (
@@ -17,6 +18,7 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         key_url="https://console.aws.amazon.com/bedrock/home#/api-keys",
         default_model="global.anthropic.claude-opus-4-8",
+        quirks=quirks.CLAUDE,
         faces=(Face("openai_chat", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),),
         models="../openai/v1/models",
         examples=("global.anthropic.claude-sonnet-4-6",),

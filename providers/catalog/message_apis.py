@@ -19,6 +19,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         default_model="claude-sonnet-5",
         keeps=("claude-",),
         counts_tokens=True,
+        quirks=quirks.CLAUDE,
         faces=(Face("openai_chat", "https://api.anthropic.com/v1"),),
         examples=("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"),
         as_of="2026-11",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from providers.spec import Quirks
+from providers.spec import Quirks, Replay
 
 LOW_TO_HIGH = ("low", "medium", "high")
 OFF_TO_HIGH = ("none", *LOW_TO_HIGH)
@@ -103,16 +103,18 @@ NIM = replace(
 )
 
 # console.groq.com/docs/openai and /docs/reasoning; structured output goes neither with streams nor with tools
-# (/docs/structured-outputs), and we always stream.
-_GROQ = Quirks(refused=("logit_bias",), json_mode="")
+# (/docs/structured-outputs), and we always stream. Thoughts go back to models that think, as "reasoning"; the others
+# refuse them (github.com/vercel/ai/pull/8057).
+_GROQ = Quirks(refused=("logit_bias",), json_mode="", replay=Replay.NEVER)
+_GROQ_THINKING = replace(_GROQ, replay=Replay.SAME)
 GROQ = replace(
     _GROQ,
     models=(
-        (("openai/gpt-oss",), replace(_GROQ, efforts=LOW_TO_HIGH, always_thinks=True, vision=False)),
+        (("openai/gpt-oss",), replace(_GROQ_THINKING, efforts=LOW_TO_HIGH, always_thinks=True, vision=False)),
         (
             ("qwen/qwen3",),
             replace(
-                _GROQ,
+                _GROQ_THINKING,
                 body={"reasoning_format": "parsed"},
                 thinking_on={"reasoning_effort": "default"},
                 thinking_off={"reasoning_effort": "none"},
@@ -122,13 +124,16 @@ GROQ = replace(
 )
 
 # Parameters: litellm 1.109.1, others may be a 400. Its limiter charges max_tokens in advance: 16,384 is where opencode
-# caps it (its issue 5036). Usage comes unasked. inference-docs.cerebras.ai/capabilities/reasoning.
+# caps it (its issue 5036). Usage comes unasked. inference-docs.cerebras.ai/capabilities/reasoning: thoughts go back in
+# the text; reasoning_content is a 400 (github.com/Kilo-Org/kilocode/issues/10375).
 _CEREBRAS = Quirks(
     max_output_tokens=16384,
     accepted=(
         *("max_tokens", "response_format", "seed", "stop", "temperature", "top_p"),
         *("tools", "tool_choice", "user", "reasoning_effort", "clear_thinking"),
     ),
+    replay=Replay.TAGS,
+    think_models=("zai-glm", "qwen-3"),
 )
 CEREBRAS = replace(
     _CEREBRAS,
@@ -162,9 +167,16 @@ TOGETHER = replace(
 )
 
 # platform.moonshot.ai/docs/api/chat; sampling of today's models is fixed, and to demand a tool is refused while they
-# think (github.com/simstudioai/sim/pull/5716). K3 cannot stop thinking and takes these three efforts alone.
+# think (github.com/simstudioai/sim/pull/5716). K3 cannot stop thinking and takes these three efforts alone. Thoughts
+# are owed with calls (github.com/anomalyco/opencode/issues/25758).
 _KIMI = Quirks(
-    temperature=(0.0, 1.0), required_choice="", named_choice=False, refused=("logit_bias",), schemas="moonshot"
+    temperature=(0.0, 1.0),
+    required_choice="",
+    named_choice=False,
+    refused=("logit_bias",),
+    schemas="moonshot",
+    owed_models=("kimi-k2", "kimi-k3"),
+    thinks_unasked=True,
 )
 _KIMI_FIXED = replace(_KIMI, refused=("temperature", "top_p", "logit_bias", *PENALTIES))
 KIMI = replace(
@@ -178,8 +190,13 @@ KIMI = replace(
 )
 
 # ai.google.dev/gemini-api/docs/openai; what its OpenAI face does not know is a 400 "Unknown name"
-# (github.com/n4ze3m/page-assist/issues/418, github.com/Vali-98/ChatterUI/issues/227).
-_GEMINI = Quirks(refused=("seed", "logit_bias", "user", "parallel_tool_calls", *PENALTIES), schemas="gemini")
+# (github.com/n4ze3m/page-assist/issues/418, github.com/Vali-98/ChatterUI/issues/227). Signatures of calls:
+# ai.google.dev/gemini-api/docs/thought-signatures.
+_GEMINI = Quirks(
+    refused=("seed", "logit_bias", "user", "parallel_tool_calls", *PENALTIES),
+    schemas="gemini",
+    signed_models=("gemini-3", "gemini-4"),
+)
 GEMINI = replace(
     _GEMINI,
     models=(
@@ -259,7 +276,8 @@ _OPEN_ROUTER = Quirks(
 )
 OPEN_ROUTER = replace(_OPEN_ROUTER, models=((("anthropic/",), replace(_OPEN_ROUTER, cache_marks=True)),))
 
-# api-docs.deepseek.com/guides/thinking_mode; its Messages face refuses a tool that says "type": "custom".
+# api-docs.deepseek.com/guides/thinking_mode: a thinking model's messages come back with their thoughts, all of them.
+# Its Messages face refuses a tool that says "type": "custom".
 DEEPSEEK = Quirks(
     untyped_tools=True,
     refused=("logit_bias",),
@@ -267,6 +285,9 @@ DEEPSEEK = Quirks(
     thinking_on=_type(),
     thinking_off=_type("disabled"),
     efforts=(*LOW_TO_HIGH, "xhigh", "max"),
+    owed_models=("deepseek-",),
+    owed_always=True,
+    thinks_unasked=True,
 )
 
 # friendli.ai/docs/guides/reasoning
@@ -307,6 +328,7 @@ _ZAI = Quirks(
     json_mode="json_object",
     thinking_on=_type(),
     thinking_off=_type("disabled"),
+    thinks_unasked=True,
 )
 ZAI = replace(
     _ZAI,
@@ -331,11 +353,12 @@ QWEN = Quirks(
 
 # platform.minimax.io/docs/api-reference/text-openai-api; M3 thinks as it likes or not at all, M2 always, M3.1 refuses
 # to stop (dev.to/aihubmix, 2026-10). What its schema does not have: java.agentscope.io/v2/en/integration/model/minimax.
+# Thoughts stand in the text where reasoning_split is not asked for, and go back there.
 _MINIMAX = Quirks(
-    body={"reasoning_split": True},
     refused=("tool_choice", "parallel_tool_calls", "logit_bias", "seed", "user", *PENALTIES),
     json_mode="",
     always_thinks=True,
+    thinks_unasked=True,
 )
 MINIMAX = replace(
     _MINIMAX,
@@ -363,3 +386,6 @@ VLLM = Quirks(
 LLAMACPP = replace(VLLM, schemas="llama_cpp")
 
 LMSTUDIO = Quirks(samplers=OPEN_SAMPLERS)
+
+# platform.claude.com/docs/en/build-with-claude/extended-thinking: a thought comes back with its signature or not at all
+CLAUDE = Quirks(signed_thoughts=True)

@@ -129,6 +129,8 @@ def test_media_cost_what_they_are_and_not_their_base64() -> None:
 def test_a_signature_is_no_text() -> None:
     thought = {"type": "thinking", "thinking": "short", "signature": "A" * 10_000}
     assert tokens(said([thought])) < 50
+    call = {"type": "tool_use", "id": f"call_1-keyturn-{'A' * 10_000}", "name": "Bash", "input": {"command": "ls"}}
+    assert tokens(said([call])) < 60
 
 
 def test_a_million_spaces_are_few_tokens() -> None:

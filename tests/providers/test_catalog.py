@@ -253,7 +253,6 @@ def test_efforts_rise(row: ProviderSpec) -> None:
     for quirks in (row.quirks, *(own for _, own in row.quirks.models)):
         ranks = [EFFORTS.index(effort) for effort in quirks.efforts]
         assert ranks == sorted(set(ranks))
-        assert not quirks.effort_models or quirks.efforts
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,11 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     edits: dict[str, bytes | None] = {}
     if model != asked:
         edits["model"] = encode(model)
-    messages = history.cleaned(body)
+    messages = history.cleaned(body, quirks.signed_thoughts)
     if messages is not None:
         edits["messages"] = messages
     if not thinking:
-        edits |= _without_thinking(body)
+        edits |= _without_thinking(body, quirks.thinks_unasked)
     cap = quirks.max_output_tokens
     if cap is not None and body.get("max_tokens", 0) > cap:
         edits["max_tokens"] = encode(cap)
@@ -77,9 +77,11 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     return edits
 
 
-def _without_thinking(body: JsonObject) -> dict[str, bytes | None]:
+def _without_thinking(body: JsonObject, unasked: bool) -> dict[str, bytes | None]:
     """Thinking off, and with it the context edits that the API refuses without thinking."""
-    edits: dict[str, bytes | None] = {"thinking": encode({"type": "disabled"})} if "thinking" in body else {}
+    edits: dict[str, bytes | None] = {}
+    if unasked or "thinking" in body:
+        edits["thinking"] = encode({"type": "disabled"})
     management = body.get("context_management") or {}
     context_edits = management.get("edits")
     if not isinstance(context_edits, list):

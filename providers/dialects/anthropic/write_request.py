@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from providers.chat.marks import plain_id
 from providers.chat.request import (
     OURS,
     Block,
@@ -115,7 +116,11 @@ def _thinking(thought: Thinking, lost: list[str]) -> Iterator[Json]:
 
 
 def tool_id(identity: str) -> str:
-    """The id where Messages takes it, else one made of it; the same for a call and its result."""
+    """The id where Messages takes it, else one made of it; the same for a call and its result.
+
+    Another upstream's signature in it is left out: it is thousands of characters, and nothing to this one.
+    """
+    identity = plain_id(identity)
     if _TOOL_ID.fullmatch(identity):
         return identity
     return f"toolu_{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:24]}"

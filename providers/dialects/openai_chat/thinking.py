@@ -16,31 +16,30 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # rising
 Json = Mapping[str, Any]
 
 
-def thinking(request: ChatRequest, model: str, quirks: Quirks, most: int | None, lost: list[str]) -> Json:
-    """The members that say it. ``most`` is what an answer may have, thoughts among it."""
+def thinking(request: ChatRequest, quirks: Quirks, most: int | None, lost: list[str]) -> Json:
+    """The members that say it. ``quirks`` are the model's; ``most`` is what an answer may have, thoughts among it."""
     reasoning = request.reasoning
     if quirks.tool_effort and request.tools:
         if reasoning.mode in ("adaptive", "budget") or reasoning.effort:
             lost.append("thinking")
         return at(quirks.effort_field, quirks.tool_effort)
     if reasoning.mode == "off":
-        return _off(model, quirks, lost)
-    if reasoning.mode == "unset" and not reasoning.effort:
-        return {}
-    return over(quirks.thinking_on, _amount(reasoning, model, quirks, most, lost))  # type: ignore[no-any-return]
+        return _off(quirks, lost)
+    amount = _amount(reasoning, quirks, most, lost)
+    # An effort alone does not ask for thoughts: whether to think is left to the model.
+    return amount if reasoning.mode == "unset" else over(quirks.thinking_on, amount)
 
 
-def _off(model: str, quirks: Quirks, lost: list[str]) -> Json:
+def _off(quirks: Quirks, lost: list[str]) -> Json:
     if quirks.always_thinks:
         lost.append("thinking")
     if quirks.thinking_off:
         return quirks.thinking_off
-    allowed = _efforts(model, quirks)
-    return at(quirks.effort_field, nearest("none", allowed)) if allowed else {}
+    return at(quirks.effort_field, nearest("none", quirks.efforts)) if quirks.efforts else {}
 
 
-def _amount(reasoning: Reasoning, model: str, quirks: Quirks, most: int | None, lost: list[str]) -> Json:
-    allowed = _efforts(model, quirks)
+def _amount(reasoning: Reasoning, quirks: Quirks, most: int | None, lost: list[str]) -> Json:
+    allowed = quirks.efforts
     named = reasoning.effort in EFFORTS
     if reasoning.mode == "budget" and quirks.budget_field and not (named and allowed):
         return at(quirks.budget_field, min(reasoning.budget, max(most - 1, 1)) if most else reasoning.budget)
@@ -63,10 +62,6 @@ def _effort_of(reasoning: Reasoning) -> str:
     return next((effort for bound, effort in _BUDGETS if reasoning.budget < bound), "max")
 
 
-def _efforts(model: str, quirks: Quirks) -> tuple[str, ...]:
-    return quirks.efforts if model.startswith(quirks.effort_models or "") else ()
-
-
 def nearest(wanted: str, allowed: tuple[str, ...]) -> str:
     """The highest that is not above it; "none" only where it is wanted."""
     rank = EFFORTS.index(wanted)
@@ -82,7 +77,7 @@ def at(path: str, value: Any) -> Json:
     return value  # type: ignore[no-any-return]
 
 
-def thinks(reasoning: Reasoning, model: str, quirks: Quirks) -> bool:
+def thinks(reasoning: Reasoning, quirks: Quirks) -> bool:
     """Whether the model may think: it is not told otherwise, or cannot be. ``quirks`` are this model's."""
-    told = bool(quirks.thinking_off) or "none" in _efforts(model, quirks)
+    told = bool(quirks.thinking_off) or "none" in quirks.efforts
     return reasoning.mode != "off" or quirks.always_thinks or not told

@@ -11,6 +11,11 @@ from typing import Any
 from providers.ports import Usage
 
 
+def found(chunk: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage | None:
+    """The report of a chunk or a whole answer: its own, Groq's in ``x_groq``, or Moonshot's in the choice."""
+    return read(chunk.get("usage")) or read(_part(chunk, "x_groq").get("usage")) or read(choice.get("usage"))
+
+
 def read(reported: Any) -> Usage | None:
     """None where there is no report in it (null, {}, no counts)."""
     if not isinstance(reported, dict):
@@ -22,12 +27,15 @@ def read(reported: Any) -> Usage | None:
     # DeepSeek and Moonshot have names of their own for what a cache gave (read 2026-11).
     cached = _count(details, "cached_tokens") or _count(reported, "prompt_cache_hit_tokens", "cached_tokens")
     written = _count(details, "cache_write_tokens")
+    reasoning = _count(made, "reasoning_tokens")
+    # xAI's completion_tokens leave reasoning out, which its total shows (litellm 1.109.1; docs.x.ai, read 2026-11).
+    apart = reasoning and _count(reported, "total_tokens") == prompt + completion + reasoning
     return Usage(
         input_tokens=max(0, prompt - cached - written),
-        output_tokens=completion,
+        output_tokens=completion + reasoning if apart else completion,
         cache_read_tokens=cached,
         cache_write_tokens=written,
-        reasoning_tokens=_count(made, "reasoning_tokens"),
+        reasoning_tokens=reasoning,
     )
 
 

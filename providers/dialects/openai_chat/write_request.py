@@ -41,7 +41,7 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
         "messages": conversation(request, quirks, config.id, config.images, lost),
         "stream": True,
     }
-    body |= parameters.fitted(_members(request, model, quirks, short, form, lost), quirks, lost)
+    body |= parameters.fitted(_members(request, quirks, short, form, lost), quirks, lost)
     body = _with_extras(body, quirks, config, request, lost)
     names = {new: old for old, new in short.items()}
     return Written(learning.without(body, quirks.learned), names, tuple(dict.fromkeys(lost)))
@@ -49,7 +49,6 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
 
 def _members(
     request: ChatRequest,
-    model: str,
     quirks: Quirks,
     short: Mapping[str, str],
     form: Json | None,
@@ -62,7 +61,7 @@ def _members(
     if most is not None:
         members[quirks.max_tokens_field] = most
     members |= parameters.tools(request, short, quirks, lost)
-    members |= thinking(request, model, quirks, most, lost)
+    members |= thinking(request, quirks, most, lost)
     if form is not None:
         members["response_format"] = form
     if request.user:

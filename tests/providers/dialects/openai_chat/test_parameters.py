@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from providers.call import Hints
-from providers.chat.request import Reasoning
 from providers.dialects.openai_chat import DIALECT
-from providers.dialects.openai_chat.thinking import nearest, thinks
+from providers.dialects.openai_chat.thinking import nearest
 from providers.spec import Quirks
 from tests.providers.dialects.openai_chat.asking import HI, chat, config, neutral, tool
 from tests.providers.dialects.openai_chat.rows import DIALECTS
@@ -170,21 +169,6 @@ def test_an_effort_that_tools_go_with_is_the_only_one(asked: Json, lost: tuple[s
 )
 def test_the_nearest_effort(wanted: str, allowed: tuple[str, ...], made: str) -> None:
     assert nearest(wanted, allowed) == made
-
-
-@pytest.mark.parametrize(
-    ("mode", "quirks", "may"),
-    [
-        ("off", SWITCH, False),
-        ("off", Quirks(efforts=("none",)), False),
-        ("off", Quirks(efforts=("low",)), True),
-        ("off", replace(SWITCH, always_thinks=True), True),
-        ("off", Quirks(), True),
-        ("unset", SWITCH, True),
-    ],
-)
-def test_whether_a_model_may_think(mode: Any, quirks: Quirks, may: bool) -> None:
-    assert thinks(Reasoning(mode), "m", quirks) is may
 
 
 # What rows, operators and clients add
