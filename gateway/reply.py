@@ -16,9 +16,8 @@ from gateway.relay import Relay
 from gateway.routing import Target
 from middleware.asgi import Headers, Message, Receive, Send, respond
 from middleware.context import RequestContext
-from middleware.shapes import error_event
 from providers import policy
-from providers.call import Call
+from providers.call import Call, StreamReader
 from providers.errors import UpstreamFailure
 from providers.provider import StreamAnswer, WholeAnswer
 
@@ -40,7 +39,7 @@ class Reply:
         self._call = call
         self._targets = targets
         self._context = context
-        self._streaming = False
+        self._reader: StreamReader | None = None  # of the stream that has begun
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         """Raises Fault where the call failed before its first content."""
@@ -61,13 +60,13 @@ class Reply:
                     await self._stream(send, watch, answer)
         except UpstreamFailure as failure:
             fault = policy.fault(failure)
-            if not self._streaming:
+            if self._reader is None:
                 raise fault from failure
             self._context.outcome = "cut"
-            await send(_part(error_event(fault, self._call.request_id), more=False))
+            await send(_part(self._reader.failed(fault), more=False))
 
     async def _stream(self, send: Send, watch: ClientWatch, answer: StreamAnswer) -> None:
-        self._streaming = True
+        self._reader = answer.reader
         await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
         data = answer.held
         while not answer.reader.ended:

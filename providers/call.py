@@ -10,7 +10,7 @@ from typing import Protocol
 from providers.chat.events import Event
 from providers.chat.fold import WholeMessage
 from providers.chat.request import ChatRequest
-from providers.errors import UpstreamFailure
+from providers.errors import Fault, UpstreamFailure
 from providers.json_object import JsonObject
 from providers.ports import Usage
 from providers.spec import ProviderConfig, Timeouts
@@ -41,12 +41,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A POST, ready for a transport."""
+    """A POST, ready for a transport. ``lost`` names what of a request that passed straight through was taken out."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     timeouts: Timeouts
+    lost: tuple[str, ...] = ()
 
 
 class StreamReader(Protocol):
@@ -80,6 +81,9 @@ class StreamReader(Protocol):
 
     def take_whole(self, body: bytes) -> bytes:
         """The upstream's answer came as one body: all bytes for the client, with ``ended`` or ``failure`` set."""
+
+    def failed(self, fault: Fault) -> bytes:
+        """What tells a client whose stream has begun that it cannot go on. Nothing follows it."""
 
 
 class StraightLine(Protocol):
@@ -115,6 +119,9 @@ class EventWriter(Protocol):
 
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""
+
+    def failed(self, fault: Fault) -> bytes:
+        """What tells the client that its stream cannot go on; nothing need have been written before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ class Passing:
     def reader(self, call: Call) -> StreamReader:
         if call.operation is Operation.COUNT_TOKENS:
             return replies.Count()
-        return replies.MessageStream(call.model) if call.stream else replies.PassedMessage(call.model)
+        if call.stream:
+            return replies.MessageStream(call.model, call.request_id)
+        return replies.PassedMessage(call.model)
 
 
 class AnthropicDialect:
@@ -50,7 +52,7 @@ class AnthropicDialect:
         return Translated(requests.translated(body, config, key), MessageReader(), lost)
 
     def writer(self, call: Call) -> EventWriter:
-        return MessageWriter(call.model)
+        return MessageWriter(call.model, call.request_id)
 
 
 DIALECT: Dialect = AnthropicDialect()

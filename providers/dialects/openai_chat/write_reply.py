@@ -20,6 +20,8 @@ from providers.chat.events import (
 )
 from providers.chat.fold import WholeMessage
 from providers.dialects.openai_chat import usage as usages
+from providers.dialects.openai_chat.errors import error_chunk
+from providers.errors import Fault
 from providers.json_object import encode
 
 _REASONS: Mapping[Stop, str] = {
@@ -98,6 +100,10 @@ class ChunkWriter:
         self._id = f"chatcmpl-{message.id}"
         choice = {"index": 0, "message": answer, "finish_reason": _REASONS[message.stop], "logprobs": None}
         return encode({**self._head("chat.completion"), "choices": [choice], "usage": usages.write(message.usage)})
+
+    def failed(self, fault: Fault) -> bytes:
+        """The event that ends a stream which cannot go on."""
+        return error_chunk(fault)
 
     def _usage(self, event: Finished) -> bytes:
         if not self._with_usage:
