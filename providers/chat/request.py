@@ -109,6 +109,7 @@ class Reasoning:
     mode: Literal["unset", "off", "adaptive", "budget"] = "unset"
     budget: int = 0
     effort: str = ""  # minimal | low | medium | high | xhigh | max, "" where none was named
+    shown: bool | None = None  # whether the client wants to see thoughts, where it says so
 
 
 @dataclass(frozen=True, slots=True)
