@@ -96,7 +96,7 @@ def _chosen(choice: Any, toolbox: Toolbox, lost: list[str]) -> tuple[tuple[Tool,
 def _reasoning(reasoning: Mapping[str, Any], wanted: bool, lost: list[str]) -> Reasoning:
     lost += [f"reasoning.{name}" for name in reasoning if name not in ("effort", "summary", "generate_summary")]
     effort = _string(reasoning.get("effort"))
-    shown = bool(reasoning.get("summary") or reasoning.get("generate_summary"))
+    shown = bool(reasoning.get("summary") or reasoning.get("generate_summary")) if reasoning else None
     if not wanted or effort == "none":
         return Reasoning("off")
     return Reasoning("adaptive" if effort else "unset", 0, effort, shown)

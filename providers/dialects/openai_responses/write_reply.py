@@ -175,7 +175,8 @@ class ResponseWriter:
             case BlockKind.THINKING:
                 return reasoning_item(opened.id, opened.text, opened.signature)
             case BlockKind.TOOL_USE:
-                return call_item(opened.id, block.id, opened.origin, opened.text.strip() or "{}", status)
+                arguments = opened.text.strip() or ("" if opened.origin.custom else "{}")
+                return call_item(opened.id, block.id, opened.origin, arguments, status)
         return redacted_item(opened.id, for_client_redacted(block.raw) or "")
 
     def _prepare(self, kind: str, place: bytes = b"", more: bytes = b"") -> None:
