@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from providers.chat.events import (
 )
 from providers.ports import Usage
 
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+_TEXT = st.text(max_size=8)
 _PIECES = st.lists(_TEXT.filter(bool), max_size=4)
 _NAMES = st.sampled_from(["Bash", "apply_patch", "docs__search", "Ünknown"])
 _ARGUMENTS = st.dictionaries(st.sampled_from(["input", "path"]), _TEXT, max_size=2).map(json.dumps)
@@ -51,7 +52,7 @@ def _call(draw: st.DrawFn) -> list[Event]:
     return [BlockStarted(BlockKind.TOOL_USE, identity, draw(_NAMES)), *pieces, BlockStopped()]
 
 
-_RAW = st.sampled_from(
+_RAW: st.SearchStrategy[list[Event]] = st.sampled_from(
     [
         [BlockStarted(BlockKind.RAW, raw={"type": "redacted_thinking", "data": "Zm9v"}), BlockStopped()],
         [BlockStarted(BlockKind.RAW, raw={"type": "server_tool_use", "id": "s"}), ArgumentsDelta("{}"), BlockStopped()],
@@ -63,6 +64,6 @@ _USAGE = st.builds(Usage, *[st.integers(0, 9)] * 5)
 @st.composite
 def answers(draw: st.DrawFn) -> list[Event]:
     """A whole answer as events."""
-    blocks = draw(st.lists(_text() | _thinking() | _call() | _RAW, max_size=5))
+    blocks: list[list[Event]] = draw(st.lists(_text() | _thinking() | _call() | _RAW, max_size=5))
     finished = Finished(draw(st.sampled_from(Stop)), draw(_USAGE), None)
-    return [Started("msg_tok", "m"), *(event for block in blocks for event in block), finished, Ended()]
+    return [Started("msg_tok", "m"), *chain.from_iterable(blocks), finished, Ended()]
