@@ -83,7 +83,8 @@ class ChunkWriter:
 
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""
-        answer: dict[str, Any] = {"role": "assistant", "content": _joined(message, BlockKind.TEXT) or None}
+        text = _joined(message, BlockKind.TEXT) or None
+        answer: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if thought := _joined(message, BlockKind.THINKING):
             answer["reasoning_content"] = thought
         calls = [

@@ -78,6 +78,8 @@ def _tool(tool: Tool, short: Mapping[str, str]) -> dict[str, Any]:
     function: dict[str, Any] = {"name": short[tool.name], "parameters": dict(tool.schema)}
     if tool.description:
         function["description"] = tool.description
+    if tool.strict:
+        function["strict"] = True
     return {"type": "function", "function": function}
 
 
