@@ -237,7 +237,7 @@ class ChatReader(FrameReader):
             yield event
 
     def _reason(self, reason: str, choice: Mapping[str, Any]) -> Iterator[Event]:
-        if kind := _FAILURES.get(reason.lower()):
+        if kind := failure_kind(reason):
             yield self._failed(kind, f"the upstream ended its answer with finish_reason {reason!r}")
             return
         self._stop = _stop_of(reason.lower())
@@ -283,6 +283,11 @@ class ChatReader(FrameReader):
 def _stop_of(reason: str) -> Stop:
     """An unknown reason, of which new ones come, is a plain end; Gemini's IMAGE_... ones are all refusals."""
     return STOPS.get(reason, Stop.REFUSAL if reason.startswith("image_") else Stop.END_TURN)
+
+
+def failure_kind(reason: str) -> ErrorKind | None:
+    """What failed, where a finish_reason says that something did."""
+    return _FAILURES.get(reason.lower())
 
 
 def _reasoning(delta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -35,6 +35,10 @@ _REASONS: Mapping[Stop, str] = {
 }
 
 
+_DELTA = b',"choices":[{"index":0,"delta":{'
+_REST = b'},"finish_reason":null,"logprobs":null}]}\n\n'
+
+
 class ChunkWriter:
     """``model`` is the name that the client asked for, ``created`` a Unix time."""
 
@@ -43,6 +47,7 @@ class ChunkWriter:
         self._created = created
         self._with_usage = with_usage
         self._id = ""
+        self._lead = b""  # of every chunk with a piece of the answer
         self._call = -1
         self._in_call = False
         self._argued = False  # the call has arguments
@@ -51,24 +56,31 @@ class ChunkWriter:
         """The event's bytes; ``event`` has passed the grammar."""
         match event:
             case TextDelta():
-                return self._chunk({"content": event.text})
+                return self._piece(b'"content":', event.text)
             case ThinkingDelta():
-                return self._chunk({"reasoning_content": event.text})
+                return self._piece(b'"reasoning_content":', event.text)
             case ArgumentsDelta() if self._in_call:
                 self._argued = True
-                return self._chunk({"tool_calls": [{"index": self._call, "function": {"arguments": event.json}}]})
+                return self._piece(
+                    b'"tool_calls":[{"index":%d,"function":{"arguments":' % self._call, event.json, b"}}]"
+                )
             case BlockStarted():
                 return self._begin(event)
             case BlockStopped() if self._in_call and not self._argued:
                 return self._chunk({"tool_calls": [{"index": self._call, "function": {"arguments": "{}"}}]})
             case Started():
                 self._id = f"chatcmpl-{event.id}"
+                self._lead = b"data: " + encode(self._head("chat.completion.chunk"))[:-1] + _DELTA
                 return self._chunk({"role": "assistant", "content": ""})
             case Finished():
                 return self._chunk({}, _REASONS[event.stop]) + self._usage(event)
             case Ended():
                 return b"data: [DONE]\n\n"
         return b""
+
+    def _piece(self, field: bytes, text: str, end: bytes = b"") -> bytes:
+        """By hand, since this is done for every piece of every answer."""
+        return self._lead + field + encode(text) + end + _REST
 
     def _begin(self, event: BlockStarted) -> bytes:
         """Blocks that only Messages knows have no place in a completion."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.chat.request import ChatRequest, JsonSchema, Reasoning, Tool, ToolChoice
+from providers.chat.effort import effort_of, fitting
+from providers.chat.request import ChatRequest, JsonSchema, Tool, ToolChoice
 from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.write_request import strictable
 from providers.dialects.openai_responses.history import history
@@ -21,10 +22,6 @@ MAX_USER = 64  # characters
 # (developers.openai.com/api/docs/guides/reasoning, read 2026-11).
 _REASONING = ("o1", "o3", "o4", "gpt-5", "gpt-oss", "codex")
 _EFFORTS = ("low", "medium", "high")
-
-_ORDER = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # rising
-# Thinking budgets as efforts, by their upper bounds, as for Chat Completions.
-_BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,38 +99,20 @@ def _choice(choice: ToolChoice, tools: Sequence[Tool], short: Mapping[str, str],
 
 def _reasoning(request: ChatRequest, quirks: Quirks, lost: list[str]) -> Iterator[tuple[str, Any]]:
     """Only a model that reasons takes these fields; what it thinks is asked for sealed, to be sent back."""
-    wanted = _effort(request.reasoning)
+    wanted = effort_of(request.reasoning)
     if not request.model.startswith(quirks.effort_models or _REASONING):
         if wanted and wanted != "none":
             lost.append("thinking" if request.reasoning.mode == "budget" else "effort")
         return
     asked: dict[str, Any] = {}
     if wanted:
-        asked["effort"] = _fitting(wanted, quirks.efforts or _EFFORTS)
+        asked["effort"] = fitting(wanted, quirks.efforts or _EFFORTS)
     shown = request.reasoning.shown
     if shown or (shown is None and request.reasoning.mode in ("adaptive", "budget")):
         asked["summary"] = "auto"
     if asked:
         yield "reasoning", asked
     yield "include", [SEALED]
-
-
-def _effort(reasoning: Reasoning) -> str:
-    """ "" leaves it to the model."""
-    if reasoning.mode == "off":
-        return "none"
-    if reasoning.effort in _ORDER:
-        return reasoning.effort
-    if reasoning.mode == "budget":
-        return next((effort for bound, effort in _BUDGETS if reasoning.budget < bound), "max")
-    return ""
-
-
-def _fitting(wanted: str, allowed: Sequence[str]) -> str:
-    """The highest that is no more than what is wanted, else the lowest."""
-    rank = _ORDER.index(wanted)
-    fitting = [effort for effort in allowed if effort in _ORDER and _ORDER.index(effort) <= rank]
-    return fitting[-1] if fitting else allowed[0]
 
 
 def _format(form: JsonSchema) -> dict[str, Any]:
