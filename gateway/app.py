@@ -38,6 +38,8 @@ TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTrans
 SERVED = {
     "/v1/messages": ("POST",),
     "/v1/messages/count_tokens": ("POST",),
+    "/v1/chat/completions": ("POST",),
+    "/v1/responses": ("POST",),
     "/v1/models": ("GET",),
     "/v1/models/{model}": ("GET",),
     "/": ("GET",),
@@ -79,6 +81,8 @@ def create_app(settings: Settings) -> FastAPI:
     hot: Endpoints = {
         ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, relay),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
+        ("POST", "/v1/chat/completions"): MessagesEndpoint(dialects["openai_chat"], settings.routing, relay),
+        ("POST", "/v1/responses"): MessagesEndpoint(dialects["openai_responses"], settings.routing, relay),
     }
     app = FastAPI(
         title="Keyturn",

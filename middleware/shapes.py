@@ -28,6 +28,8 @@ _SHARED_PATHS = ("/v1/models", "/v1/files")  # both APIs have them; Anthropic's 
 def speaks_openai(scope: Scope) -> bool:
     """Whether the path, or on a path of both APIs the client, is OpenAI's."""
     path: str = scope["path"]
+    if path.startswith("/v1/v1/"):
+        path = path.removeprefix("/v1")
     if path.startswith(_SHARED_PATHS):
         return not header(scope, b"anthropic-version")
     return path.startswith(_OPENAI_PATHS)

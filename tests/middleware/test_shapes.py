@@ -24,6 +24,7 @@ from tests.serving import http_scope
         ("/v1/completions", True),
         ("/v1/responses", True),
         ("/v1/responses/resp_1", True),
+        ("/v1/v1/responses", True),
         ("/v1/embeddings", True),
         ("/v1/images/generations", True),
         ("/v1/audio/speech", True),
