@@ -24,8 +24,8 @@ from providers.ports import Usage
 from providers.translation import Translation
 
 _END = b"data: [DONE]\n\n"
-# What makes a chunk worth reading. Inside a text the quotes would be escaped.
-_TELLING = re.compile(rb'"finish_reason"\s*:\s*"|"(?:usage|x_groq)"\s*:\s*\{|"error"\s*:|\[DONE\]|event\s*:|\r')
+# Inside a text the quotes of these would be escaped.
+_UNFINISHED = (b'"finish_reason":null', b'"finish_reason": null')
 _CALLS = re.compile(rb'"tool_calls"\s*:\s*\[\s*\{')
 _SAID = ("content", "reasoning_content", "reasoning", "reasoning_details", "refusal", "tool_calls", "function_call")
 
@@ -42,6 +42,7 @@ class ChunkStream:
         self._counted = asks_for_usage(call.body)  # the client wants the chunk with the counts
         self._frames = FrameSplitter()
         self._naming: tuple[bytes, bytes] | None = None  # how chunks begin up to the model's name, and should
+        self._unfinished = _UNFINISHED[0]  # how chunks say that more will come
         self._stopped = False  # a finish_reason has come
         self._blank = False  # an empty one has: so xAI ends tool calls (litellm 1.109.1)
         self._calling = False
@@ -89,12 +90,14 @@ class ChunkStream:
 
     def _at_once(self, data: bytes) -> bytes:
         """A read of whole chunks that hold nothing but pieces of the answer, as nearly all do; else nothing."""
-        if self._naming is None or not data.endswith(b"\n\n") or _TELLING.search(data):
+        if self._naming is None or not data.endswith(b"\n\n"):
             return b""
         old, new = self._naming
-        if not data.startswith(old) or data.count(old) != data.count(b"\n\n"):
+        chunks = data.count(b"\n\n")
+        plain = data.startswith(old) and data.count(old) == chunks == data.count(self._unfinished)
+        if not plain or b'"usage":{' in data or b'"usage": {' in data or b'"error"' in data:
             return b""
-        self._calling = self._calling or bool(_CALLS.search(data))
+        self._calling = self._calling or (b'"tool_calls"' in data and bool(_CALLS.search(data)))
         return data if old is new else data.replace(old, new)
 
     def _take(self, frame: bytes) -> bytes:
@@ -168,14 +171,15 @@ class ChunkStream:
 
     def _learn(self, raw: bytes, renamed: bytes, named: str) -> None:
         """How this upstream's chunks begin. Its model stands early in them, before the answer's piece."""
-        member = b'"model":' + encode(named)
-        at = raw.find(member)
-        if at < 0 or b'"choices"' in raw[:at]:
-            return
-        old = b"data: " + raw[: at + len(member)]
-        new = b"data: " + raw[:at] + b'"model":' + encode(self._call.model)
-        if (b"data: " + renamed).startswith(new):
-            self._naming = (old, old if renamed is raw else new)
+        for colon in (b":", b": "):
+            head, member, _ = raw.partition(b'"model"' + colon + encode(named))
+            if not member or b'"choices"' in head:
+                continue
+            new = head + b'"model"' + colon + encode(self._call.model)
+            if renamed.startswith(new) and (said := next((each for each in _UNFINISHED if each in raw), b"")):
+                self._unfinished = said
+                old = b"data: " + head + member
+                self._naming = (old, old if renamed is raw else b"data: " + new)
 
     def _broken(self, what: str) -> None:
         self.failure = UpstreamFailure(ErrorKind.MALFORMED, f"the upstream sent {what}")

@@ -110,13 +110,19 @@ def test_a_failure_is_found(sample: Sample) -> None:
     assert machine.feed(text("more")) + machine.finish() == b""
 
 
-def test_chunks_that_hold_only_pieces_are_passed_at_once() -> None:
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+def test_chunks_that_hold_only_pieces_are_not_read(separators: tuple[str, str]) -> None:
+    """Their text may be no JSON at all: only the beginning that chunks share is looked at."""
+    frames = [
+        b"data: " + json.dumps(each, separators=separators).encode() + b"\n\n" for each in values(b"".join(FRAMES[:4]))
+    ]
     machine = reader()
-    first = machine.feed(FRAMES[0] + FRAMES[1])
+    first = machine.feed(frames[0] + frames[1])
     assert machine.begun
-    together = FRAMES[2] + FRAMES[3]
-    assert machine.feed(together) == together.replace(b"gpt-4o-2024-08-06", ASKED.encode())
     assert first.count(ASKED.encode()) == 2
+    odd = frames[2].replace(b'"choices"', b"*choices*") + frames[3]
+    assert machine.feed(odd) == odd.replace(b"gpt-4o-2024-08-06", ASKED.encode())
+    assert machine.failure is None
 
 
 def test_a_model_that_a_text_speaks_of_stays() -> None:
