@@ -125,13 +125,13 @@ class ResponseReader(FrameReader):
         yield Ended()
 
     def _why(self, response: Mapping[str, Any]) -> Stop:
-        if self._items.refused:
+        if self._items.notes.refused:
             return Stop.REFUSAL
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, dict) else None
         if isinstance(reason, str):
             return _INCOMPLETE.get(reason, Stop.END_TURN)
-        return Stop.TOOL_USE if self._items.called else Stop.END_TURN
+        return Stop.TOOL_USE if self._items.notes.called else Stop.END_TURN
 
     def _usage(self, response: Mapping[str, Any]) -> Usage:
         usage = usages.read(response.get("usage")) or Usage()
