@@ -83,6 +83,7 @@ _NIM = Quirks(
     ),
     refused=("user", "logit_bias"),
     schemas="nim",
+    strict_tools=False,
     thinking_on=_template(True, "thinking", "enable_thinking"),
     thinking_off=_template(False, "thinking", "enable_thinking"),
 )
@@ -195,6 +196,7 @@ KIMI = replace(
 _GEMINI = Quirks(
     refused=("seed", "logit_bias", "user", "parallel_tool_calls", *PENALTIES),
     schemas="gemini",
+    strict_tools=False,  # github.com/BerriAI/litellm/issues/6136
     signed_models=("gemini-3", "gemini-4"),
 )
 GEMINI = replace(
@@ -209,9 +211,10 @@ GEMINI = replace(
     ),
 )
 
-# docs.x.ai/developers/models; what reasoning models refuse: litellm 1.109.1. 4.3 can stop thinking, 4.5 cannot
+# docs.x.ai/developers/models; what reasoning models refuse: litellm 1.109.1, strict: github.com/pydantic/pydantic-ai/
+# issues/1846. 4.3 can stop thinking, 4.5 cannot
 # (newreleases.io: @ai-sdk/xai 4.0.0-canary.61; github.com/anomalyco/opencode/issues/39448).
-_XAI = Quirks()
+_XAI = Quirks(strict_tools=False)
 _GROK = replace(_XAI, refused=("stop", *PENALTIES))
 XAI = replace(
     _XAI,

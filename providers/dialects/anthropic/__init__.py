@@ -21,11 +21,14 @@ from providers.dialects.anthropic.read_reply import MessageReader
 from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig
+from providers.spec import ProviderConfig, Quirks
 
 
 class Passing:
     """See ``providers.call.StraightLine``."""
+
+    def fits(self, quirks: Quirks, model: str, thinking: bool) -> bool:
+        return True
 
     def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
         return requests.build(call, model, thinking, config, key)
@@ -33,7 +36,9 @@ class Passing:
     def reader(self, call: Call) -> StreamReader:
         if call.operation is Operation.COUNT_TOKENS:
             return replies.Count()
-        return replies.MessageStream(call.model) if call.stream else replies.PassedMessage(call.model)
+        if call.stream:
+            return replies.MessageStream(call.model, call.request_id)
+        return replies.PassedMessage(call.model)
 
 
 class AnthropicDialect:
@@ -58,7 +63,7 @@ class AnthropicDialect:
         return Translated(requests.translated(body, config, key), MessageReader(), lost)
 
     def writer(self, call: Call) -> EventWriter:
-        return MessageWriter(call.model)
+        return MessageWriter(call.model, call.request_id)
 
     def waiting(self, call: Call) -> Waiting:
         return MessageWaiting(call)

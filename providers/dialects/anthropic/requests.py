@@ -31,7 +31,8 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     edits |= _edits(call.body, call.model, model, thinking, quirks)
     edits |= learning.edits(call.body, quirks.learned)
     body = call.body.edited(edits)
-    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts)
+    lost = tuple(extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body))))
+    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts, lost)
 
 
 def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:

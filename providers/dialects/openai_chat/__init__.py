@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import re
 
-from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
+from providers.call import (
+    Call,
+    Dialect,
+    EventWriter,
+    Hints,
+    StraightLine,
+    StreamReader,
+    Translated,
+    UpstreamRequest,
+    Waiting,
+)
 from providers.chat.request import ChatRequest
-from providers.dialects.openai_chat import read_request, write_request
+from providers.dialects.openai_chat import read_request, replies, requests, write_request
 from providers.dialects.openai_chat.naming import of_model, think_names
 from providers.dialects.openai_chat.read_reply import ChatReader
 from providers.dialects.openai_chat.think_tags import ThinkTags
@@ -19,11 +29,24 @@ from providers.spec import ProviderConfig, Quirks
 _BARE_HOST = re.compile(r"https?://[^/]+/?")
 
 
+class Passing:
+    """See ``providers.call.StraightLine``."""
+
+    def fits(self, quirks: Quirks, model: str, thinking: bool) -> bool:
+        return thinking and requests.fits(quirks, model)
+
+    def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
+        return requests.build(call, model, config, key, url(config.base_url))
+
+    def reader(self, call: Call) -> StreamReader:
+        return replies.ChunkStream(call) if call.stream else replies.PassedCompletion(call)
+
+
 class OpenAIChatDialect:
     """See ``providers.call.Dialect``."""
 
     name = "openai_chat"
-    straight: StraightLine | None = None
+    straight: StraightLine | None = Passing()
 
     def check(self, body: JsonObject) -> None:
         read_request.check(body)
@@ -41,8 +64,7 @@ class OpenAIChatDialect:
         return Translated(sent, reader, written.lost)
 
     def writer(self, call: Call) -> EventWriter:
-        options = call.body.get("stream_options") or {}
-        return ChunkWriter(call.model, call.received, with_usage=options.get("include_usage") is True)
+        return ChunkWriter(call.model, call.received, with_usage=requests.asks_for_usage(call.body))
 
     def waiting(self, call: Call) -> Waiting:
         return ChatWaiting()

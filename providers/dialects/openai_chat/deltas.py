@@ -7,12 +7,12 @@ from typing import Any
 
 from providers.dialects.openai_chat import reasoning_details
 
-_REASONING = ("reasoning_content", "reasoning", reasoning_details.FIELD, "thinking")
+REASONING = ("reasoning_content", "reasoning", reasoning_details.FIELD, "thinking")
 
 
 def reasoning(delta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(field, text): the first field that holds reasoning, and Mistral's thinking parts inside ``content``."""
-    for field in _REASONING:
+    for field in REASONING:
         if text := _said(delta.get(field)):
             yield field, text
             return

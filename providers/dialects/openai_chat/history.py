@@ -137,7 +137,8 @@ class _Writer:
                 return [_text(block.text)] if block.text else []
             case Image():
                 url = block.url or f"data:{block.media_type};base64,{block.data}"
-                return [{"type": "image_url", "image_url": {"url": url}}]
+                detail = {"detail": block.detail} if block.detail else {}
+                return [{"type": "image_url", "image_url": {"url": url, **detail}}]
             case Document():
                 return self._document(block)
             case Raw():

@@ -78,22 +78,26 @@ def tools(request: ChatRequest, short: Mapping[str, str], quirks: Quirks, lost: 
         if request.tool_choice is not None and request.tool_choice.mode in ("any", "tool"):
             lost.append("tool_choice")
         return
-    yield "tools", [_tool(tool, short, quirks.schemas, lost) for tool in request.tools]
+    yield "tools", [_tool(tool, short, quirks, lost) for tool in request.tools]
     if request.tool_choice is not None:
         yield "tool_choice", _choice(request.tool_choice, request.tools, short, quirks, lost)
     if request.parallel_tools is not None:
         yield "parallel_tool_calls", request.parallel_tools
 
 
-def _tool(tool: Tool, short: Mapping[str, str], profile: str, lost: list[str]) -> Json:
-    schema, lossy = schemas.clean(tool.schema, profile)
+def _tool(tool: Tool, short: Mapping[str, str], quirks: Quirks, lost: list[str]) -> Json:
+    schema, lossy = schemas.clean(tool.schema, quirks.schemas)
     if lossy:
         lost.append("tools.input_schema")
     function: Json = {"name": short[tool.name]}
-    if not schemas.bare(schema, profile):
+    if not schemas.bare(schema, quirks.schemas):
         function["parameters"] = schema
     if tool.description:
         function["description"] = tool.description
+    if tool.strict and quirks.strict_tools and not lossy:
+        function["strict"] = True
+    elif tool.strict:
+        lost.append("tools.strict")
     return {"type": "function", "function": function}
 
 
@@ -112,7 +116,9 @@ def _choice(
 
 def user(request: ChatRequest) -> str:
     """At most 64 characters; a longer name is hashed."""
-    return request.user if len(request.user) <= 64 else hashlib.sha256(request.user.encode()).hexdigest()
+    if len(request.user) <= 64:
+        return request.user
+    return hashlib.sha256(request.user.encode("utf-8", "replace")).hexdigest()
 
 
 def answer_form(request: ChatRequest, quirks: Quirks) -> tuple[Json | None, str]:

@@ -26,11 +26,11 @@ from providers.dialects.openai_chat import deltas, reasoning_details
 from providers.dialects.openai_chat import usage as usages
 from providers.dialects.openai_chat.blocks import Blocks
 from providers.dialects.openai_chat.plain import PlainChunk, PlainDelta, plain_chunk
-from providers.dialects.openai_chat.stops import failure_of, stop_of
+from providers.dialects.openai_chat.stops import failure_in, failure_in_choice, failure_of, stop_of
 from providers.dialects.openai_chat.think_tags import Piece, ThinkTags
 from providers.dialects.openai_chat.tool_calls import ToolCalls
 from providers.errors import ErrorKind
-from providers.json_object import NotJson, decode, encode
+from providers.json_object import NotJson, decode
 from providers.ports import Usage
 
 
@@ -137,14 +137,14 @@ class ChatReader(FrameReader):
         yield self._failed(ErrorKind.CUT, f"the upstream closed the connection {where}")
 
     def _chunk(self, chunk: Mapping[str, Any], data: bytes) -> Iterator[Event]:
-        if failure := _failure_in(chunk, data):
-            yield failure
+        if failure := failure_in(chunk, data):
+            yield Failed(failure)
             return
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         self._count(usages.found(chunk, choice))
-        if choice.get("error"):  # OpenRouter's choices can have one
-            yield Failed(classify.error_inside(encode({"error": choice["error"]})))
+        if failure := failure_in_choice(choice):
+            yield Failed(failure)
             return
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
@@ -302,12 +302,3 @@ class ChatReader(FrameReader):
         if not self._counted:
             self._usage.output_tokens = max(1, self._blocks.said // 4)
         return self._usage
-
-
-def _failure_in(chunk: Mapping[str, Any], data: bytes) -> Failed | None:
-    """An error that came in place of a chunk, or MiniMax's in a chunk of its own kind."""
-    status = chunk.get("base_resp")
-    refused = isinstance(status, dict) and bool(status.get("status_code"))
-    if chunk.get("error") or refused or (chunk.get("choices") is None and classify.words(data)):
-        return Failed(classify.error_inside(data))
-    return None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from providers import classify
 from providers.chat.events import Stop
-from providers.errors import ErrorKind
+from providers.dialects.openai_chat.usage import Holder
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.json_object import encode
 
 # With those that litellm 1.109.1 and the providers' own pages name (read 2026-11).
 STOPS: Mapping[str, Stop] = {
@@ -54,3 +58,17 @@ def stop_of(reason: str) -> Stop:
     """An unknown reason, of which new ones come, is a plain end; Gemini's IMAGE_... ones are all refusals."""
     reason = reason.lower()
     return STOPS.get(reason, Stop.REFUSAL if reason.startswith("image_") else Stop.END_TURN)
+
+
+def failure_in(chunk: Holder, data: bytes) -> UpstreamFailure | None:
+    """An error that came in place of a chunk or a whole answer, or MiniMax's in one of its own kind."""
+    status = chunk.get("base_resp")
+    refused = isinstance(status, dict) and bool(status.get("status_code"))
+    if chunk.get("error") or refused or (chunk.get("choices") is None and classify.words(data)):
+        return classify.error_inside(data)
+    return None
+
+
+def failure_in_choice(choice: Mapping[str, Any]) -> UpstreamFailure | None:
+    """OpenRouter's choices can have one."""
+    return classify.error_inside(encode({"error": choice["error"]})) if choice.get("error") else None

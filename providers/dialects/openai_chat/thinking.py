@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers.chat.effort import EFFORTS, effort_of, nearest
 from providers.chat.request import ChatRequest, Reasoning
 from providers.extra_body import over
 from providers.spec import Quirks
-
-# Thinking budgets as efforts: the upper bounds that ferryllm uses.
-_BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"))
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # rising
 
 Json = Mapping[str, Any]
 
@@ -39,35 +36,19 @@ def _off(quirks: Quirks, lost: list[str]) -> Json:
 
 
 def _amount(reasoning: Reasoning, quirks: Quirks, most: int | None, lost: list[str]) -> Json:
-    allowed = quirks.efforts
-    named = reasoning.effort in EFFORTS
-    if reasoning.mode == "budget" and quirks.budget_field and not (named and allowed):
+    named = reasoning.effort in EFFORTS and quirks.efforts
+    if reasoning.mode == "budget" and quirks.budget_field and not named:
         return at(quirks.budget_field, min(reasoning.budget, max(most - 1, 1)) if most else reasoning.budget)
-    wanted = reasoning.effort if named else _effort_of(reasoning)
+    wanted = effort_of(reasoning)
     if not wanted:
         return {}
-    if allowed:
-        return at(quirks.effort_field, nearest(wanted, allowed))
+    if quirks.efforts:
+        return at(quirks.effort_field, nearest(wanted, quirks.efforts))
     if reasoning.mode == "budget":
         lost.append("thinking.budget_tokens" if quirks.thinking_on else "thinking")
     else:
         lost.append("effort")
     return {}
-
-
-def _effort_of(reasoning: Reasoning) -> str:
-    """ "" leaves it to the model."""
-    if reasoning.mode != "budget":
-        return ""
-    return next((effort for bound, effort in _BUDGETS if reasoning.budget < bound), "max")
-
-
-def nearest(wanted: str, allowed: tuple[str, ...]) -> str:
-    """The highest that is not above it; "none" only where it is wanted."""
-    rank = EFFORTS.index(wanted)
-    some = [effort for effort in allowed if effort != "none" or wanted == "none"]
-    fitting = [effort for effort in some if EFFORTS.index(effort) <= rank]
-    return fitting[-1] if fitting else some[0]
 
 
 def at(path: str, value: Any) -> Json:

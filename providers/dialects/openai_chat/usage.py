@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers.json_object import JsonObject
 from providers.ports import Usage
 
+Holder = Mapping[str, Any] | JsonObject
 
-def found(chunk: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage | None:
+
+def found(chunk: Holder, choice: Mapping[str, Any]) -> Usage | None:
     """The report of a chunk or a whole answer: its own, Groq's in ``x_groq``, or Moonshot's in the choice."""
     return read(chunk.get("usage")) or read(_part(chunk, "x_groq").get("usage")) or read(choice.get("usage"))
 
@@ -54,7 +57,7 @@ def write(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _part(reported: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(reported: Holder, name: str) -> Mapping[str, Any]:
     part = reported.get(name)
     return part if isinstance(part, dict) else {}
 

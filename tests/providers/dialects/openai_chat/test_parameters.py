@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from providers.call import Hints
+from providers.chat.effort import nearest
 from providers.dialects.openai_chat import DIALECT
-from providers.dialects.openai_chat.thinking import nearest
 from providers.spec import Quirks
 from tests.providers.dialects.openai_chat.asking import HI, chat, config, neutral, tool
 from tests.providers.dialects.openai_chat.rows import DIALECTS
@@ -57,11 +57,31 @@ def test_only_what_is_accepted_is_sent() -> None:
 
 
 def test_sampling_that_messages_does_not_have() -> None:
-    asked: Json = {"seed": 7, "frequency_penalty": 0.1, "presence_penalty": 0, "logit_bias": {"1": 2}}
+    asked: Json = {"seed": 7, "frequency_penalty": 0.1, "presence_penalty": 0.2, "logit_bias": {"1": 2}}
     body, lost = from_chat(**asked)
     assert {name: body[name] for name in asked} == asked
     assert lost == ()
     assert from_chat(Quirks(renamed=(("seed", "random_seed"),)), seed=7)[0]["random_seed"] == 7
+
+
+def test_a_tool_says_whether_it_is_strict() -> None:
+    function: Json = {"name": "Bash", "parameters": {"type": "object", "properties": {}}, "strict": True}
+    asked: Json = {"tools": [{"type": "function", "function": function}]}
+    body, lost = from_chat(**asked)
+    assert (body["tools"][0]["function"]["strict"], lost) == (True, ())
+    body, lost = from_chat(Quirks(strict_tools=False), **asked)
+    assert ("strict" in body["tools"][0]["function"], lost) == (False, ("tools.strict",))
+    function["parameters"]["properties"]["a"] = {"type": "string", "pattern": "^x"}
+    body, lost = from_chat(Quirks(schemas="llama_cpp"), **asked)
+    assert ("strict" in body["tools"][0]["function"], lost) == (False, ("tools.input_schema", "tools.strict"))
+
+
+def test_how_closely_to_look_at_an_image_is_said() -> None:
+    url = {"url": "https://example.com/a.png", "detail": "low"}
+    request = read(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": url}]}])
+    made = DIALECT.write_request(request, config(), "", Hints("t", 1))
+    assert json.loads(made.request.body)["messages"][0]["content"] == [{"type": "image_url", "image_url": url}]
+    assert made.lost == ()
 
 
 @pytest.mark.parametrize("name", ["top_k", "min_p", "repetition_penalty"])
