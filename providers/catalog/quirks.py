@@ -102,8 +102,8 @@ NIM = replace(
     ),
 )
 
-# console.groq.com/docs/openai and /docs/reasoning; structured output goes neither with streams nor with tools
-# (/docs/structured-outputs), and we always stream.
+# console.groq.com/docs/openai and /docs/reasoning; "response_format does not support streaming"
+# (github.com/BerriAI/litellm/issues/4804), and we always stream.
 _GROQ = Quirks(refused=("logit_bias",), json_mode="")
 GROQ = replace(
     _GROQ,

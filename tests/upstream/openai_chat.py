@@ -259,6 +259,7 @@ _TOOLS = ("parallel_tool_calls", "tool_choice", "tools")
 _OTHERS = ("messages", "model", "reasoning_effort", "response_format", "stream", "stream_options", "user")
 TAKEN = frozenset((*_LIMITS, *_TOOLS, *_OTHERS))  # of the SDK's parameters, those that say what a Messages client asks
 _MEMBERS: Mapping[str, frozenset[str]] = {
+    "developer": frozenset({"role", "content"}),
     "system": frozenset({"role", "content"}),
     "user": frozenset({"role", "content"}),
     "assistant": frozenset({"role", "content", "tool_calls", "reasoning_content", "reasoning"}),  # the last: not OpenAI
