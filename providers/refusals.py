@@ -53,6 +53,7 @@ _FORMS = tuple(
         r"invalid json payload received\. unknown name NAME: cannot find field",
         r"extraneous key \[NAME\] is not permitted",
         r"invalid NAME: only \S+ is allowed for this model",
+        r"[`'\"]?(?P<names>response_format)[`'\"]? does not support streaming",
         r"invalid parameter: NAME (?:of type \S+ )?is not supported",
     )
 )

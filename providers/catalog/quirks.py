@@ -103,9 +103,9 @@ NIM = replace(
     ),
 )
 
-# console.groq.com/docs/openai and /docs/reasoning; structured output goes neither with streams nor with tools
-# (/docs/structured-outputs), and we always stream. Thoughts go back to models that think, as "reasoning"; the others
-# refuse them (github.com/vercel/ai/pull/8057).
+# console.groq.com/docs/openai and /docs/reasoning; "response_format does not support streaming"
+# (github.com/BerriAI/litellm/issues/4804), and we always stream. Thoughts go back to models that think, as "reasoning";
+# the others refuse them (github.com/vercel/ai/pull/8057).
 _GROQ = Quirks(refused=("logit_bias",), json_mode="", replay=Replay.NEVER)
 _GROQ_THINKING = replace(_GROQ, replay=Replay.SAME)
 GROQ = replace(

@@ -266,6 +266,7 @@ _SWITCHES = frozenset(
     )
 )
 _MEMBERS: Mapping[str, frozenset[str]] = {
+    "developer": frozenset({"role", "content"}),
     "system": frozenset({"role", "content"}),
     "user": frozenset({"role", "content"}),
     "assistant": frozenset({"role", "content", "tool_calls", "reasoning_content", "reasoning"}),  # the last: not OpenAI
