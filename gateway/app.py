@@ -46,6 +46,8 @@ TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTrans
 SERVED = {
     "/v1/messages": ("POST",),
     "/v1/messages/count_tokens": ("POST",),
+    "/v1/chat/completions": ("POST",),
+    "/v1/responses": ("POST",),
     "/v1/models": ("GET",),
     "/v1/models/{model}": ("GET",),
     "/": ("GET",),
@@ -118,6 +120,8 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     hot: Endpoints = {
         ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
+        ("POST", "/v1/chat/completions"): MessagesEndpoint(dialects["openai_chat"], settings.routing, desk),
+        ("POST", "/v1/responses"): MessagesEndpoint(dialects["openai_responses"], settings.routing, desk),
     }
     app = Gateway(
         [

@@ -1,8 +1,8 @@
 """The reply to a call: one task owns all that is open for it, another watches for the client leaving.
 
 Nothing is opened before the server calls the reply. The status waits for the upstream's first content, so a failure
-before it is an HTTP status; after it, an ``error`` event. A stream that waits for long is kept alive meanwhile, and
-then its status has gone out. However it ends, one exit stack unwinds in the owner.
+before it is an HTTP status; after it, what the client's dialect ends a broken stream with. A stream that waits for long
+is kept alive meanwhile, and then its status has gone out. However it ends, one exit stack unwinds in the owner.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from gateway.relay import Relay
 from gateway.routing import Target
 from middleware.asgi import Headers, Message, Receive, Send, respond
 from middleware.context import RequestContext
-from middleware.shapes import error_event
 from providers import policy
 from providers.answer import Answer, StreamAnswer, WholeAnswer
-from providers.call import Call, Dialect
+from providers.call import Call, Dialect, StreamReader
 from providers.errors import UpstreamFailure
 from providers.ports import Handle, Time
 from providers.unwinding import ShieldedStack
@@ -61,6 +60,7 @@ class Reply:
         self._targets = targets
         self._context = context
         self._streaming = False
+        self._reader: StreamReader | None = None  # of the answer that is passed on
         self._join: Callable[[bytes], bytes] | None = None  # makes the answer continue what kept the client alive
 
     async def __call__(self, receive: Receive, send: Send) -> None:
@@ -85,7 +85,8 @@ class Reply:
             if not self._streaming:
                 raise fault from failure
             self._context.outcome = "cut"
-            await send(_part(error_event(fault, self._call.request_id), more=False))
+            last = (self._reader or self._dialect.writer(self._call)).failed(fault)
+            await send(_part(last, more=False))
 
     async def _opened(self, send: Send, stack: AsyncExitStack) -> Answer:
         relay = self._desk.relay
@@ -111,6 +112,7 @@ class Reply:
 
     async def _stream(self, send: Send, watch: ClientWatch, answer: StreamAnswer) -> None:
         await self._start(send)
+        self._reader = answer.reader
         data, join = answer.held, self._join
         while not answer.reader.ended:
             if data:

@@ -1,7 +1,7 @@
 """Which conversation a request belongs to, so that it finds its prompt cache warm. Pure.
 
 Claude Code 2.1.197 sends the id as a header and inside metadata.user_id, which is a JSON string; earlier ones wrote
-``user_<hash>_account_<id>_session_<id>`` there.
+``user_<hash>_account_<id>_session_<id>`` there. Clients of OpenAI's APIs name what they want cached together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _IN_NAME = re.compile(r"_session_([A-Za-z0-9-]{8,})$")
 
 def session(header: str, body: JsonObject) -> str:
     """The session's id, "" where the client names none."""
-    return header.strip()[:LONGEST] or _of_metadata(body.get("metadata"))[:LONGEST]
+    named = header.strip() or _of_metadata(body.get("metadata")) or _text(body.get("prompt_cache_key"))
+    return named[:LONGEST]
 
 
 def _of_metadata(metadata: Any) -> str:
@@ -31,4 +32,8 @@ def _of_metadata(metadata: Any) -> str:
         found = JsonObject(user.encode("utf-8", "replace")).get("session_id") if user.startswith("{") else None
     except NotJson:
         return ""
-    return found if isinstance(found, str) else ""
+    return _text(found)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

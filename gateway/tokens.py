@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from providers.chat.marks import plain_id
 from providers.json_object import JsonObject, encode
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -29,11 +30,12 @@ PER_DOCUMENT_BYTE = 0.05  # of a PDF, decoded
 
 
 def estimate(body: JsonObject) -> int:
-    """Input tokens of a checked Messages request; at least 1."""
+    """Input tokens of a checked request of any dialect; at least 1."""
     texts: list[str] = []
-    total = _content(body.get("system"), texts)
-    for message in body.get("messages"):
-        total += PER_MESSAGE + _content(message["content"], texts)
+    total = _content(body.get("system"), texts) + _content(body.get("instructions"), texts)
+    said = body.get("messages") or body.get("input") or ()
+    for message in (said,) if isinstance(said, str) else said:
+        total += PER_MESSAGE + _message(message, texts)
     if body.get("tools"):
         texts.append(encode(body.get("tools")).decode())
     return max(1, round(total + text_tokens("".join(texts).encode("utf-8", "replace"))))
@@ -51,6 +53,15 @@ def text_tokens(text: bytes) -> float:
     return letters * PER_LETTER + digits * PER_DIGIT + space * PER_SPACE + signs * PER_SIGN + other * PER_OTHER_BYTE
 
 
+def _message(message: Any, texts: list[str]) -> float:
+    """A turn, or an item of Responses; ``encrypted_content`` is not read as text by any model."""
+    if not isinstance(message, dict):
+        return _content(message, texts)
+    called = message.get("tool_calls")
+    own = (message.get(name) for name in ("content", "output", "summary", "arguments", "input", "reasoning_content"))
+    return sum(_content(part, texts) for part in own) + (_as_json(called, texts) if called else 0)
+
+
 def _content(content: Any, texts: list[str]) -> float:
     """What a string or a list of blocks costs beside its text, which goes to ``texts`` to be counted in one go."""
     if isinstance(content, str):
@@ -63,12 +74,21 @@ def _content(content: Any, texts: list[str]) -> float:
 
 def _block(block: Any, texts: list[str]) -> float:
     match block:
-        case {"type": "text", "text": text} | {"type": "thinking", "thinking": text}:
+        case {"type": "text" | "input_text" | "output_text" | "summary_text", "text": text}:
+            return _content(text, texts)
+        case {"type": "thinking", "thinking": text}:
             return _content(text, texts)
         case {"type": "tool_result"}:
             return _content(block.get("content"), texts)
-        case {"type": "image"}:
+        case {"type": "tool_use", "id": str() as identity}:  # which may carry a signature
+            return _as_json({**block, "id": plain_id(identity)}, texts)
+        case {"type": "image" | "image_url" | "input_image"}:
             return IMAGE
+        case {"type": "file", "file": {"file_data": str() as data}} | {
+            "type": "input_file",
+            "file_data": str() as data,
+        }:
+            return len(data) * 0.75 * PER_DOCUMENT_BYTE
         case {"type": "document"}:
             return _document(block.get("source"), texts)
     return _as_json(block, texts)

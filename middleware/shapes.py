@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from middleware.asgi import Headers, Scope, header
-from providers.chat.sse import frame
+from providers.dialects.anthropic import errors as anthropic
+from providers.dialects.openai_chat import errors as openai_chat
 from providers.errors import Fault
-from providers.json_object import encode
 
 _OPENAI_PATHS = (
     "/v1/chat/",
@@ -26,20 +24,12 @@ _OPENAI_PATHS = (
 )
 _SHARED_PATHS = ("/v1/models", "/v1/files")  # both APIs have them; Anthropic's clients name a version
 
-# OpenAI's error types (github.com/openai/openai-python 3.51, read 2026-11).
-_OPENAI_TYPES: Mapping[str, str] = {
-    "invalid_request_error": "invalid_request_error",
-    "authentication_error": "invalid_request_error",
-    "permission_error": "invalid_request_error",
-    "not_found_error": "invalid_request_error",
-    "request_too_large": "invalid_request_error",
-    "rate_limit_error": "rate_limit_error",
-}
-
 
 def speaks_openai(scope: Scope) -> bool:
     """Whether the path, or on a path of both APIs the client, is OpenAI's."""
     path: str = scope["path"]
+    if path.startswith("/v1/v1/"):
+        path = path.removeprefix("/v1")
     if path.startswith(_SHARED_PATHS):
         return not header(scope, b"anthropic-version")
     return path.startswith(_OPENAI_PATHS)
@@ -47,17 +37,7 @@ def speaks_openai(scope: Scope) -> bool:
 
 def error_body(fault: Fault, request_id: str, openai: bool = False) -> bytes:
     """The JSON of an error in Anthropic's shape or OpenAI's."""
-    if fault.body is not None and not openai:
-        return fault.body
-    if openai:
-        kind = _OPENAI_TYPES.get(fault.type, "server_error")
-        return encode({"error": {"message": fault.message, "type": kind, "param": None, "code": fault.type}})
-    return encode({"type": "error", "error": {"type": fault.type, "message": fault.message}, "request_id": request_id})
-
-
-def error_event(fault: Fault, request_id: str) -> bytes:
-    """The event that ends a Messages stream which cannot go on."""
-    return frame(b"error", error_body(fault, request_id))
+    return openai_chat.error_body(fault) if openai else anthropic.error_body(fault, request_id)
 
 
 def error_headers(fault: Fault) -> Headers:

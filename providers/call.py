@@ -10,10 +10,10 @@ from typing import Protocol
 from providers.chat.events import Event
 from providers.chat.fold import WholeMessage
 from providers.chat.request import ChatRequest
-from providers.errors import UpstreamFailure
+from providers.errors import Fault, UpstreamFailure
 from providers.json_object import JsonObject
 from providers.ports import Usage
-from providers.spec import ProviderConfig, Timeouts
+from providers.spec import ProviderConfig, Quirks, Timeouts
 
 
 class Operation(StrEnum):
@@ -41,12 +41,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A POST, ready for a transport."""
+    """A POST, ready for a transport. ``lost`` names what of a request that passed straight through was taken out."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     timeouts: Timeouts
+    lost: tuple[str, ...] = ()
 
 
 class StreamReader(Protocol):
@@ -81,9 +82,15 @@ class StreamReader(Protocol):
     def take_whole(self, body: bytes) -> bytes:
         """The upstream's answer came as one body: all bytes for the client, with ``ended`` or ``failure`` set."""
 
+    def failed(self, fault: Fault) -> bytes:
+        """What tells a client whose stream has begun that it cannot go on. Nothing follows it."""
+
 
 class StraightLine(Protocol):
     """What a dialect does where client and upstream both speak it: the bytes pass through."""
+
+    def fits(self, quirks: Quirks, model: str, thinking: bool) -> bool:
+        """Whether it knows all that this model needs, whose ``quirks`` these are; else the call is translated."""
 
     def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
         """The call as this dialect's upstream wants it. ``key`` is "" where none is sent."""
@@ -115,6 +122,9 @@ class EventWriter(Protocol):
 
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""
+
+    def failed(self, fault: Fault) -> bytes:
+        """What tells the client that its stream cannot go on; nothing need have been written before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ class Fault(KeyturnError):
     retry_after: int | None = None  # whole seconds
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes | None = None
+    param: str | None = None  # the field of the request that is wrong, where one is
 
     def __str__(self) -> str:
         return f"{self.status} {self.type}: {self.message}"
@@ -106,7 +107,7 @@ class Fault(KeyturnError):
 
 def bad_request(path: str, problem: str) -> Fault:
     """A 400 in the words that Anthropic's API uses for its own: ``messages.0.role: ...``."""
-    return Fault(400, "invalid_request_error", f"{path}: {problem}")
+    return Fault(400, "invalid_request_error", f"{path}: {problem}", param=path)
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from providers.translation import Translation
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """``streamed`` says how the upstream is asked, ``lost`` what the translation could not carry."""
+    """``streamed`` says how the upstream is asked, ``lost`` what could not be carried."""
 
     request: UpstreamRequest
     streamed: bool
@@ -35,9 +35,9 @@ def arrange(
     ``token`` makes ids. Raises UpstreamFailure where the upstream has nothing for the call's operation.
     """
     straight = upstream.straight if client.name == upstream.name else None
-    if straight is not None:
+    if straight is not None and straight.fits(config.quirks.of(model), model, thinking):
         request = straight.request(call, model, thinking, config, key)
-        return Exchange(request, call.stream, straight.reader(call))
+        return Exchange(request, call.stream, straight.reader(call), request.lost)
     if call.operation is not Operation.MESSAGES:
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
     asked = client.read_request(call.body, model, thinking)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
+from urllib.parse import urljoin
 
+from providers.errors import Calendar
 from providers.secret import Secret
 
 
@@ -14,18 +18,126 @@ class Auth(StrEnum):
     X_API_KEY = "x-api-key"
     BEARER = "bearer"
     NONE = "none"
+    API_KEY = "api-key"
+
+
+class Replay(StrEnum):
+    """How a provider takes back the thoughts of its models."""
+
+    SAME = "same"  # in the field that they came in
+    TAGS = "tags"  # in the text, between tags, whatever field they came in
+    NEVER = "never"  # it refuses a message that has them
+
+
+# Beginnings of the models that write their thoughts into the text unless their server takes them out again, without
+# a vendor's name: docs.vllm.ai, reasoning outputs, and the modules of its reasoning parsers (read 2026-11).
+THINK_IN_TEXT = (
+    "deepseek-r1",
+    "deepseek-v3.1",
+    "ernie-4.5",
+    "glm",
+    "holo2",
+    "hunyuan",
+    "kimi-k2-thinking",
+    "llama-3.3-nemotron",
+    "minimax-m",
+    "nemotron",
+    "nvidia-nemotron",
+    "qwen3",
+    "qwen-3",
+    "qwq",
+    "seed-oss",
+)
+# Tags that are not called think: ai.google.dev/gemini-api/docs/openai (thinking), docs.vllm.ai's parsers for
+# MiniMax M3 and Seed-OSS (read 2026-11).
+THINK_NAMES = (
+    ("gemini", "thought"),
+    ("gemma", "thought"),
+    ("minimax-m3", "mm:think"),
+    ("seed-oss", "seed:think"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Where a provider departs from its dialect. Each one is a way to write the request's body."""
+    """Where a provider departs from its dialect: ways to write a request's body and to read an answer."""
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
     max_tokens_field: str = "max_tokens"  # what Chat Completions calls it here
     files: bool = False  # takes documents as Chat Completions' file parts
-    effort_models: tuple[str, ...] = ()  # beginnings of the models that take reasoning_effort
-    efforts: tuple[str, ...] = ()  # the values that they take, rising
+    thinks_unasked: bool = False  # a Messages upstream that thinks unless a request says disabled
+    signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
+
+    # Chat Completions' requests; members of the body go by OpenAI's names for them.
+    models: tuple[tuple[tuple[str, ...], Quirks], ...] = ()  # what holds instead for models with these beginnings
+    vendors: tuple[tuple[str, str], ...] = ()  # ("qwen", "qwen"): a model qwen... without a slash is qwen/qwen...
+    body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members of every body
+    accepted: tuple[str, ...] = ()  # the only members that are sent beside those every body needs; () = all
+    refused: tuple[str, ...] = ()  # members that are not sent
+    renamed: tuple[tuple[str, str], ...] = ()  # members with another name here
+    samplers: tuple[str, ...] = ()  # of top_k, min_p and repetition_penalty, which OpenAI has not
+    temperature: tuple[float, float] | None = None  # the range that is taken
+    max_stops: int = 4  # stop sequences (OpenAI's API reference, read 2026-11)
+    required_choice: str = "required"  # the tool_choice that demands some tool; "" = none does
+    named_choice: bool = True  # takes a tool_choice that names a tool
+    json_mode: str = "json_schema"  # what binds an answer to a schema; json_object and "": words in the prompt too
+    json_with_tools: bool = True  # takes that together with tools
+    system_role: str = "system"
+    call_id_length: int = 0  # a call's id has exactly so many letters and digits; 0 = OpenAI's rule
+    user_after_tool: bool = True  # takes a user's message right after a tool's
+    cache_marks: bool = False  # caches what stands before a mark, of which a message's parts can have one
+    schemas: str = ""  # the profile that tools' schemas are cleaned to; see openai_chat/schemas.py
+    strict_tools: bool = True  # takes a function that says "strict"
+    vision: bool = True
+    thinking_on: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members that switch thinking on
+    thinking_off: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    always_thinks: bool = False  # thinking cannot be switched off
+    effort_field: str = "reasoning_effort"  # where an effort goes; a dot leads into an object
+    budget_field: str = ""  # where a budget of thinking tokens goes, likewise
+    efforts: tuple[str, ...] = ()  # the efforts that are taken, rising
+    tool_effort: str = ""  # the one effort that is taken together with tools
+
+    # Thoughts and signatures in Chat Completions' answers, and on their way back. Here models are beginnings of their
+    # names in lower case, with or without what stands before the last slash.
+    think_models: tuple[str, ...] = THINK_IN_TEXT  # models that write thoughts into their text
+    think_names: tuple[tuple[str, str], ...] = THINK_NAMES  # (models, how their tag is called beside "think")
+    unopened_models: tuple[str, ...] = ()  # models whose answer begins inside the thought, without a first tag
+    replay: Replay = Replay.SAME
+    owed_models: tuple[str, ...] = ()  # models that refuse an assistant's calls without reasoning_content
+    owed_always: bool = False  # and an assistant's messages without calls too
+    signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
+    signature_space: str = "google"  # where calls that another model made say so: google | vertex
+
+    # What this process found out about one model: see learning.py.
+    learned: tuple[str, ...] = ()  # members that it refused, whoever wants them sent; a dot leads into an object
+
+    def named(self, model: str) -> str:
+        """A model's whole name: with its vendor, where that is left out and the provider wants one."""
+        vendors = self.vendors if "/" not in model else ()
+        return next((f"{vendor}/{model}" for family, vendor in vendors if model.startswith(family)), model)
+
+    def of(self, model: str) -> Quirks:
+        """These quirks as they hold for one model: the longest beginning that fits decides."""
+        longest, found = -1, self
+        model = self.named(model)
+        for beginnings, own in self.models:
+            for beginning in beginnings:
+                if len(beginning) > longest and model.startswith(beginning):
+                    longest, found = len(beginning), own
+        return found
+
+    def capped(self, tokens: int) -> Quirks:
+        """These quirks with one cap on max_tokens for all models, whatever they had."""
+        models = tuple((names, own.capped(tokens)) for names, own in self.models)
+        return replace(self, max_output_tokens=tokens, models=models)
+
+
+class UnseenImages(StrEnum):
+    """What becomes of an image for a model that cannot see."""
+
+    NOTE = "note"  # words say that there was one
+    REFUSE = "refuse"  # the target is passed over, and with the last one the request is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +209,16 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Face:
+    """Another dialect that a provider speaks, at another address, with the same keys."""
+
+    dialect: str
+    base_url: str
+    auth: Auth = Auth.BEARER
+    models: str = ""  # as in ProviderSpec
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSpec:
     """One row of the catalog: the facts about a provider, with nothing of an operator's in it."""
 
@@ -120,6 +242,14 @@ class ProviderSpec:
     window: float = 60.0  # seconds
     concurrency: int | None = None  # open requests, likewise
     pooling: str = ""  # what the provider's terms say on several keys, with its source, where known
+    faces: tuple[Face, ...] = ()  # the other dialects; PREFIX_DIALECT chooses one
+    models: str = ""  # the list of its models, relative to the base URL; "" = where the dialect has it
+    reset: Calendar | None = None  # when its daily or monthly quotas begin again, where known
+    examples: tuple[str, ...] = ()  # further models that it served at ``as_of``
+    retired: tuple[tuple[str, str], ...] = ()  # names that it serves no more, each with the one to use instead
+    as_of: str = ""  # year and month when its models and limits were read
+    note: str = ""  # what a person must know before using it
+    advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
 
     @property
     def needs_key(self) -> bool:
@@ -130,6 +260,12 @@ class ProviderSpec:
     def key_variable(self) -> str:
         """The variable to name when a key is missing, such as ``GROQ_API_KEY``."""
         return f"{self.prefixes[0]}_API_KEY"
+
+    def models_url(self, base_url: str = "") -> str:
+        """Where the models are listed: under the operator's ``base_url`` where there is one."""
+        base = (base_url or self.base_url).rstrip("/")
+        beside = self.dialect != "anthropic" or base.endswith("/v1")
+        return urljoin(f"{base}/", self.models or ("models" if beside else "v1/models"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +297,8 @@ class ProviderConfig:
     models: tuple[tuple[str, Limits], ...] = ()  # limits of single models, by name
     stream_floor: float = 0.0  # bytes a second, over half a minute, below which a stream counts as stalled; 0 = none
     chosen: bool = False  # an operator configured it: a key, a base URL, or a TOML entry
+    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members for every body, over ours
+    images: UnseenImages = UnseenImages.NOTE
 
     @property
     def id(self) -> str:

@@ -8,7 +8,7 @@ from providers.call import EventReader, EventWriter
 from providers.chat.events import Ended, Event, Failed, Finished
 from providers.chat.fold import Fold
 from providers.chat.grammar import Grammar, OutOfOrder
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.ports import Usage
 
 
@@ -43,6 +43,9 @@ class Translation:
 
     def take_whole(self, body: bytes) -> bytes:
         return self._write(self._reader.whole(body))
+
+    def failed(self, fault: Fault) -> bytes:
+        return self._writer.failed(fault)
 
     def _write(self, events: Iterable[Event]) -> bytes:
         passed: list[bytes] = []

@@ -202,7 +202,7 @@ CALLED: Json = {"role": "assistant", "content": None, "tool_calls": [CALL]}
 RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "five"}
 TOOL = {"type": "function", "function": {"name": "Bash", "parameters": {"type": "object"}}}
 REFUSED: dict[str, Json] = {
-    "an unknown member": {"thinking": {"type": "adaptive"}},
+    "an unknown member": {"system": "Be brief."},
     "no tools": {"tools": []},
     "a choice without tools": {"tool_choice": "auto"},
     "a tool's odd name": {"tools": [{**TOOL, "function": {"name": "mcp.a", "parameters": {"type": "object"}}}]},
@@ -228,6 +228,10 @@ def test_what_openai_refuses_is_refused(odd: Json) -> None:
     assert objection({"model": "m", "messages": ASK, **odd})
 
 
+def test_another_servers_switch_is_taken() -> None:
+    assert objection({"model": "m", "messages": ASK, "thinking": {"type": "disabled"}}) == ""
+
+
 def test_what_openai_takes_is_taken() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
     seen = {"role": "user", "content": [image, {"type": "text", "text": "see"}]}
@@ -242,11 +246,11 @@ def test_the_members_that_are_taken_are_the_sdks() -> None:
 async def test_a_refused_request_is_the_tests_failure() -> None:
     async with ChatUpstream() as upstream, connected(upstream.port) as client:
         upstream.script(openai_chat.completion(*PARTS))
-        client.post({"model": "m", "messages": ASK, "thinking": {}}, "/v1/chat/completions")
+        client.post({"model": "m", "messages": ASK, "system": "x"}, "/v1/chat/completions")
         head, body = await client.answer()
         assert head.startswith(b"HTTP/1.1 400 ")
-        assert b"supplied: thinking" in body
-        with pytest.raises(AssertionError, match="supplied: thinking"):
+        assert b"supplied: system" in body
+        with pytest.raises(AssertionError, match="supplied: system"):
             upstream.forget()
 
 

@@ -1,4 +1,4 @@
-"""POST /v1/messages."""
+"""POST /v1/messages, /v1/chat/completions and /v1/responses: one endpoint for each dialect that clients speak."""
 
 from __future__ import annotations
 

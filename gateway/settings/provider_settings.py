@@ -53,7 +53,7 @@ class ProviderReader:
             keys=keys,
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=chosen.timeouts(),
-            quirks=replace(spec.quirks, max_output_tokens=row.max_output_tokens or spec.quirks.max_output_tokens),
+            quirks=spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks,
             headers=row.headers,
             traffic=chosen.traffic(spec),
             retries=self._retries(chosen, values),

@@ -17,7 +17,7 @@ from gateway.settings.variables import variables as global_variables
 from providers.catalog import CATALOG, names
 from providers.spec import Auth, ProviderSpec
 
-TYPES = {"openai": "openai_chat", "anthropic": "anthropic"}
+TYPES = {"openai": "openai_chat", "anthropic": "anthropic", "openai_responses": "openai_responses"}
 SOURCES = ("api_key", "api_keys", "api_key_env", "api_key_file")
 KNOWN = ("name", "type", *SOURCES, *RowSettings.model_fields, "max_output_tokens", "headers", "keys", "models")
 # The client's library sets these; a second value breaks the request.

@@ -27,6 +27,7 @@ class Image:
     media_type: str = ""
     data: str = ""
     url: str = ""
+    detail: str = ""  # low | high | original: how closely OpenAI's models look; "" where nothing was said
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that the client runs. ``schema`` is its JSON Schema."""
+    """A function that the client runs. ``schema`` is its JSON Schema; ``strict`` demands calls that fit it."""
 
     name: str
     description: str
     schema: Mapping[str, Any]
+    strict: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Reasoning:
     mode: Literal["unset", "off", "adaptive", "budget"] = "unset"
     budget: int = 0
     effort: str = ""  # minimal | low | medium | high | xhigh | max, "" where none was named
+    shown: bool | None = None  # whether the client wants to see thoughts, where it says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +141,8 @@ class ChatRequest:
     user: str = ""
     stream: bool = False
     lost: tuple[str, ...] = ()
+    caches: bool = False  # the client marks a beginning of its prompt to be cached
+    sampling: Mapping[str, Any] = field(default_factory=dict)  # what Messages has not, by Chat Completions' names
+    extra_body: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # members for the upstream's body, as the client has them

@@ -43,6 +43,11 @@ def tiers(**refs: str) -> dict[str, Ref]:
         ("openrouter/z-ai/glm", "deepseek", "open_router/z-ai/glm"),
         ("llama.cpp/x", "deepseek", "llamacpp/x"),
         ("lm-studio/x", "deepseek", "lmstudio/x"),
+        ("google/x", "deepseek", "gemini/x"),
+        # ... which goes behind a vendor of the same name (nvidia is one of NVIDIA NIM's, and of OpenRouter's)
+        ("nvidia/x", "deepseek", "nvidia_nim/x"),
+        ("nvidia/x", "nvidia_nim", "nvidia_nim/nvidia/x"),
+        ("nvidia/x", "open_router", "open_router/nvidia/x"),
         # 4: known and not configured
         ("groq/x", "deepseek", "groq/x"),
         # 6: no provider at all
@@ -70,6 +75,8 @@ def test_what_a_reference_means(text: str, default: str, ref: str) -> None:
         ("olama/x", "ollama"),
         ("vlm/x", "vllm"),
         ("antropic/x", "anthropic"),
+        ("z-ai/x", "zai"),
+        ("gemeni/x", "gemini"),
     ],
 )
 def test_a_misspelt_provider_is_400_and_lists_the_known_ones(text: str, meant: str) -> None:
@@ -83,7 +90,7 @@ def test_a_misspelt_provider_is_400_and_lists_the_known_ones(text: str, meant: s
         assert known in fault.message
 
 
-@pytest.mark.parametrize("text", ["mistral-large/x", "google/x", "abc/x", "hf/x"])
+@pytest.mark.parametrize("text", ["mistral-large/x", "acme/x", "abc/x", "hf/x"])
 def test_a_name_that_is_far_off_is_no_misspelling(text: str) -> None:
     assert parse_ref(text, SPECS, USABLE, "deepseek") == Ref("deepseek", text)
 

@@ -30,7 +30,10 @@ def chosen(settings: Settings) -> list[str]:
         ({}, "demo/demo"),
         (GROQ, "groq/openai/gpt-oss-120b"),
         ({**GROQ, **ANTHROPIC}, "anthropic/claude-sonnet-5"),
+        ({**GROQ, **ANTHROPIC, "NVIDIA_NIM_API_KEY": "nvapi-1"}, "nvidia_nim/z-ai/glm4.7"),
+        ({**GROQ, "NVIDIA_NIM_BASE_URL": "http://127.0.0.1:9"}, "groq/openai/gpt-oss-120b"),
         ({"OLLAMA_BASE_URL": "http://127.0.0.1:9"}, "ollama/qwen3-coder"),
+        ({"OLLAMA_BASE_URL": "http://127.0.0.1:9", **GROQ}, "ollama/qwen3-coder"),
         ({"ANTHROPIC_UPSTREAM_BASE_URL": "http://127.0.0.1:9", **GROQ}, "groq/openai/gpt-oss-120b"),
         ({"ANTHROPIC_UPSTREAM_BASE_URL": "http://127.0.0.1:9"}, "anthropic/claude-sonnet-5"),
         ({"MODEL": " ", **GROQ}, "groq/openai/gpt-oss-120b"),
@@ -67,7 +70,7 @@ def test_model_is_read_against_the_first_configured_provider(
     assert settings.warnings == ()
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "z-ai/glm4.7"])
+@pytest.mark.parametrize("model", ["gpt-4o", "acme/glm4.7"])
 @pytest.mark.parametrize("variable", ["MODEL", "MODEL_OPUS"])
 def test_a_model_without_a_provider_is_refused_where_none_is_configured(
     place: Place, variable: str, model: str
@@ -134,7 +137,7 @@ def test_thinking_switches(place: Place) -> None:
 def test_the_table_knows_all_providers_and_those_with_what_a_call_needs(place: Place) -> None:
     settings = place.load(GROQ)
     assert list(settings.routing.specs) == [each.id for each in settings.providers]
-    assert settings.routing.usable == {"demo", "ollama", "lmstudio", "llamacpp", "vllm", "groq"}
+    assert settings.routing.usable == {"demo", "ollama", "lmstudio", "llamacpp", "vllm", "cliproxyapi", "groq"}
 
 
 def test_an_added_provider_alone_is_asked_for_the_models_that_clients_name(place: Place) -> None:

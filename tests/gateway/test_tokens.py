@@ -129,6 +129,8 @@ def test_media_cost_what_they_are_and_not_their_base64() -> None:
 def test_a_signature_is_no_text() -> None:
     thought = {"type": "thinking", "thinking": "short", "signature": "A" * 10_000}
     assert tokens(said([thought])) < 50
+    call = {"type": "tool_use", "id": f"call_1-keyturn-{'A' * 10_000}", "name": "Bash", "input": {"command": "ls"}}
+    assert tokens(said([call])) < 60
 
 
 def test_a_million_spaces_are_few_tokens() -> None:
@@ -137,3 +139,40 @@ def test_a_million_spaces_are_few_tokens() -> None:
 
 def test_lone_surrogates_are_counted() -> None:
     assert estimate(JsonObject(b'{"messages":[{"role":"user","content":"\\u00e9 \\ud83d\\ude00"}]}')) >= 1
+
+
+SENTENCE = "The quick brown fox jumps over the lazy dog. " * 20
+IMAGE_URL = "data:image/png;base64," + "A" * 40_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": [{"role": "user", "content": SENTENCE}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": SENTENCE}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "x", "arguments": SENTENCE}}]}]},
+        {"messages": [{"role": "assistant", "content": None, "reasoning_content": SENTENCE}]},
+        {"input": SENTENCE},
+        {"input": "Hi", "instructions": SENTENCE},
+        {"input": [{"role": "user", "content": SENTENCE}]},
+        {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": SENTENCE}]}]},
+        {"input": [{"type": "function_call", "call_id": "c", "name": "x", "arguments": SENTENCE}]},
+        {"input": [{"type": "custom_tool_call", "call_id": "c", "name": "x", "input": SENTENCE}]},
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": SENTENCE}]},
+        {"input": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": SENTENCE}]}]},
+    ],
+)
+def test_what_openais_clients_send_counts_wherever_it_stands(body: Json) -> None:
+    assert near(tokens(body), 200)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"type": "image_url", "image_url": {"url": IMAGE_URL}}, {"type": "input_image", "image_url": IMAGE_URL}],
+)
+def test_an_image_of_openais_is_no_text(part: Json) -> None:
+    assert IMAGE < tokens(said([part])) < IMAGE + 20
+
+
+def test_what_is_sealed_costs_nothing() -> None:
+    assert tokens({"input": [{"type": "reasoning", "summary": [], "encrypted_content": "g" * 9000}]}) < 10

@@ -495,10 +495,10 @@ async def test_a_stall_after_content(impatient: Gateway, upstream: ChatUpstream)
 
 
 LOST: dict[str, tuple[Json, str | None]] = {
-    "nothing": ({"temperature": 0.5, "stop_sequences": ["a"], "thinking": {"type": "adaptive"}}, None),
+    "nothing": ({"temperature": 1, "stop_sequences": [], "thinking": {"type": "adaptive"}}, None),
     "a parameter": ({"top_k": 5}, "top_k"),
     "unknown members": ({"context_management": {"edits": []}, "brand_new": 1}, "context_management, brand_new"),
-    "stop sequences": ({"stop_sequences": list("abcdef")}, "stop_sequences[4:]"),
+    "what its models refuse": ({"stop_sequences": list("abcdef"), "temperature": 0.5}, "temperature, stop_sequences"),
     "a server's tool": (
         {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
         "tools.web_search_20250305",

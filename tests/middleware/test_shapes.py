@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from middleware.shapes import error_body, error_event, error_headers, speaks_openai
-from providers.errors import Fault
+from middleware.shapes import error_body, error_headers, speaks_openai
+from providers.errors import Fault, bad_request
 from tests.serving import http_scope
 
 
@@ -24,6 +24,7 @@ from tests.serving import http_scope
         ("/v1/completions", True),
         ("/v1/responses", True),
         ("/v1/responses/resp_1", True),
+        ("/v1/v1/responses", True),
         ("/v1/embeddings", True),
         ("/v1/images/generations", True),
         ("/v1/audio/speech", True),
@@ -67,11 +68,9 @@ def test_a_body_in_anthropics_shape_is_not_sent_to_an_openai_client() -> None:
     assert json.loads(error_body(fault, "r", openai=True))["error"]["message"] == "m"
 
 
-def test_an_error_event_is_one_event() -> None:
-    event = error_event(Fault(502, "api_error", "two\nlines"), "req_1")
-    name, data, *rest = event.split(b"\n")
-    assert (name, rest) == (b"event: error", [b"", b""])
-    assert json.loads(data.removeprefix(b"data: "))["error"] == {"type": "api_error", "message": "two\nlines"}
+def test_an_openai_client_is_told_which_field_is_wrong() -> None:
+    shaped = json.loads(error_body(bad_request("input.0.role", "should be a word"), "r", openai=True))
+    assert (shaped["error"]["param"], shaped["error"]["message"]) == ("input.0.role", "input.0.role: should be a word")
 
 
 @pytest.mark.parametrize(("retry", "shown"), [(True, b"true"), (False, b"false"), (None, None)])

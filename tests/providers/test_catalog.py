@@ -2,50 +2,188 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
+from providers.call import Operation
 from providers.catalog import CATALOG, names
 from providers.dialects import discover
-from providers.spec import Auth, ProviderConfig, ProviderSpec
+from providers.dialects.anthropic import requests
+from providers.dialects.openai_chat import url as chat_url
+from providers.errors import Calendar
+from providers.spec import Auth, Face, ProviderConfig, ProviderSpec
 
+ROWS = {row.id: row for row in CATALOG}
 HOSTED = [row for row in CATALOG if not row.local]
-# Dialects that rows may name before their file is there.
-ANNOUNCED = {"openai_chat"}
-each_row = pytest.mark.parametrize("row", CATALOG, ids=[row.id for row in CATALOG])
+NETWORKED = [row for row in CATALOG if row.id != "demo"]
+LATER = {"azure", "vertex"}  # ids of the contract whose addresses or tokens no row alone can give
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+def each(rows: list[ProviderSpec]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("row", rows, ids=[row.id for row in rows])
 
 
 def doubled(values: list[str]) -> list[str]:
     return [value for value, count in Counter(values).items() if count > 1]
 
 
+def key_variables(row: ProviderSpec) -> list[str]:
+    return [*(f"{prefix}_API_KEY" for prefix in row.prefixes), *row.key_variables]
+
+
 def test_no_name_means_two_providers() -> None:
     assert doubled([name for row in CATALOG for name in (row.id, *row.aliases)]) == []
     assert doubled([prefix for row in CATALOG for prefix in row.prefixes]) == []
-    assert doubled([variable for row in CATALOG for variable in (row.key_variable, *row.key_variables)]) == []
+    assert doubled([variable for row in CATALOG for variable in key_variables(row)]) == []
+
+
+def test_names_that_mean_something_else_are_no_keys_of_ours() -> None:
+    taken = {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "GITHUB_TOKEN", "GITHUB_API_KEY", "METRICS_TOKEN"}
+    assert taken.isdisjoint(variable for row in CATALOG for variable in key_variables(row))
 
 
 def test_names_lead_to_ids() -> None:
-    assert names(CATALOG)["openrouter"] == "open_router"
-    assert names(CATALOG)["lm-studio"] == names(CATALOG)["lmstudio"] == "lmstudio"
-    assert set(names(CATALOG).values()) == {row.id for row in CATALOG}
+    assert set(names(CATALOG).values()) == set(ROWS)
 
 
-def test_the_rows_of_this_release() -> None:
-    expected = {
-        "demo", "anthropic", "open_router", "deepseek", "ollama", "lmstudio", "llamacpp", "vllm", "openai", "groq"
-    }  # fmt: skip
-    assert expected <= {row.id for row in CATALOG}
+def test_every_provider_of_the_contract_is_here_or_known_to_come() -> None:
+    promised = (
+        "nvidia_nim open_router deepseek lmstudio llamacpp ollama friendliai fireworks vllm cliproxyapi groq cerebras "
+        "together kimi openai azure gemini vertex xai anthropic mistral zai qwen minimax sambanova huggingface github "
+        "bedrock demo"
+    )
+    assert set(promised.split()) - LATER == set(ROWS)
 
 
-@each_row
-def test_dialects_are_known(row: ProviderSpec) -> None:
-    assert row.dialect in {*discover(), *ANNOUNCED}
+@pytest.mark.parametrize(
+    ("alias", "row"),
+    [
+        ("nim", "nvidia_nim"),
+        ("nvidia", "nvidia_nim"),
+        ("openrouter", "open_router"),
+        ("lm_studio", "lmstudio"),
+        ("lm-studio", "lmstudio"),
+        ("llama.cpp", "llamacpp"),
+        ("friendli", "friendliai"),
+        ("moonshot", "kimi"),
+        ("google", "gemini"),
+        ("dashscope", "qwen"),
+        # as LiteLLM spells them
+        ("together_ai", "together"),
+        ("fireworks_ai", "fireworks"),
+        ("hosted_vllm", "vllm"),
+        ("ollama_chat", "ollama"),
+    ],
+)
+def test_aliases(alias: str, row: str) -> None:
+    assert names(CATALOG)[alias] == row
 
 
-@each_row
+@pytest.mark.parametrize(
+    ("row", "prefixes", "further"),
+    [
+        ("nvidia_nim", ("NVIDIA_NIM",), ()),
+        ("open_router", ("OPENROUTER",), ()),
+        ("deepseek", ("DEEPSEEK",), ()),
+        ("lmstudio", ("LM_STUDIO", "LMSTUDIO"), ()),
+        ("llamacpp", ("LLAMACPP",), ()),
+        ("ollama", ("OLLAMA",), ()),
+        ("friendliai", ("FRIENDLIAI",), ()),
+        ("fireworks", ("FIREWORKS",), ()),
+        ("vllm", ("VLLM",), ()),
+        ("cliproxyapi", ("CLIPROXYAPI",), ()),
+        ("groq", ("GROQ",), ()),
+        ("cerebras", ("CEREBRAS",), ()),
+        ("together", ("TOGETHER",), ()),
+        ("kimi", ("KIMI",), ("MOONSHOT_API_KEY",)),
+        ("openai", ("OPENAI",), ()),
+        ("gemini", ("GEMINI",), ("GOOGLE_API_KEY",)),
+        ("xai", ("XAI",), ()),
+        ("anthropic", ("ANTHROPIC_UPSTREAM",), ()),
+        ("mistral", ("MISTRAL",), ()),
+        ("zai", ("ZAI",), ()),
+        ("qwen", ("QWEN", "DASHSCOPE"), ()),
+        ("minimax", ("MINIMAX",), ()),
+        ("sambanova", ("SAMBANOVA",), ()),
+        ("huggingface", ("HUGGINGFACE",), ("HF_TOKEN",)),
+        ("github", ("GITHUB_MODELS",), ()),
+        ("bedrock", ("BEDROCK",), ("AWS_BEARER_TOKEN_BEDROCK",)),
+        ("demo", ("DEMO",), ()),
+    ],
+)
+def test_the_variables_are_spelt_as_earlier_systems_spelt_them(
+    row: str, prefixes: tuple[str, ...], further: tuple[str, ...]
+) -> None:
+    assert (ROWS[row].prefixes, ROWS[row].key_variables) == (prefixes, further)
+
+
+@pytest.mark.parametrize(
+    ("row", "url", "auth"),
+    [
+        ("nvidia_nim", "https://integrate.api.nvidia.com/v1/chat/completions", Auth.BEARER),
+        ("open_router", "https://openrouter.ai/api/v1/messages", Auth.BEARER),
+        ("deepseek", "https://api.deepseek.com/anthropic/v1/messages", Auth.X_API_KEY),
+        ("lmstudio", "http://127.0.0.1:1234/v1/messages", Auth.BEARER),
+        ("llamacpp", "http://127.0.0.1:8080/v1/messages", Auth.BEARER),
+        ("ollama", "http://127.0.0.1:11434/v1/messages", Auth.BEARER),
+        ("friendliai", "https://api.friendli.ai/serverless/v1/messages", Auth.BEARER),
+        ("fireworks", "https://api.fireworks.ai/inference/v1/messages", Auth.X_API_KEY),
+        ("vllm", "http://127.0.0.1:8000/v1/messages", Auth.BEARER),
+        ("cliproxyapi", "http://127.0.0.1:8317/v1/messages", Auth.X_API_KEY),
+        ("groq", "https://api.groq.com/openai/v1/chat/completions", Auth.BEARER),
+        ("cerebras", "https://api.cerebras.ai/v1/chat/completions", Auth.BEARER),
+        ("together", "https://api.together.xyz/v1/chat/completions", Auth.BEARER),
+        ("kimi", "https://api.moonshot.ai/v1/chat/completions", Auth.BEARER),
+        ("zai", "https://api.z.ai/api/anthropic/v1/messages", Auth.BEARER),
+        ("qwen", "https://dashscope-intl.aliyuncs.com/apps/anthropic/v1/messages", Auth.BEARER),
+        ("minimax", "https://api.minimax.io/anthropic/v1/messages", Auth.BEARER),
+        ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", Auth.BEARER),
+        ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/anthropic/v1/messages", Auth.BEARER),
+    ],
+)
+def test_where_requests_go_and_how_the_key_is_sent(row: str, url: str, auth: Auth) -> None:
+    """The first fourteen are claude-code-proxy's providers, asked as it asks them (DeepSeek where its docs have it)."""
+    spec = ROWS[row]
+    asked = (
+        chat_url(spec.base_url) if spec.dialect == "openai_chat" else requests.url(spec.base_url, Operation.MESSAGES)
+    )
+    assert (asked, spec.auth) == (url, auth)
+
+
+@pytest.mark.parametrize(
+    ("row", "url"),
+    [
+        ("anthropic", "https://api.anthropic.com/v1/models"),
+        ("open_router", "https://openrouter.ai/api/v1/models"),
+        ("deepseek", "https://api.deepseek.com/models"),
+        ("ollama", "http://127.0.0.1:11434/v1/models"),
+        ("lmstudio", "http://127.0.0.1:1234/v1/models"),
+        ("nvidia_nim", "https://integrate.api.nvidia.com/v1/models"),
+        ("zai", "https://api.z.ai/api/paas/v4/models"),
+        ("qwen", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/models"),
+        ("minimax", "https://api.minimax.io/v1/models"),
+        ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai/models"),
+        ("github", "https://models.github.ai/catalog/models"),
+        ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/models"),
+    ],
+)
+def test_where_models_are_listed(row: str, url: str) -> None:
+    assert ROWS[row].models_url() == url
+
+
+def test_the_list_of_models_moves_with_the_base_url() -> None:
+    assert ROWS["deepseek"].models_url("http://127.0.0.1:9/anthropic/") == "http://127.0.0.1:9/models"
+    assert ROWS["groq"].models_url("https://llm.example.com/v1") == "https://llm.example.com/v1/models"
+    for row in NETWORKED:
+        assert urlsplit(row.models_url("http://127.0.0.1:9")).netloc == "127.0.0.1:9"
+
+
+@each(list(CATALOG))
 def test_names_can_be_written_in_a_token_and_in_a_variable(row: ProviderSpec) -> None:
     for name in (row.id, *row.aliases):
         assert name == name.lower()
@@ -57,19 +195,24 @@ def test_names_can_be_written_in_a_token_and_in_a_variable(row: ProviderSpec) ->
     assert row.title
 
 
-@each_row
-def test_base_urls_are_https_or_on_this_machine(row: ProviderSpec) -> None:
-    base = urlsplit(row.base_url)
-    if row.local:
-        assert base.scheme == "demo" or (base.scheme, base.hostname) == ("http", "127.0.0.1")
-    else:
-        assert base.scheme == "https"
+@each(NETWORKED)
+def test_every_face_has_a_dialect_and_an_address(row: ProviderSpec) -> None:
+    faces = [Face(row.dialect, row.base_url, row.auth, row.models), *row.faces]
+    assert doubled([face.dialect for face in faces]) == []
+    for face in faces:
+        base = urlsplit(face.base_url)
+        assert face.dialect in discover()
+        assert (base.scheme, base.hostname) == ("http", "127.0.0.1") if row.local else base.scheme == "https"
         assert base.hostname
-    assert not base.query
-    assert not row.base_url.endswith("/")
+        assert (base.query, base.fragment, base.username) == ("", "", None)
+        assert not face.base_url.endswith("/")
+        if face.dialect == "openai_chat":
+            assert base.path  # a bare host would mean another one, with /v1
+        spoken = replace(row, dialect=face.dialect, base_url=face.base_url, models=face.models)
+        assert urlsplit(spoken.models_url()).hostname == base.hostname
 
 
-@pytest.mark.parametrize("row", HOSTED, ids=[row.id for row in HOSTED])
+@each(HOSTED)
 def test_a_hosted_row_says_where_to_get_a_key(row: ProviderSpec) -> None:
     assert row.key_url.startswith("https://")
     assert row.auth is not Auth.NONE
@@ -78,15 +221,63 @@ def test_a_hosted_row_says_where_to_get_a_key(row: ProviderSpec) -> None:
     assert row.key_variable == f"{row.prefixes[0]}_API_KEY"
 
 
-@each_row
+@each(list(CATALOG))
 def test_every_row_names_a_model(row: ProviderSpec) -> None:
-    assert row.default_model
-    assert row.default_model == row.default_model.strip()
+    served = [row.default_model, *row.examples]
+    assert all(model and model == model.strip() for model in served)
+    assert doubled(served) == []
+
+
+@each(list(CATALOG))
+def test_what_is_retired_is_not_offered_and_leads_to_what_is_not_retired(row: ProviderSpec) -> None:
+    retired = dict(row.retired)
+    assert len(retired) == len(row.retired)
+    assert retired.keys().isdisjoint([row.default_model, *row.examples, *retired.values()])
+
+
+@each(NETWORKED)
+def test_facts_have_their_month(row: ProviderSpec) -> None:
+    assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", row.as_of)
+    assert not row.pooling or re.search(r"\([\w./, -]+, read 20\d\d-\d\d\)$", row.pooling)
+
+
+@each(list(CATALOG))
+def test_a_vendor_is_no_other_name_of_the_row_that_has_it(row: ProviderSpec) -> None:
+    """``nvidia`` is both for NVIDIA NIM, and a vendor goes first: nvidia/nemotron is one model name there."""
+    assert doubled(list(row.namespaces)) == []
+    assert set(row.namespaces) & {row.id, *row.aliases} <= {"nvidia"}
+
+
+@each(NETWORKED)
+def test_efforts_rise(row: ProviderSpec) -> None:
+    for quirks in (row.quirks, *(own for _, own in row.quirks.models)):
+        ranks = [EFFORTS.index(effort) for effort in quirks.efforts]
+        assert ranks == sorted(set(ranks))
+
+
+@pytest.mark.parametrize(
+    ("row", "reset"),
+    [
+        ("gemini", Calendar.PACIFIC_DAY),
+        ("zai", Calendar.CHINA_DAY),
+        ("open_router", Calendar.UTC_DAY),
+        ("huggingface", Calendar.UTC_MONTH),
+        ("openai", None),
+    ],
+)
+def test_when_quotas_begin_again(row: str, reset: Calendar | None) -> None:
+    assert ROWS[row].reset is reset
+
+
+def test_nvidias_limits_are_those_of_its_free_keys() -> None:
+    row = ROWS["nvidia_nim"]
+    assert (row.rate, row.window, row.concurrency) == (40, 60.0, 5)
+    assert [each.id for each in CATALOG if each.rate] == ["nvidia_nim"]
 
 
 def test_local_rows_need_no_key() -> None:
     local = [row for row in CATALOG if row.local]
-    assert len(local) == 5
+    assert [row.id for row in local] == ["demo", "ollama", "lmstudio", "llamacpp", "vllm", "cliproxyapi"]
     assert all(ProviderConfig(row, row.base_url).usable for row in local)
 
 

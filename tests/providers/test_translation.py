@@ -21,7 +21,7 @@ from providers.chat.events import (
     TextDelta,
 )
 from providers.chat.fold import WholeMessage
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.ports import Usage
 from providers.translation import Translation
 
@@ -61,6 +61,9 @@ class Names:
     def whole(self, message: WholeMessage) -> bytes:
         return "".join(block.text for block in message.blocks).encode()
 
+    def failed(self, fault: Fault) -> bytes:
+        return fault.message.encode()
+
 
 def translation(*lists: Iterable[Event], stream: bool = True) -> Translation:
     return Translation(Scripted(*lists), Names(), stream)
@@ -87,6 +90,10 @@ def test_a_client_that_wants_it_whole_gets_nothing_before_the_end() -> None:
 def test_an_answer_that_came_whole_goes_out_in_either_form() -> None:
     assert translation(ANSWER).take_whole(b"").startswith(b"Started BlockStarted TextDelta ")
     assert translation(ANSWER, stream=False).take_whole(b"") == b"Hi"
+
+
+def test_how_a_stream_fails_is_the_writers_to_say() -> None:
+    assert translation(ANSWER[:3]).failed(Fault(502, "api_error", "gone")) == b"gone"
 
 
 def test_closing_is_what_the_reader_says() -> None:

@@ -2,11 +2,11 @@
 
 In an async test ``async with Upstream() as upstream``; in a sync test ``with Upstream() as upstream`` runs the same
 server on a thread of its own. ``signals`` and ``reply`` are the vocabulary, ``server`` is the core that knows no
-dialect, ``sockets`` are addresses that never answer, ``anthropic`` writes the Messages dialect, and ``openai_chat``,
-used by its own name, writes Chat Completions.
+dialect, ``sockets`` are addresses that never answer, ``anthropic`` writes the Messages dialect; ``openai_chat`` and
+``openai_responses``, used by their own names, write OpenAI's two.
 """
 
-from tests.upstream import openai_chat
+from tests.upstream import openai_chat, openai_responses
 from tests.upstream.anthropic import (
     SSE,
     Block,
@@ -75,6 +75,7 @@ __all__ = [
     "message_start",
     "message_stop",
     "openai_chat",
+    "openai_responses",
     "ping",
     "redacted_thinking",
     "refusing",

@@ -258,7 +258,15 @@ _LIMITS = ("max_completion_tokens", "max_tokens", "stop", "temperature", "top_p"
 _TOOLS = ("parallel_tool_calls", "tool_choice", "tools")
 _OTHERS = ("messages", "model", "reasoning_effort", "response_format", "stream", "stream_options", "user")
 TAKEN = frozenset((*_LIMITS, *_TOOLS, *_OTHERS))  # of the SDK's parameters, those that say what a Messages client asks
+# Not OpenAI's: how other servers are told to think or not to.
+_SWITCHES = frozenset(
+    (
+        *("chat_template_kwargs", "clear_thinking", "enable_thinking", "thinking_budget"),
+        *("reasoning", "reasoning_format", "thinking"),
+    )
+)
 _MEMBERS: Mapping[str, frozenset[str]] = {
+    "developer": frozenset({"role", "content"}),
     "system": frozenset({"role", "content"}),
     "user": frozenset({"role", "content"}),
     "assistant": frozenset({"role", "content", "tool_calls", "reasoning_content", "reasoning"}),  # the last: not OpenAI
@@ -277,7 +285,7 @@ def objection(body: Json) -> str:
 
 
 def _objections(body: Json) -> Iterator[str]:
-    yield from (f"Unrecognized request argument supplied: {name}" for name in body if name not in TAKEN)
+    yield from (f"Unrecognized request argument supplied: {name}" for name in body if name not in TAKEN | _SWITCHES)
     tools = body.get("tools", [])
     if not tools:
         yield from (f"'{name}' is only allowed when 'tools' are specified" for name in _TOOLS if name in body)

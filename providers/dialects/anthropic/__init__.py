@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers import extra_body, learning
 from providers.call import (
     Call,
     Dialect,
@@ -20,11 +21,14 @@ from providers.dialects.anthropic.read_reply import MessageReader
 from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig
+from providers.spec import ProviderConfig, Quirks
 
 
 class Passing:
     """See ``providers.call.StraightLine``."""
+
+    def fits(self, quirks: Quirks, model: str, thinking: bool) -> bool:
+        return True
 
     def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
         return requests.build(call, model, thinking, config, key)
@@ -32,7 +36,9 @@ class Passing:
     def reader(self, call: Call) -> StreamReader:
         if call.operation is Operation.COUNT_TOKENS:
             return replies.Count()
-        return replies.MessageStream(call.model) if call.stream else replies.PassedMessage(call.model)
+        if call.stream:
+            return replies.MessageStream(call.model, call.request_id)
+        return replies.PassedMessage(call.model)
 
 
 class AnthropicDialect:
@@ -48,11 +54,16 @@ class AnthropicDialect:
         return read_request.read(body, model, thinking)
 
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
-        body, lost = write_request.write(request, config.quirks)
+        quirks = config.quirks.of(request.model)
+        body, lost = write_request.write(request, quirks)
+        for extra in (config.extra_body, request.extra_body):
+            body = extra_body.merged(body, extra)
+            lost = (*lost, *extra_body.kept_out(extra))
+        body = learning.without(body, quirks.learned)
         return Translated(requests.translated(body, config, key), MessageReader(), lost)
 
     def writer(self, call: Call) -> EventWriter:
-        return MessageWriter(call.model)
+        return MessageWriter(call.model, call.request_id)
 
     def waiting(self, call: Call) -> Waiting:
         return MessageWaiting(call)

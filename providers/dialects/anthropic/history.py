@@ -2,7 +2,7 @@
 
 Claude Code sends every block back that it was shown: thoughts whose signatures are ours, and the empty text block that
 ``waiting`` sends while there is no answer (observed with 2.1.197, 2026-11-20). Anthropic's API refuses an empty text
-block with 400.
+block with 400. Ids of calls can carry the signature of another upstream (``providers.chat.marks``).
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from collections.abc import Callable
 
 import msgspec
 
+from providers.chat.marks import ID_MARK
 from providers.chat.request import OURS
 from providers.json_object import JsonObject, elements
 
 _EMPTY = re.compile(rb'"text": ?""')  # in both ways in which clients write JSON
 _MARK = f'"{OURS}'.encode()
-_FOREIGN = re.compile(re.escape(_MARK))
+_SIGNED_ID = ID_MARK.encode()
+_FOREIGN = re.compile(rb"keyturn[:-]")  # in both marks
+_UNSIGNED = re.compile(rb'"signature": ?""')
 _PLACEHOLDER = b'[{"type":"text","text":"(a thought)"}]'  # a message's content may not be empty
 
 
@@ -25,6 +28,8 @@ class _Block(msgspec.Struct, gc=False):
     type: msgspec.Raw = msgspec.Raw()
     text: msgspec.Raw = msgspec.Raw()
     signature: msgspec.Raw = msgspec.Raw()
+    id: msgspec.Raw = msgspec.Raw()
+    tool_use_id: msgspec.Raw = msgspec.Raw()
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -36,31 +41,37 @@ _message = msgspec.json.Decoder(_Message).decode
 _block = msgspec.json.Decoder(_Block).decode
 
 
-def cleaned(body: JsonObject) -> bytes | None:
-    """The ``messages`` of a checked request without such blocks, all other bytes as they are; None: there are none."""
+def cleaned(body: JsonObject, signed_thoughts: bool = False) -> bytes | None:
+    """The ``messages`` of a checked request without such blocks, all other bytes as they are; None: there are none.
+
+    ``signed_thoughts``: thoughts with an empty signature, which other Messages upstreams send, are refused too.
+    """
     messages = body.view("messages")
-    if not (_EMPTY.search(messages) or _FOREIGN.search(messages)):
+    unsigned = signed_thoughts and _UNSIGNED.search(messages) is not None
+    if not (unsigned or _EMPTY.search(messages) or _FOREIGN.search(messages)):
         return None
     raw = bytes(messages)
-    changed = _replaced(raw, elements(raw), _clean_message)
+    changed = _replaced(raw, elements(raw), lambda message: _clean_message(message, unsigned))
     return changed if changed != raw else None
 
 
-def _clean_message(raw: bytes) -> bytes:
-    if not (_EMPTY.search(raw) or _FOREIGN.search(raw)):
+def _clean_message(raw: bytes, unsigned: bool) -> bytes:
+    if not (_EMPTY.search(raw) or _FOREIGN.search(raw) or (unsigned and _UNSIGNED.search(raw))):
         return raw
     message = _message(raw)
     content = bytes(message.content)
     if not content.startswith(b"["):
         return raw
-    kept = _clean_content(content, bytes(message.role) == b'"assistant"')
+    kept = _clean_content(content, bytes(message.role) == b'"assistant"', unsigned)
     return JsonObject(raw).edited({"content": kept}) if kept != content else raw
 
 
-def _clean_content(raw: bytes, assistant: bool) -> bytes:
+def _clean_content(raw: bytes, assistant: bool, unsigned: bool) -> bytes:
+    if _SIGNED_ID in raw:
+        raw = _replaced(raw, elements(raw), _with_plain_id)
     spans = elements(raw)
     blocks = [_block(raw[start:end]) for start, end in spans]
-    foreign = [_is_foreign(block) for block in blocks]
+    foreign = [_is_foreign(block, unsigned) for block in blocks]
     empty = [assistant and _is_empty(block) for block in blocks]
     kept = [not (mine or nothing) for mine, nothing in zip(foreign, empty, strict=True)]
     if any(kept):
@@ -68,9 +79,19 @@ def _clean_content(raw: bytes, assistant: bool) -> bytes:
     return _PLACEHOLDER if any(foreign) else raw
 
 
-def _is_foreign(block: _Block) -> bool:
-    """A thought that another dialect's upstream had: this one would refuse its signature."""
-    return bytes(block.signature).startswith(_MARK)
+def _with_plain_id(raw: bytes) -> bytes:
+    block = _block(raw)
+    for identity in (bytes(block.id), bytes(block.tool_use_id)):
+        plain, mark, _ = identity.partition(_SIGNED_ID)
+        if mark:
+            raw = raw.replace(identity, plain + b'"', 1)
+    return raw
+
+
+def _is_foreign(block: _Block, unsigned: bool) -> bool:
+    """A thought that another upstream had: this one would refuse its signature."""
+    signature = bytes(block.signature)
+    return signature.startswith(_MARK) or (unsigned and signature == b'""' and bytes(block.type) == b'"thinking"')
 
 
 def _is_empty(block: _Block) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from providers import extra_body
 from providers.chat.request import (
     Block,
     ChatRequest,
@@ -43,6 +44,7 @@ _KNOWN = frozenset(
         "output_config",
         "cache_control",
         "betas",
+        "extra_body",
     }
 )
 # Claude Code's first system block changes from call to call and tells a model nothing.
@@ -59,6 +61,7 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     if choice and choice.get("type") not in _CHOICES:
         lost.append("tool_choice")
     output = body.get("output_config") or {}
+    lost += [extra_body.MEMBER] if extra_body.wrong(body) else []
     lost += [f"output_config.{name}" for name in output if name not in ("effort", "format")]
     return ChatRequest(
         model=model,
@@ -77,6 +80,8 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         user=_user(body.get("metadata") or {}),
         stream=body.get("stream") is True,
         lost=tuple(lost),
+        caches=b'"cache_control"' in body.raw,
+        extra_body=extra_body.of_request(body),
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 
 from providers import classify
 from providers.chat.sse import FrameSplitter, FrameTooLarge, data_of, frame, name_of
+from providers.dialects.anthropic.errors import error_body, error_event
 from providers.dialects.anthropic.usage import read_usage
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.json_object import JsonObject, NotJson, encode
 from providers.ports import Usage
 
@@ -19,12 +20,13 @@ from providers.ports import Usage
 class MessageStream:
     """See ``providers.call.StreamReader``."""
 
-    def __init__(self, echo: str) -> None:
+    def __init__(self, echo: str, request_id: str = "") -> None:
         self.begun = False
         self.ended = False
         self.failure: UpstreamFailure | None = None
         self.usage = Usage()
         self._echo = echo
+        self._request_id = request_id
         self._frames = FrameSplitter()
         self._started = False  # message_start has come
         self._stopped = False  # a stop_reason has come
@@ -69,6 +71,9 @@ class MessageStream:
             failure = UpstreamFailure(ErrorKind.MALFORMED, words)
         self.failure = failure
         return b""
+
+    def failed(self, fault: Fault) -> bytes:
+        return error_event(fault, self._request_id)
 
     @property
     def closing(self) -> bool:
@@ -175,6 +180,10 @@ class Verbatim:
     def take_whole(self, body: bytes) -> bytes:
         self.ended = True
         return body
+
+    def failed(self, fault: Fault) -> bytes:
+        """Never called: what comes as one body fails before any of it is sent."""
+        return error_body(fault, "")
 
 
 class Count(Verbatim):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers import extra_body, learning
 from providers.call import Call, Operation, UpstreamRequest
 from providers.dialects.anthropic import history
 from providers.headers import Pairs, own_headers
@@ -25,8 +26,13 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     own = own_headers(config, key, "application/json")
     named = {name for name, _ in own}
     headers = (*(pair for pair in _travelling(call) if pair[0] not in named), *own)
-    body = call.body.edited(_edits(call.body, call.model, model, thinking, config.quirks))
-    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts)
+    edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
+    quirks = config.quirks.of(model)
+    edits |= _edits(call.body, call.model, model, thinking, quirks)
+    edits |= learning.edits(call.body, quirks.learned)
+    body = call.body.edited(edits)
+    lost = tuple(extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body))))
+    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts, lost)
 
 
 def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:
@@ -59,11 +65,11 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     edits: dict[str, bytes | None] = {}
     if model != asked:
         edits["model"] = encode(model)
-    messages = history.cleaned(body)
+    messages = history.cleaned(body, quirks.signed_thoughts)
     if messages is not None:
         edits["messages"] = messages
     if not thinking:
-        edits |= _without_thinking(body)
+        edits |= _without_thinking(body, quirks.thinks_unasked)
     cap = quirks.max_output_tokens
     if cap is not None and body.get("max_tokens", 0) > cap:
         edits["max_tokens"] = encode(cap)
@@ -72,9 +78,11 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     return edits
 
 
-def _without_thinking(body: JsonObject) -> dict[str, bytes | None]:
+def _without_thinking(body: JsonObject, unasked: bool) -> dict[str, bytes | None]:
     """Thinking off, and with it the context edits that the API refuses without thinking."""
-    edits: dict[str, bytes | None] = {"thinking": encode({"type": "disabled"})} if "thinking" in body else {}
+    edits: dict[str, bytes | None] = {}
+    if unasked or "thinking" in body:
+        edits["thinking"] = encode({"type": "disabled"})
     management = body.get("context_management") or {}
     context_edits = management.get("edits")
     if not isinstance(context_edits, list):

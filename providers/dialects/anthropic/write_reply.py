@@ -21,7 +21,9 @@ from providers.chat.events import (
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
 from providers.chat.sse import frame
+from providers.dialects.anthropic.errors import error_event
 from providers.dialects.anthropic.write_request import arguments
+from providers.errors import Fault
 from providers.json_object import encode
 from providers.ports import Usage
 
@@ -42,8 +44,9 @@ _DELTAS: Mapping[type, Callable[[Any], tuple[bytes, str]]] = {
 class MessageWriter:
     """``model`` is the name that the client asked for."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, request_id: str = "") -> None:
         self._model = model
+        self._request_id = request_id
         self._index = -1
 
     def write(self, event: Event) -> bytes:
@@ -78,6 +81,10 @@ class MessageWriter:
         return encode(
             _message(message.id, self._model, content, message.stop, message.stop_sequence, message.usage, None)
         )
+
+    def failed(self, fault: Fault) -> bytes:
+        """The event that ends a stream which cannot go on."""
+        return error_event(fault, self._request_id)
 
 
 def usage(counts: Usage) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from providers.chat.marks import plain_id
 from providers.chat.request import (
     OURS,
     Block,
@@ -29,41 +31,52 @@ from providers.spec import Quirks
 DEFAULT_MAX_TOKENS = 8192  # Messages demands a limit; Chat Completions has none
 _TOOL_ID = re.compile(r"[A-Za-z0-9_-]+")
 MIN_BUDGET = 1024  # tokens (anthropic SDK 2.10.0, ThinkingConfigEnabledParam)
+HOTTEST = 1.0  # temperature; Chat Completions goes up to 2 (anthropic SDK 0.121.0, message_create_params.py)
+LEAST_TOP_P = 0.95  # while a model thinks (platform.claude.com, extended thinking, read 2026-11)
 
 Json = dict[str, Any]
 
 
 def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     """The body, streamed, and the names of what was lost."""
-    lost = list(request.lost)
+    lost = [*request.lost, *request.sampling]
     cap = quirks.max_output_tokens
     limit = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
-    first = next((at for at, message in enumerate(request.messages) if message.role != "system"), 0)
-    leading = [block for message in request.messages[:first] for block in message.content]
+    leading, messages = _parted(request.messages)
     body: Json = {
         "model": request.model,
-        "messages": list(mended(_messages(request.messages[first:], lost))),
+        "messages": list(mended(_messages(messages, lost))),
         "max_tokens": min(limit, cap) if cap else limit,
         "stream": True,
     }
     if system := [part for each in (*request.system, *leading) for part in _block(each, lost)]:
         body["system"] = system
     if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_tool(tool, lost) for tool in request.tools]
         body |= _choice(request, lost)
     elif request.tool_choice is not None and request.tool_choice.mode in ("any", "tool"):
         lost.append("tool_choice")
-    given = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
-    body |= {name: value for name, value in given.items() if value is not None}
-    if request.stop:
-        body["stop_sequences"] = list(request.stop)
+    if stops := [stop for stop in request.stop if stop.strip()]:
+        body["stop_sequences"] = stops
+    if len(stops) < len(request.stop):
+        lost.append("stop_sequences")  # Messages refuses one of blanks only
     if request.user:
         body["metadata"] = {"user_id": request.user}
-    body |= _reasoning(request.reasoning, body["max_tokens"])
+    forced = body.get("tool_choice", {}).get("type") in ("any", "tool")
+    body |= _reasoning(request.reasoning, body["max_tokens"], forced, lost)
+    body |= _sampling(request, body.get("thinking", {}).get("type") in ("adaptive", "enabled"), lost)
     if request.format is not None:
         form = {"type": "json_schema", "schema": dict(request.format.schema)}
         body["output_config"] = {**body.get("output_config", {}), "format": form}
     return body, tuple(dict.fromkeys(lost))
+
+
+def _parted(messages: Sequence[Message]) -> tuple[list[Block], Sequence[Message]]:
+    """What a system says first, and the rest. Where only systems speak, the last is heard as the user."""
+    first = next((at for at, message in enumerate(messages) if message.role != "system"), len(messages))
+    if first == len(messages) > 0:
+        return _parted((*messages[:-1], replace(messages[-1], role="user")))
+    return [block for message in messages[:first] for block in message.content], messages[first:]
 
 
 def _messages(messages: Iterable[Message], lost: list[str]) -> Iterator[Json]:
@@ -89,7 +102,7 @@ def _block(block: Block, lost: list[str]) -> Iterator[Json]:
             if block.text:
                 yield {"type": "text", "text": block.text}
         case Image():
-            yield {"type": "image", "source": _source(block.media_type, block.data, block.url)}
+            yield _image(block, lost)
         case Document():
             yield _document(block)
         case Thinking():
@@ -115,10 +128,20 @@ def _thinking(thought: Thinking, lost: list[str]) -> Iterator[Json]:
 
 
 def tool_id(identity: str) -> str:
-    """The id where Messages takes it, else one made of it; the same for a call and its result."""
+    """The id where Messages takes it, else one made of it; the same for a call and its result.
+
+    Another upstream's signature in it is left out: it is thousands of characters, and nothing to this one.
+    """
+    identity = plain_id(identity)
     if _TOOL_ID.fullmatch(identity):
         return identity
     return f"toolu_{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:24]}"
+
+
+def _image(image: Image, lost: list[str]) -> Json:
+    if image.detail:
+        lost.append("messages.image.detail")
+    return {"type": "image", "source": _source(image.media_type, image.data, image.url)}
 
 
 def _document(document: Document) -> Json:
@@ -143,7 +166,10 @@ def arguments(text: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {"unparsed": text}
 
 
-def _tool(tool: Tool) -> Json:
+def _tool(tool: Tool, lost: list[str]) -> Json:
+    """Not every Messages upstream knows strict tools, and a call is as good without."""
+    if tool.strict:
+        lost.append("tools.strict")
     described = {"description": tool.description} if tool.description else {}
     return {"name": tool.name, **described, "input_schema": dict(tool.schema)}
 
@@ -163,9 +189,13 @@ def _choice(request: ChatRequest, lost: list[str]) -> Json:
     return {"tool_choice": written}
 
 
-def _reasoning(reasoning: Reasoning, max_tokens: int) -> Json:
+def _reasoning(reasoning: Reasoning, max_tokens: int, forced: bool, lost: list[str]) -> Json:
+    """Messages refuses thinking where a tool is forced."""
     named = "low" if reasoning.effort == "minimal" else reasoning.effort
     effort = {"output_config": {"effort": named}} if named else {}
+    if forced and reasoning.mode in ("adaptive", "budget"):
+        lost.append("thinking")
+        return dict(effort)
     match reasoning.mode:
         case "off":
             return {"thinking": {"type": "disabled"}}
@@ -175,3 +205,17 @@ def _reasoning(reasoning: Reasoning, max_tokens: int) -> Json:
             budget = max(MIN_BUDGET, min(reasoning.budget, max_tokens - 1))
             return {"thinking": {"type": "enabled", "budget_tokens": budget}, **effort}
     return dict(effort)
+
+
+def _sampling(request: ChatRequest, thinking: bool, lost: list[str]) -> Json:
+    """Within the bounds of Messages, which are narrower still while a model thinks; what is beyond them is named."""
+    given = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
+    said = {name: value for name, value in given.items() if value is not None}
+    if said.get("temperature", 0) > HOTTEST:
+        lost.append("temperature")
+        said["temperature"] = HOTTEST
+    if not thinking:
+        return said
+    fitting = {"temperature": said.get("temperature") == HOTTEST, "top_p": said.get("top_p", 0) >= LEAST_TOP_P}
+    lost += [name for name in said if not fitting.get(name)]
+    return {name: value for name, value in said.items() if fitting.get(name)}

@@ -4,24 +4,49 @@ from __future__ import annotations
 
 import re
 
-from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
+from providers.call import (
+    Call,
+    Dialect,
+    EventWriter,
+    Hints,
+    StraightLine,
+    StreamReader,
+    Translated,
+    UpstreamRequest,
+    Waiting,
+)
 from providers.chat.request import ChatRequest
-from providers.dialects.openai_chat import read_request, write_request
+from providers.dialects.openai_chat import read_request, replies, requests, write_request
+from providers.dialects.openai_chat.naming import of_model, think_names
 from providers.dialects.openai_chat.read_reply import ChatReader
+from providers.dialects.openai_chat.think_tags import ThinkTags
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_chat.write_reply import ChunkWriter
 from providers.headers import own_headers
 from providers.json_object import JsonObject, encode
-from providers.spec import ProviderConfig
+from providers.spec import ProviderConfig, Quirks
 
 _BARE_HOST = re.compile(r"https?://[^/]+/?")
+
+
+class Passing:
+    """See ``providers.call.StraightLine``."""
+
+    def fits(self, quirks: Quirks, model: str, thinking: bool) -> bool:
+        return thinking and requests.fits(quirks, model)
+
+    def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
+        return requests.build(call, model, config, key, url(config.base_url))
+
+    def reader(self, call: Call) -> StreamReader:
+        return replies.ChunkStream(call) if call.stream else replies.PassedCompletion(call)
 
 
 class OpenAIChatDialect:
     """See ``providers.call.Dialect``."""
 
     name = "openai_chat"
-    straight: StraightLine | None = None
+    straight: StraightLine | None = Passing()
 
     def check(self, body: JsonObject) -> None:
         read_request.check(body)
@@ -30,18 +55,26 @@ class OpenAIChatDialect:
         return read_request.read(body, model, thinking)
 
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
-        written = write_request.write(request, config.quirks, config.id)
+        written = write_request.write(request, config)
         headers = own_headers(config, key, "text/event-stream")
         sent = UpstreamRequest(url(config.base_url), headers, encode(written.body), config.timeouts)
-        reader = ChatReader(hints.token, config.id, hints.estimate, request.stop, written.names)
+        hidden = request.reasoning.mode == "off"
+        tags = think_tags(request.model, config.quirks.of(request.model), hidden)
+        reader = ChatReader(hints.token, config.id, hints.estimate, request.stop, written.names, tags, hidden)
         return Translated(sent, reader, written.lost)
 
     def writer(self, call: Call) -> EventWriter:
-        options = call.body.get("stream_options") or {}
-        return ChunkWriter(call.model, call.received, with_usage=options.get("include_usage") is True)
+        return ChunkWriter(call.model, call.received, with_usage=requests.asks_for_usage(call.body))
 
     def waiting(self, call: Call) -> Waiting:
         return ChatWaiting()
+
+
+def think_tags(model: str, quirks: Quirks, off: bool) -> ThinkTags:
+    """How this model's thoughts are told from its text; one that is told not to think begins with text."""
+    known = of_model(model, quirks.think_models)
+    unopened = of_model(model, quirks.unopened_models) and not off
+    return ThinkTags(think_names(model, quirks), known=known, unopened=unopened)
 
 
 def url(base: str) -> str:

@@ -23,7 +23,7 @@ from providers.chat.request import (
     ToolUse,
 )
 from providers.dialects.openai_chat.naming import call_id, tool_name
-from providers.dialects.openai_chat.read_reply import signature_field
+from providers.dialects.openai_chat.replay import Thoughts
 from providers.dialects.openai_chat.tool_calls import is_object
 from providers.json_object import encode
 from providers.spec import Quirks
@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 def history(request: ChatRequest, quirks: Quirks, provider: str, lost: list[str]) -> list[Json]:
     """The ``messages``; what they cannot hold is named in ``lost``."""
-    writer = _Writer(quirks, provider, lost)
+    writer = _Writer(quirks, Thoughts(request, quirks, provider, lost), lost)
     if system := "\n\n".join(part.text for part in request.system if part.text):
         writer.out.append({"role": "system", "content": system})
     for message in request.messages:
@@ -45,10 +45,10 @@ def history(request: ChatRequest, quirks: Quirks, provider: str, lost: list[str]
 
 
 class _Writer:
-    def __init__(self, quirks: Quirks, provider: str, lost: list[str]) -> None:
+    def __init__(self, quirks: Quirks, thoughts: Thoughts, lost: list[str]) -> None:
         self.out: list[Json] = []
         self._quirks = quirks
-        self._provider = provider
+        self._thoughts = thoughts
         self._lost = lost
         self._owed: dict[str, None] = {}  # ids of calls whose results have not come
         self._behind: list[Json] = []  # what has to wait for them
@@ -87,28 +87,17 @@ class _Writer:
         calls = [at for at, block in enumerate(content) if isinstance(block, ToolUse)]
         first = content[: calls[0]] if calls else content
         message: Json = {"role": "assistant", "content": "\n\n".join(_texts(first))}
-        message |= self._reasoning(content)
+        self._thoughts.add(message, content, bool(calls))
         if calls:
             uses = [block for block in content if isinstance(block, ToolUse)]
             message["tool_calls"] = [self._call(use) for use in uses]
+            self._thoughts.sign(message["tool_calls"], uses)
             self._owed.update(dict.fromkeys(call_id(use.id) for use in uses))
         self._drop(content, (Text, Thinking, ToolUse))
         if message["content"] or calls or len(message) > 2:
             self.out.append(message)
         if after := "\n\n".join(_texts(content[calls[0] :])) if calls else "":
             self._behind.append({"role": "assistant", "content": after})
-
-    def _reasoning(self, content: Iterable[Block]) -> Json:
-        """Thoughts go back to the provider that had them, in the field that they came in."""
-        fields: dict[str, str] = {}
-        for block in content:
-            if isinstance(block, Thinking):
-                field = signature_field(block.signature, self._provider)
-                if field in ("reasoning_content", "reasoning"):
-                    fields[field] = fields.get(field, "") + block.text
-                else:
-                    self._lost.append("messages.thinking")
-        return dict(fields)
 
     def _call(self, use: ToolUse) -> Json:
         arguments = use.arguments if use.sound or is_object(use.arguments) else _wrapped(use.arguments)
@@ -148,7 +137,8 @@ class _Writer:
                 return [_text(block.text)] if block.text else []
             case Image():
                 url = block.url or f"data:{block.media_type};base64,{block.data}"
-                return [{"type": "image_url", "image_url": {"url": url}}]
+                detail = {"detail": block.detail} if block.detail else {}
+                return [{"type": "image_url", "image_url": {"url": url, **detail}}]
             case Document():
                 return self._document(block)
             case Raw():

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from providers import extra_body
 from providers.chat.request import (
     Block,
     ChatRequest,
-    Document,
-    Image,
     JsonSchema,
     Message,
     Raw,
@@ -24,6 +23,7 @@ from providers.chat.request import (
     ToolResult,
     ToolUse,
 )
+from providers.dialects.openai_chat import parts
 from providers.errors import bad_request as bad
 from providers.json_object import JsonObject
 
@@ -49,8 +49,24 @@ _KNOWN = frozenset(
         "metadata",
         "store",
         "prompt_cache_key",
+        "extra_body",
+        "top_k",
     }
 )
+_SAMPLING = ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "min_p", "repetition_penalty")
+
+
+# Values that ask for nothing but what is done anyway: many clients send every field.
+_USUAL: Mapping[str, tuple[Any, ...]] = {
+    "frequency_penalty": (0,),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "modalities": (["text"],),
+    "n": (1,),
+    "presence_penalty": (0,),
+    "service_tier": ("auto", "default"),
+    "verbosity": ("medium",),
+}
 
 
 def check(body: JsonObject) -> None:
@@ -58,6 +74,8 @@ def check(body: JsonObject) -> None:
     model = body.get("model")
     if not isinstance(model, str) or not model.strip():
         raise bad("model", "a model name is required, as a non-empty string")
+    if body.get("n") not in (None, 1):
+        raise bad("n", "one answer is made per request: leave n out, or send 1 and repeat the request")
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise bad("messages", "a list of at least one message is required")
@@ -88,6 +106,14 @@ _TYPES: Mapping[str, tuple[Any, str]] = {
     "parallel_tool_calls": (bool, "true or false"),
     "reasoning_effort": (str, "a string"),
     "response_format": (dict, "an object"),
+    "extra_body": (dict, "an object"),
+    "top_k": (int, "a whole number"),
+    "seed": (int, "a whole number"),
+    "frequency_penalty": (int | float, "a number"),
+    "presence_penalty": (int | float, "a number"),
+    "logit_bias": (dict, "an object"),
+    "min_p": (int | float, "a number"),
+    "repetition_penalty": (int | float, "a number"),
 }
 
 
@@ -114,25 +140,38 @@ def _check_message(path: str, message: Any) -> None:
 
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     """``model`` is the target's; ``thinking`` False switches thinking off whatever the client wants."""
-    lost = [name for name in body if name not in _KNOWN]
+    known = (*_KNOWN, *_SAMPLING)
+    lost = [name for name in body if name not in known and not _is_usual(name, body.get(name))]
+    sampling = {name: body.get(name) for name in _SAMPLING if not _is_usual(name, body.get(name))}
+    if any(message.get("name") and message["role"] not in ("tool", "function") for message in body.get("messages")):
+        lost.append("messages.name")
+    tools = tuple(_tools(body.get("tools") or (), lost))
+    tools, choice = _chosen(body.get("tool_choice"), tools, lost)
     effort = body.get("reasoning_effort") or ""
     off = not thinking or effort == "none"
     return ChatRequest(
         model=model,
         messages=tuple(_message(message) for message in body.get("messages")),
-        tools=tuple(_tools(body.get("tools") or (), lost)),
-        tool_choice=_choice(body.get("tool_choice"), lost),
+        tools=tools,
+        tool_choice=choice,
         parallel_tools=body.get("parallel_tool_calls"),
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         temperature=body.get("temperature"),
         top_p=body.get("top_p"),
+        top_k=body.get("top_k"),
         stop=_stops(body.get("stop")),
         reasoning=Reasoning("off") if off else Reasoning("adaptive" if effort else "unset", 0, effort),
         format=_format(body.get("response_format"), lost),
         user=_string(body.get("safety_identifier")) or _string(body.get("user")),
         stream=body.get("stream") is True,
         lost=tuple(lost),
+        sampling=sampling,
+        extra_body=extra_body.of_request(body),
     )
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    return value is None or value in _USUAL.get(name, ())
 
 
 def _message(message: Mapping[str, Any]) -> Message:
@@ -178,22 +217,12 @@ def _part(part: Mapping[str, Any]) -> Block:
     match part:
         case {"type": "text", "text": str() as text} | {"type": "refusal", "refusal": str() as text}:
             return Text(text)
-        case {"type": "image_url", "image_url": {"url": str() as url}}:
-            media_type, data = _data_url(url)
-            return Image(media_type, data) if data else Image(url=url)
+        case {"type": "image_url", "image_url": {"url": str() as url} as image}:
+            return parts.image(url, image.get("detail"))
         case {"type": "file", "file": {"file_data": str() as url} as file}:
-            media_type, data = _data_url(url)
-            if data:
-                return Document(media_type, data, title=_string(file.get("filename")))
+            if document := parts.document(url, _string(file.get("filename"))):
+                return document
     return Raw(part["type"], part, "openai_chat")
-
-
-def _data_url(url: str) -> tuple[str, str]:
-    """("image/png", base64) of a data URL, ("", "") of any other."""
-    head, comma, data = url.partition(",")
-    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
-        return "", ""
-    return head.removeprefix("data:").removesuffix(";base64"), data
 
 
 def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
@@ -201,25 +230,40 @@ def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
         match tool:
             case {"type": "function", "function": {"name": str() as name} as function}:
                 schema = function.get("parameters") or {"type": "object", "properties": {}}
-                yield Tool(name, _string(function.get("description")), schema)
+                strict = function.get("strict")
+                described = _string(function.get("description"))
+                yield Tool(name, described, schema, strict if isinstance(strict, bool) else None)
             case _:
                 lost.append(f"tools.{_string(tool.get('type')) or 'unnamed'}")
 
 
-def _choice(choice: Any, lost: list[str]) -> ToolChoice | None:
+def _chosen(choice: Any, tools: tuple[Tool, ...], lost: list[str]) -> tuple[tuple[Tool, ...], ToolChoice | None]:
+    """The tools that may be called, and which must be."""
     match choice:
         case None:
-            return None
+            return tools, None
         case "required":
-            return ToolChoice("any")
-        case "auto":
-            return ToolChoice("auto")
-        case "none":
-            return ToolChoice("none")
+            return tools, ToolChoice("any")
+        case "auto" | "none" as mode:
+            return tools, ToolChoice(mode)
         case {"type": "function", "function": {"name": str() as name}}:
-            return ToolChoice("tool", name)
+            return tools, ToolChoice("tool", name)
+        case {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list() as named},
+        }:
+            allowed = {_function_name(each) for each in named}
+            if chosen := tuple(tool for tool in tools if tool.name in allowed):
+                return chosen, ToolChoice("any" if mode == "required" else "auto")
     lost.append("tool_choice")
-    return None
+    return tools, None
+
+
+def _function_name(tool: Any) -> str:
+    match tool:
+        case {"type": "function", "function": {"name": str() as name}}:
+            return name
+    return ""
 
 
 def _stops(stop: Any) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.chat.events import ArgumentsDelta, BlockKind, BlockStarted, BlockStopped, Event
+from providers.chat.marks import signed_id
 from providers.chat.reader import Confused
+from providers.dialects.openai_chat.deltas import call_signature
 from providers.json_object import NotJson, decode, encode
 
 
@@ -28,6 +30,7 @@ class _Call:
     sent: int = 0  # characters of arguments that are out
     started: bool = False
     closed: bool = False
+    signature: tuple[str, str] = ("", "")  # Google's: where it was, and what it is
 
     @property
     def whole(self) -> bool:
@@ -46,24 +49,29 @@ class _Call:
 class ToolCalls:
     """Pieces in, events out."""
 
-    __slots__ = ("_calls", "_current", "_names", "_token")
+    __slots__ = ("_calls", "_current", "_names", "_provider", "_token")
 
-    def __init__(self, token: str, names: Mapping[str, str]) -> None:
+    def __init__(self, token: str, names: Mapping[str, str], provider: str) -> None:
         """``token`` makes ids for calls without one; ``names`` gives a tool its own name back."""
         self._token = token
         self._names = names
+        self._provider = provider
         self._calls: list[_Call] = []
         self._current = 0
 
     def __bool__(self) -> bool:
         return any(not call.ghost for call in self._calls)
 
-    def take(self, pieces: Any) -> None:
-        """A delta's ``tool_calls``. Raises Confused."""
+    def take(self, pieces: Any, signature: tuple[str, str] = ("", "")) -> None:
+        """A delta's ``tool_calls``, and the delta's own signature, which is the first one's. Raises Confused."""
         for piece in pieces if isinstance(pieces, list) else ():
             if isinstance(piece, dict):
                 function = piece.get("function")
-                self._take(piece, function if isinstance(function, dict) else {})
+                call = self._take(piece, function if isinstance(function, dict) else {})
+                if not call.signature[1]:
+                    own = call_signature(piece)
+                    call.signature = own if own[1] else signature
+                signature = ("", "")
 
     def events(self, final: bool = False) -> Iterator[Event]:
         """What can be said now. ``final`` closes every call. Raises Confused for a call that has no name."""
@@ -105,9 +113,12 @@ class ToolCalls:
         call.started = True
         taken = any(other.id == call.id for other in self._calls[: self._current])
         identity = f"toolu_{self._token}_{self._current}" if taken or not call.id else call.id
+        space, signature = call.signature
+        if signature:
+            identity = signed_id(identity, self._provider, space, signature)
         yield BlockStarted(BlockKind.TOOL_USE, identity, self._names.get(call.name, call.name))
 
-    def _take(self, piece: Mapping[str, Any], function: Mapping[str, Any]) -> None:
+    def _take(self, piece: Mapping[str, Any], function: Mapping[str, Any]) -> _Call:
         identity, name = _text(piece.get("id")), _text(function.get("name"))
         given = function.get("arguments")
         arguments = encode(given).decode() if isinstance(given, dict) else _text(given)
@@ -116,6 +127,7 @@ class ToolCalls:
             call.id = _merged(call.id, identity)
             call.name = _merged(call.name, name)
         self._extend(call, arguments)
+        return call
 
     def _call_of(self, index: Any, identity: str, name: str, arguments: str) -> _Call:
         """The call that a piece belongs to, a new one where it begins one."""

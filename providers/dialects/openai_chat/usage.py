@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers.json_object import JsonObject
 from providers.ports import Usage
+
+Holder = Mapping[str, Any] | JsonObject
+
+
+def found(chunk: Holder, choice: Mapping[str, Any]) -> Usage | None:
+    """The report of a chunk or a whole answer: its own, Groq's in ``x_groq``, or Moonshot's in the choice."""
+    return read(chunk.get("usage")) or read(_part(chunk, "x_groq").get("usage")) or read(choice.get("usage"))
 
 
 def read(reported: Any) -> Usage | None:
@@ -22,12 +30,15 @@ def read(reported: Any) -> Usage | None:
     # DeepSeek and Moonshot have names of their own for what a cache gave (read 2026-11).
     cached = _count(details, "cached_tokens") or _count(reported, "prompt_cache_hit_tokens", "cached_tokens")
     written = _count(details, "cache_write_tokens")
+    reasoning = _count(made, "reasoning_tokens")
+    # xAI's completion_tokens leave reasoning out, which its total shows (litellm 1.109.1; docs.x.ai, read 2026-11).
+    apart = reasoning and _count(reported, "total_tokens") == prompt + completion + reasoning
     return Usage(
         input_tokens=max(0, prompt - cached - written),
-        output_tokens=completion,
+        output_tokens=completion + reasoning if apart else completion,
         cache_read_tokens=cached,
         cache_write_tokens=written,
-        reasoning_tokens=_count(made, "reasoning_tokens"),
+        reasoning_tokens=reasoning,
     )
 
 
@@ -46,7 +57,7 @@ def write(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _part(reported: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(reported: Holder, name: str) -> Mapping[str, Any]:
     part = reported.get(name)
     return part if isinstance(part, dict) else {}
 

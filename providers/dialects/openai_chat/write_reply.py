@@ -20,6 +20,8 @@ from providers.chat.events import (
 )
 from providers.chat.fold import WholeMessage
 from providers.dialects.openai_chat import usage as usages
+from providers.dialects.openai_chat.errors import error_chunk
+from providers.errors import Fault
 from providers.json_object import encode
 
 _REASONS: Mapping[Stop, str] = {
@@ -33,6 +35,10 @@ _REASONS: Mapping[Stop, str] = {
 }
 
 
+_DELTA = b',"choices":[{"index":0,"delta":{'
+_REST = b'},"finish_reason":null,"logprobs":null}]}\n\n'
+
+
 class ChunkWriter:
     """``model`` is the name that the client asked for, ``created`` a Unix time."""
 
@@ -41,6 +47,7 @@ class ChunkWriter:
         self._created = created
         self._with_usage = with_usage
         self._id = ""
+        self._lead = b""  # of every chunk with a piece of the answer
         self._call = -1
         self._in_call = False
         self._argued = False  # the call has arguments
@@ -49,24 +56,31 @@ class ChunkWriter:
         """The event's bytes; ``event`` has passed the grammar."""
         match event:
             case TextDelta():
-                return self._chunk({"content": event.text})
+                return self._piece(b'"content":', event.text)
             case ThinkingDelta():
-                return self._chunk({"reasoning_content": event.text})
+                return self._piece(b'"reasoning_content":', event.text)
             case ArgumentsDelta() if self._in_call:
                 self._argued = True
-                return self._chunk({"tool_calls": [{"index": self._call, "function": {"arguments": event.json}}]})
+                return self._piece(
+                    b'"tool_calls":[{"index":%d,"function":{"arguments":' % self._call, event.json, b"}}]"
+                )
             case BlockStarted():
                 return self._begin(event)
             case BlockStopped() if self._in_call and not self._argued:
                 return self._chunk({"tool_calls": [{"index": self._call, "function": {"arguments": "{}"}}]})
             case Started():
                 self._id = f"chatcmpl-{event.id}"
+                self._lead = b"data: " + encode(self._head("chat.completion.chunk"))[:-1] + _DELTA
                 return self._chunk({"role": "assistant", "content": ""})
             case Finished():
                 return self._chunk({}, _REASONS[event.stop]) + self._usage(event)
             case Ended():
                 return b"data: [DONE]\n\n"
         return b""
+
+    def _piece(self, field: bytes, text: str, end: bytes = b"") -> bytes:
+        """By hand, since this is done for every piece of every answer."""
+        return self._lead + field + encode(text) + end + _REST
 
     def _begin(self, event: BlockStarted) -> bytes:
         """Blocks that only Messages knows have no place in a completion."""
@@ -81,7 +95,8 @@ class ChunkWriter:
 
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""
-        answer: dict[str, Any] = {"role": "assistant", "content": _joined(message, BlockKind.TEXT) or None}
+        text = _joined(message, BlockKind.TEXT) or None
+        answer: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if thought := _joined(message, BlockKind.THINKING):
             answer["reasoning_content"] = thought
         calls = [
@@ -98,6 +113,10 @@ class ChunkWriter:
         self._id = f"chatcmpl-{message.id}"
         choice = {"index": 0, "message": answer, "finish_reason": _REASONS[message.stop], "logprobs": None}
         return encode({**self._head("chat.completion"), "choices": [choice], "usage": usages.write(message.usage)})
+
+    def failed(self, fault: Fault) -> bytes:
+        """The event that ends a stream which cannot go on."""
+        return error_chunk(fault)
 
     def _usage(self, event: Finished) -> bytes:
         if not self._with_usage:

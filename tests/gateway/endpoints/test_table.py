@@ -14,7 +14,7 @@ from tests.upstream import Upstream, message, text
 from tests.upstream.bare_client import connected
 
 GETS = ("/", "/health", "/healthz", "/readyz", "/metrics", "/v1/models", "/v1/models/claude-opus-4-8")
-POSTS = ("/v1/messages", "/v1/messages/count_tokens")
+POSTS = ("/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions", "/v1/responses")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,15 @@ async def test_a_path_that_is_not_served_is_404_and_lists_what_is(
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/embeddings", "/v1/chat/completions", "/v1/responses", "/v1/batches", "/v1/files"]
+    "path",
+    [
+        "/v1/embeddings",
+        "/v1/chat/completions/chatcmpl_1",
+        "/v1/responses/resp_1",
+        "/v1/responses/resp_1/cancel",
+        "/v1/batches",
+        "/v1/files",
+    ],
 )
 async def test_openai_paths_get_openais_shape(client: httpx.AsyncClient, path: str) -> None:
     reply = await client.post(path, json={})
@@ -81,6 +89,7 @@ async def test_another_method_is_405_and_names_the_right_one(client: httpx.Async
     assert reply.status_code == 405
     assert reply.headers["allow"] == f"{own}, HEAD, OPTIONS"
     assert reply.json()["error"]["type"] == "invalid_request_error"
+    assert ("type" in reply.json()) is (path not in POSTS[2:])
     assert own in reply.json()["error"]["message"]
 
 
@@ -178,8 +187,9 @@ async def test_the_table_says_the_truth(gateway: Gateway, upstream: Upstream) ->
     for path, methods in SERVED.items():
         for method in methods:
             url = path.format(**known)
+            asked = {**ask(), "input": "Hi"}
             async with gateway.admin() if path.startswith("/admin/") else gateway.client() as client:
-                reply = await client.request(method, url, json=None if "/keys/" in url else ask())
+                reply = await client.request(method, url, json=None if "/keys/" in url else asked)
             assert reply.status_code == 200, (method, path)
 
 

@@ -28,7 +28,7 @@ from providers.chat.events import (
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
 from providers.dialects.anthropic import DIALECT
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.json_object import JsonObject
 from providers.ports import Usage
 
@@ -187,3 +187,16 @@ def test_arguments_that_are_no_object_are_kept_in_one(arguments: str) -> None:
 def test_a_whole_answer_of_nothing() -> None:
     made = whole()
     assert (made["content"], made["stop_reason"], made["usage"]["output_tokens"]) == ([], "end_turn", 0)
+
+
+def test_a_failure_is_one_event() -> None:
+    event = writer().failed(Fault(502, "api_error", "two\nlines"))
+    name, data, *rest = event.split(b"\n")
+    assert (name, rest) == (b"event: error", [b"", b""])
+    error = {"type": "api_error", "message": "two\nlines"}
+    assert json.loads(data.removeprefix(b"data: ")) == {"type": "error", "error": error, "request_id": "req_1"}
+
+
+def test_an_upstreams_own_words_in_this_shape_stay() -> None:
+    own = b'{"type":"error","error":{"type":"overloaded_error","message":"theirs"}}'
+    assert own in writer().failed(Fault(529, "overloaded_error", "ours", body=own))

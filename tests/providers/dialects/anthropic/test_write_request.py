@@ -124,7 +124,7 @@ def test_what_a_system_says_later_keeps_its_place() -> None:
 def test_parts() -> None:
     parts = [
         text("See."),
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO", "detail": "auto"}},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"}},
     ]
@@ -138,6 +138,23 @@ def test_parts() -> None:
             "title": "a.pdf",
         },
     ]
+
+
+def test_where_only_systems_speak_the_last_is_heard_as_the_user() -> None:
+    said = [{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}]
+    asked = JsonObject(json.dumps({"model": "m", "messages": said}).encode())
+    made = json.loads(
+        DIALECT.write_request(CHAT.read_request(asked, "t", True), config(), "", Hints("t", 1)).request.body
+    )
+    assert (made["system"], made["messages"]) == ([text("a")], [{"role": "user", "content": [text("b")]}])
+
+
+def test_how_closely_to_look_is_lost_by_name() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}}
+    asked = JsonObject(json.dumps({"model": "m", "messages": [{"role": "user", "content": [image]}]}).encode())
+    made = DIALECT.write_request(CHAT.read_request(asked, "target", True), config(), "", Hints("t", 1))
+    assert b"detail" not in made.request.body
+    assert made.lost == ("messages.image.detail",)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,63 @@ def test_sampling_and_stops() -> None:
     assert written(ChatRequest("m", (Message("user", (Text("x"),)),), top_k=5))[0]["top_k"] == 5
 
 
+@pytest.mark.parametrize("stop", [" ", "\n", "\n\n", "\t "])
+def test_a_stop_of_blanks_is_lost_by_name(stop: str) -> None:
+    """Messages: "stop sequences must contain non-whitespace" (400)."""
+    made, lost = messages(stop=[stop, "END"])
+    assert (made["stop_sequences"], lost) == (["END"], ("stop_sequences",))
+    made, lost = messages(stop=stop)
+    assert ("stop_sequences" in made, lost) == (False, ("stop_sequences",))
+
+
+def test_a_temperature_above_one_is_one_and_named() -> None:
+    made, lost = messages(temperature=1.4)
+    assert (made["temperature"], lost) == (1.0, ("temperature",))
+    assert body(temperature=1)["temperature"] == 1
+
+
+FORCED = [("required", "any"), ({"type": "function", "function": {"name": "Bash"}}, "tool")]
+
+
+@pytest.mark.parametrize(("choice", "made"), FORCED)
+def test_a_forced_tool_leaves_no_room_for_thinking(choice: Any, made: str) -> None:
+    """Messages: "Thinking may not be enabled when tool_choice forces tool use" (400)."""
+    sent, lost = messages(reasoning_effort="high", tools=[function("Bash")], tool_choice=choice, temperature=0.2)
+    assert sent["tool_choice"]["type"] == made
+    assert ("thinking" in sent, sent["output_config"], sent["temperature"]) == (False, {"effort": "high"}, 0.2)
+    assert lost == ("thinking",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "named"),
+    [
+        ({"temperature": 0.2}, {}, ("temperature",)),
+        ({"temperature": 1}, {"temperature": 1}, ()),
+        ({"temperature": 2}, {"temperature": 1.0}, ("temperature",)),
+        ({"top_p": 0.5}, {}, ("top_p",)),
+        ({"top_p": 0.97}, {"top_p": 0.97}, ()),
+    ],
+)
+def test_a_model_that_thinks_is_hardly_to_be_steered(asked: Json, sent: Json, named: tuple[str, ...]) -> None:
+    """Messages: "`temperature` may only be set to 1 when thinking is enabled" (400), and the like for top_p."""
+    made, lost = messages(reasoning_effort="low", **asked)
+    assert ({name: made[name] for name in ("temperature", "top_p") if name in made}, lost) == (sent, named)
+
+
+def test_top_k_is_not_for_a_model_that_thinks() -> None:
+    said = (Message("user", (Text("x"),)),)
+    made, lost = written(ChatRequest("m", said, top_k=5, max_tokens=4000, reasoning=Reasoning("budget", 2000)))
+    assert ("top_k" in made, lost) == (False, ("top_k",))
+
+
+def test_a_strict_tool_is_a_tool_and_named() -> None:
+    strict = {"type": "function", "function": {"name": "Bash", "parameters": SCHEMA, "strict": True}}
+    made, lost = messages(tools=[strict])
+    assert (made["tools"], lost) == ([{"name": "Bash", "input_schema": SCHEMA}], ("tools.strict",))
+    strict["function"]["strict"] = False  # type: ignore[index]
+    assert messages(tools=[strict])[1] == ()
+
+
 def test_tools() -> None:
     made, lost = messages(
         tools=[function("Bash"), {"type": "function", "function": {"name": "Plan"}}, {"type": "custom"}]
@@ -148,7 +205,7 @@ def test_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["n", "seed", "logit_bias", "logprobs", "frequency_penalty", "functions", "verbosity", "next_year"]
+    "name", ["seed", "min_p", "logprobs", "frequency_penalty", "functions", "verbosity", "next_year"]
 )
 def test_other_fields_are_lost_by_name_and_not_sent(name: str) -> None:
     made, lost = messages(**{name: 1})

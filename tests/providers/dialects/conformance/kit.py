@@ -22,7 +22,7 @@ ASKED = "asked/for:free"
 ESTIMATE = 1234
 TOKEN = "0123abcd"
 STOPS = ("END",)
-QUIRKS = Quirks(files=True, effort_models=("",), efforts=("minimal", "low", "medium", "high"))
+QUIRKS = Quirks(files=True, efforts=("minimal", "low", "medium", "high"))
 
 
 def config(dialect: str, quirks: Quirks = QUIRKS) -> ProviderConfig:

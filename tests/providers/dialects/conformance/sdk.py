@@ -139,4 +139,52 @@ class OpenAIClient:
         return Heard(kit.ASKED, _joined(message, "text"), thinking, _calls(message), stop, counts)
 
 
-CLIENTS: Mapping[str, Callable[[ScriptedServer], Client]] = {"anthropic": AnthropicClient, "openai_chat": OpenAIClient}
+class ResponsesClient:
+    """openai 3.x: ``responses.stream`` and ``responses.create``."""
+
+    def __init__(self, server: ScriptedServer) -> None:
+        self._server = server
+        self._client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="k", max_retries=0)
+
+    def streamed(self, body: bytes) -> Heard:
+        _play(self._server, body, "sse")
+        with self._client.responses.stream(model="m", input="x") as stream:
+            *before, last = list(stream)
+        assert [event.sequence_number for event in before] == list(range(len(before)))
+        assert last.type in ("response.completed", "response.incomplete")
+        return self._heard(last.response)
+
+    def whole(self, body: bytes) -> Heard:
+        _play(self._server, body, "json")
+        return self._heard(self._client.responses.create(model="m", input="x"))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _heard(self, response: Any) -> Heard:
+        thinking, calls = "", []
+        for item in response.output:
+            match item.type:
+                case "reasoning":
+                    thinking += "".join(part.text for part in item.summary)
+                    assert item.encrypted_content.startswith("keyturn:")
+                case "function_call":
+                    calls.append((item.call_id, item.name, json.loads(item.arguments)))
+        stop = response.incomplete_details.reason if response.incomplete_details else response.status
+        counts = (response.usage.input_tokens, response.usage.output_tokens)
+        return Heard(response.model, response.output_text, thinking, tuple(calls), stop, counts)
+
+    def expected(self, message: WholeMessage) -> Heard:
+        counts = (_prompt(message), message.usage.output_tokens)
+        stop = _CUT_SHORT.get(str(message.stop), "completed")
+        thinking = _joined(message, "thinking")
+        return Heard(kit.ASKED, _joined(message, "text"), thinking, _calls(message), stop, counts)
+
+
+_CUT_SHORT = {"max_tokens": "max_output_tokens", "refusal": "content_filter"}
+
+CLIENTS: Mapping[str, Callable[[ScriptedServer], Client]] = {
+    "anthropic": AnthropicClient,
+    "openai_chat": OpenAIClient,
+    "openai_responses": ResponsesClient,
+}

@@ -10,6 +10,7 @@ from providers.chat.events import BlockStarted, Ended, Event, Failed, Finished
 from providers.chat.fold import AnswerBlock, WholeMessage, fold
 from providers.chat.grammar import Grammar
 from providers.dialects.openai_chat.read_reply import ChatReader
+from providers.dialects.openai_chat.think_tags import ThinkTags
 from providers.errors import UpstreamFailure
 
 ESTIMATE = 1234
@@ -48,8 +49,14 @@ def piece(name: Any = None, arguments: Any = None, **more: Any) -> Json:
     return {**more, "function": {key: value for key, value in given.items() if value is not None}}
 
 
-def reader(stop: tuple[str, ...] = (), names: Mapping[str, str] | None = None, provider: str = "acme") -> ChatReader:
-    return ChatReader(TOKEN, provider, ESTIMATE, stop, names or {})
+def reader(
+    stop: tuple[str, ...] = (),
+    names: Mapping[str, str] | None = None,
+    provider: str = "acme",
+    tags: ThinkTags | None = None,
+    hidden: bool = False,
+) -> ChatReader:
+    return ChatReader(TOKEN, provider, ESTIMATE, stop, names or {}, tags, hidden)
 
 
 def events(*parts: bytes, machine: ChatReader | None = None) -> list[Event]:
@@ -84,9 +91,9 @@ def called(*parts: bytes, machine: ChatReader | None = None) -> list[tuple[str, 
     return [(block.id, block.name, block.text) for block in calls]
 
 
-def shown(*parts: bytes) -> list[tuple[str, str]]:
+def shown(*parts: bytes, machine: ChatReader | None = None) -> list[tuple[str, str]]:
     """(kind, text) of each block."""
-    return [_shown(block) for block in answer(*parts).blocks]
+    return [_shown(block) for block in answer(*parts, machine=machine).blocks]
 
 
 def _shown(block: AnswerBlock) -> tuple[str, str]:

@@ -218,7 +218,7 @@ def test_reasoning_of_several_blocks_is_one_field() -> None:
 
 
 @pytest.mark.parametrize(
-    "signature", ["EqQBCgIYAhIM==", "keyturn:other:reasoning", "keyturn:acme:content", "keyturn:acme:reasoning_details"]
+    "signature", ["EqQBCgIYAhIM==", "keyturn:other:reasoning", "keyturn:acme:of_next_year", "keyturn:acme:think", ""]
 )
 def test_reasoning_that_cannot_go_back_is_lost_by_name(signature: str) -> None:
     thought = {"type": "thinking", "thinking": "why", "signature": signature}

@@ -64,6 +64,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "messages.0.tool_calls.0: should be an object",
     ),
     ({"messages": [{"role": "assistant", "tool_calls": 5}]}, "messages.0.tool_calls"),
+    ({"n": 2}, "n: one answer is made per request"),
+    ({"n": "1"}, "n: one answer is made per request"),
     ({"stream": "yes"}, "stream: should be true or false"),
     ({"stream": 1}, "stream: should be true or false"),
     ({"stream_options": True}, "stream_options: should be an object"),
@@ -121,16 +123,18 @@ def test_parts() -> None:
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO", "detail": "low"}},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"}},
+        {"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64,w7w="}},
         {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}},
         {"type": "file", "file": {"file_id": "file-1"}},
     ]
     assert messages({"role": "user", "content": parts})[0].content == (
         Text("See."),
-        Image("image/png", "iVBO"),
+        Image("image/png", "iVBO", detail="low"),
         Image(url="https://example.com/a.png"),
         Document("application/pdf", "JVBE", title="a.pdf"),
-        Raw("input_audio", parts[4], "openai_chat"),
-        Raw("file", parts[5], "openai_chat"),
+        Document("text/plain", text="ü", title="a.txt"),
+        Raw("input_audio", parts[5], "openai_chat"),
+        Raw("file", parts[6], "openai_chat"),
     )
 
 
@@ -211,6 +215,32 @@ def test_tool_choice(choice: Any, made: ToolChoice | None, lost: tuple[str, ...]
     assert (asked.tool_choice, asked.lost) == (made, lost)
 
 
+@pytest.mark.parametrize(("mode", "made"), [("auto", ToolChoice("auto")), ("required", ToolChoice("any"))])
+def test_only_the_tools_that_are_allowed_are_sent(mode: str, made: ToolChoice) -> None:
+    tools = [{"type": "function", "function": {"name": name}} for name in ("Bash", "Plan")]
+    asked = read(
+        tools=tools, tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools[1:]}}
+    )
+    assert ([tool.name for tool in asked.tools], asked.tool_choice, asked.lost) == (["Plan"], made, ())
+
+
+@pytest.mark.parametrize(("strict", "made"), [(True, True), (False, False), (None, None), ("x", None)])
+def test_whether_a_tool_is_strict(strict: Any, made: bool | None) -> None:
+    (tool,) = read(tools=[{"type": "function", "function": {"name": "Bash", "strict": strict}}]).tools
+    assert tool.strict is made
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        {"n": 1, "frequency_penalty": 0, "presence_penalty": 0.0, "logprobs": False, "top_logprobs": None},
+        {"logit_bias": {}, "modalities": ["text"], "service_tier": "auto", "verbosity": "medium", "seed": None},
+    ],
+)
+def test_fields_that_ask_for_nothing_special_lose_nothing(usual: dict[str, Any]) -> None:
+    assert read(**usual) == read()
+
+
 def test_limits_and_sampling() -> None:
     made = read(max_tokens=5, temperature=0, top_p=0.5, parallel_tool_calls=False)
     assert (made.max_tokens, made.temperature, made.top_p, made.parallel_tools) == (5, 0, 0.5, False)
@@ -262,8 +292,30 @@ def test_the_user() -> None:
     assert read(user=5).user == ""
 
 
-@pytest.mark.parametrize(
-    "name", ["n", "seed", "logit_bias", "functions", "function_call", "audio", "verbosity", "next_year"]
-)
+@pytest.mark.parametrize("name", ["logprobs", "functions", "function_call", "audio", "verbosity", "next_year"])
 def test_other_fields_are_lost_by_name(name: str) -> None:
     assert read(**{name: 1}).lost == (name,)
+
+
+def test_sampling_that_only_chat_completions_has_keeps_its_names() -> None:
+    sampling: dict[str, Any] = {"seed": 7, "presence_penalty": 0.5, "logit_bias": {"1": 1}, "min_p": 0.1}
+    asked = read(**sampling, top_k=5, frequency_penalty=None)
+    assert (asked.sampling, asked.top_k, asked.lost) == (sampling, 5, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", "x"), ("seed", True), ("logit_bias", 1), ("top_k", 1.5), ("min_p", "x"), ("extra_body", [])],
+)
+def test_sampling_of_another_type_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(Fault, match=f"^400 invalid_request_error: {name}: should be"):
+        read(**{name: value})
+
+
+def test_members_to_add_come_along() -> None:
+    asked = read(extra_body={"provider": {"order": ["a"]}})
+    assert (asked.extra_body, asked.lost) == ({"provider": {"order": ["a"]}}, ())
+
+
+def test_a_name_is_lost_by_name() -> None:
+    assert read(messages=[{"role": "user", "name": "ann", "content": "Hi"}]).lost == ("messages.name",)

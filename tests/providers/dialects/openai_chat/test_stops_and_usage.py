@@ -43,12 +43,16 @@ STOPS = {
         "BLOCKLIST",
         "PROHIBITED_CONTENT",
         "SPII",
+        "MODEL_ARMOR",
         "IMAGE_SAFETY",
         "OTHER",
     ],
 }
 FAILURES = {
     "error": ErrorKind.SERVER_ERROR,
+    "abort": ErrorKind.SERVER_ERROR,
+    "function_call_filter: MALFORMED_FUNCTION_CALL": ErrorKind.SERVER_ERROR,
+    "function_call_filter: UNEXPECTED_TOOL_CALL": ErrorKind.SERVER_ERROR,
     "network_error": ErrorKind.SERVER_ERROR,
     "insufficient_system_resource": ErrorKind.OVERLOADED,
     "MALFORMED_FUNCTION_CALL": ErrorKind.SERVER_ERROR,
@@ -126,6 +130,8 @@ COUNTED = Usage(input_tokens=19, output_tokens=10)
         [text("Hi"), end(usage=None, x_groq={"usage": USAGE}), DONE],
         [text("Hi"), end(usage=USAGE)],
         [text("Hi"), end(), data({"choices": [], "usage": USAGE})],
+        [text("Hi"), data({"choices": [{"delta": {}, "finish_reason": "stop", "usage": USAGE}]}), DONE],
+        [text("Hi"), chunk({"content": "!"}, usage=USAGE), end(), DONE],
     ],
     ids=[
         "in its own chunk",
@@ -137,6 +143,8 @@ COUNTED = Usage(input_tokens=19, output_tokens=10)
         "x_groq beside null",
         "in the last, no [DONE]",
         "in its own chunk, no [DONE]",
+        "in the choice",
+        "on every chunk but the last",
     ],
 )
 def test_usage_is_found(parts: list[bytes]) -> None:
@@ -213,3 +221,37 @@ def test_the_start_says_what_is_known_by_then() -> None:
 
     assert first(text("Hi"), end(usage=USAGE)).usage == Usage(input_tokens=ESTIMATE)
     assert first(chunk({"content": "Hi"}, usage=USAGE), end()).usage == Usage(input_tokens=19)
+
+
+def test_the_counts_of_the_first_chunk_are_the_inputs() -> None:
+    for first in (text("Hi"), tools(piece("Bash", "{}", index=0))):
+        started = events(first.replace(b'"choices"', b'"usage": {"prompt_tokens": 7}, "choices"'), end(), DONE)[0]
+        assert isinstance(started, Started)
+        assert started.usage.input_tokens == 7
+
+
+@pytest.mark.parametrize(
+    ("completion", "total", "output"), [(4, 29, 10), (10, 29, 10), (4, 23, 4), (4, 0, 4), (6, 31, 12)]
+)
+def test_reasoning_that_is_counted_apart_is_output(completion: int, total: int, output: int) -> None:
+    """xAI's completion_tokens leave it out, which shows in the total; where it is inside, nothing is added."""
+    usage = {"prompt_tokens": 19, "completion_tokens": completion, "total_tokens": total}
+    counted = answer(text("Hi"), end(usage={**usage, "completion_tokens_details": {"reasoning_tokens": 6}}), DONE).usage
+    assert (counted.output_tokens, counted.reasoning_tokens) == (output, 6)
+
+
+@pytest.mark.parametrize("status", [None, {}, {"status_code": 0, "status_msg": "success"}, "x"])
+def test_minimaxs_own_status_says_nothing_where_all_is_well(status: Any) -> None:
+    assert answer(chunk({"content": "Hi"}, base_resp=status), end(base_resp=status), DONE).stop == "end_turn"
+
+
+def test_minimaxs_own_status_is_a_failure_even_beside_text() -> None:
+    refused = {"status_code": 1027, "status_msg": "output new_sensitive"}
+    said = failure(text("Hi"), chunk({"content": "Hi"}, base_resp=refused))
+    assert said.words == "output new_sensitive"
+
+
+def test_the_error_of_a_choice_is_a_failure() -> None:
+    choice = {"delta": {"content": ""}, "finish_reason": "error", "error": {"code": 429, "message": "Slow down"}}
+    said = failure(text("Hi"), data({"choices": [choice]}))
+    assert (said.kind, said.words) == (ErrorKind.RATE_LIMITED, "Slow down")

@@ -26,7 +26,7 @@ from providers.chat.events import (
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
 from providers.dialects.openai_chat import DIALECT
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.json_object import JsonObject
 from providers.ports import Usage
 
@@ -194,7 +194,8 @@ def test_a_whole_answer() -> None:
         {"id": "call_0", "type": "function", "function": {"name": "Bash", "arguments": '{"a":1}'}},
         {"id": "call_1", "type": "function", "function": {"name": "Plan", "arguments": "{}"}},
     ]
-    answer = {"role": "assistant", "content": "I look.", "reasoning_content": "why", "tool_calls": calls}
+    said = {"role": "assistant", "content": "I look.", "refusal": None}
+    answer = {**said, "reasoning_content": "why", "tool_calls": calls}
     assert json.loads(writer().whole(message)) == {
         "id": "chatcmpl-m1",
         "object": "chat.completion",
@@ -206,4 +207,13 @@ def test_a_whole_answer() -> None:
 
 
 def test_a_whole_answer_without_text_has_none() -> None:
-    assert json.loads(writer().whole(WholeMessage()))["choices"][0]["message"] == {"role": "assistant", "content": None}
+    assert json.loads(writer().whole(WholeMessage()))["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+    }
+
+
+def test_a_failure_is_a_chunk_and_no_end() -> None:
+    error = {"message": "gone", "type": "server_error", "param": None, "code": "api_error"}
+    assert json.loads(writer().failed(Fault(502, "api_error", "gone")).removeprefix(b"data: ")) == {"error": error}

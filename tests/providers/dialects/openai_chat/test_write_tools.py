@@ -21,7 +21,7 @@ from tests.providers.dialects.openai_chat.asking import (
 )
 from tests.providers.dialects.openai_chat.chunks import DONE, end, piece, tools
 
-EFFORTS = Quirks(effort_models=("gpt-5",), efforts=("minimal", "low", "medium", "high"))
+EFFORTS = Quirks(efforts=("minimal", "low", "medium", "high"))
 
 
 def body(quirks: Quirks = PLAIN, **asked: Any) -> dict[str, Any]:
@@ -151,13 +151,13 @@ def test_effort_is_the_nearest_that_the_model_takes(asked: dict[str, Any], effor
 )
 def test_the_bounds_of_budgets(budget: int, effort: str) -> None:
     """ferryllm's (seed-systems 5.7), its last two as one."""
-    every = Quirks(effort_models=("gpt-5",), efforts=("minimal", "low", "medium", "high", "xhigh", "max"))
+    every = Quirks(efforts=("minimal", "low", "medium", "high", "xhigh", "max"))
     thinking = {"type": "enabled", "budget_tokens": budget}
     assert body(every, model="gpt-5", thinking=thinking)["reasoning_effort"] == effort
 
 
 def test_a_model_that_can_stop_thinking_is_told_to() -> None:
-    none = Quirks(effort_models=("gpt-5",), efforts=("none", "low", "high"))
+    none = Quirks(efforts=("none", "low", "high"))
     assert body(none, model="gpt-5", thinking={"type": "disabled"})["reasoning_effort"] == "none"
 
 
@@ -180,7 +180,7 @@ def test_a_route_that_switches_thinking_off_wins() -> None:
     ],
 )
 def test_effort_for_a_model_that_takes_none_is_lost_by_name(asked: dict[str, Any], named: tuple[str, ...]) -> None:
-    for quirks, model in ((Quirks(), "gpt-5"), (EFFORTS, "gpt-4o")):
-        made, lost = chat(quirks, model=model, **asked)
+    for quirks in (Quirks(), Quirks(models=((("gpt-5",), EFFORTS),))):
+        made, lost = chat(quirks, model="gpt-4o", **asked)
         assert "reasoning_effort" not in made
         assert lost == named

@@ -1,0 +1,31 @@
+"""How much a model should think, in OpenAI's words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from providers.chat.request import Reasoning
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # rising (openai SDK 3.51.0, ReasoningEffort)
+
+# Thinking budgets as efforts: the upper bounds that ferryllm uses.
+_BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"))
+
+
+def effort_of(reasoning: Reasoning) -> str:
+    """The effort that is asked for; "" leaves it to the model."""
+    if reasoning.mode == "off":
+        return "none"
+    if reasoning.effort in EFFORTS:
+        return reasoning.effort
+    if reasoning.mode == "budget":
+        return next((effort for bound, effort in _BUDGETS if reasoning.budget < bound), "max")
+    return ""
+
+
+def nearest(wanted: str, allowed: Sequence[str]) -> str:
+    """The highest of the ``allowed`` (rising) that is not above it, else the lowest; "none" only where it is wanted."""
+    rank = EFFORTS.index(wanted)
+    some = [effort for effort in allowed if effort != "none" or wanted == "none"] or list(allowed)
+    fitting = [effort for effort in some if EFFORTS.index(effort) <= rank]
+    return fitting[-1] if fitting else some[0]

@@ -1,0 +1,100 @@
+"""The ``messages`` as one provider takes them: what ``history`` writes for all, changed as the row asks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from providers.chat.request import Block, ChatRequest, Image, Message, Text, ToolResult
+from providers.dialects.openai_chat.history import history
+from providers.dialects.openai_chat.naming import id_of_length
+from providers.errors import ErrorKind, UpstreamFailure
+from providers.spec import Quirks, UnseenImages
+
+UNSEEN = "[An image that this model cannot be shown.]"
+BETWEEN = "Understood."
+
+Json = dict[str, Any]
+
+
+def conversation(
+    request: ChatRequest, quirks: Quirks, provider: str, images: UnseenImages, lost: list[str]
+) -> list[Json]:
+    """What cannot be carried is named in ``lost``. Raises UpstreamFailure for an image that must not be left out."""
+    if not quirks.vision and any(_shows(message.content) for message in request.messages):
+        if images is UnseenImages.REFUSE:
+            words = f"{request.model} takes no images: choose a model that does, or start again without the image"
+            raise UpstreamFailure(ErrorKind.UNSUPPORTED, words)
+        lost.append("messages.image")
+        request = replace(request, messages=tuple(map(_unseen, request.messages)))
+    messages = history(request, quirks, provider, lost)
+    if quirks.system_role != "system":
+        messages = [_said_by(message, quirks.system_role) for message in messages]
+    if quirks.call_id_length:
+        messages = [_with_ids(message, quirks.call_id_length) for message in messages]
+    if not quirks.user_after_tool:
+        messages = list(_answered(messages))
+    return _marked(messages) if quirks.cache_marks and request.caches else messages
+
+
+def _shows(content: Iterable[Block]) -> bool:
+    for block in content:
+        kind = type(block)
+        if kind is Image or (isinstance(block, ToolResult) and _shows(block.content)):
+            return True
+    return False
+
+
+def _unseen(message: Message) -> Message:
+    return replace(message, content=_noted(message.content)) if _shows(message.content) else message
+
+
+def _noted(content: Iterable[Block]) -> tuple[Block, ...]:
+    return tuple(
+        Text(UNSEEN)
+        if isinstance(block, Image)
+        else replace(block, content=_noted(block.content))
+        if isinstance(block, ToolResult)
+        else block
+        for block in content
+    )
+
+
+def _said_by(message: Json, role: str) -> Json:
+    return {**message, "role": role} if message["role"] == "system" else message
+
+
+def _with_ids(message: Json, length: int) -> Json:
+    if message["role"] == "tool":
+        return {**message, "tool_call_id": id_of_length(message["tool_call_id"], length)}
+    if "tool_calls" in message:
+        calls = [{**call, "id": id_of_length(call["id"], length)} for call in message["tool_calls"]]
+        return {**message, "tool_calls": calls}
+    return message
+
+
+def _answered(messages: Iterable[Json]) -> Iterator[Json]:
+    """The model has a word between a tool's result and the user's."""
+    before = ""
+    for message in messages:
+        if before == "tool" and message["role"] == "user":
+            yield {"role": "assistant", "content": BETWEEN}
+        yield message
+        before = message["role"]
+
+
+def _marked(messages: list[Json]) -> list[Json]:
+    """A mark behind the system's words and one behind the user's last ones."""
+    roles = [message["role"] for message in messages]
+    places = {roles.index("system")} if "system" in roles else set()
+    if "user" in roles:
+        places.add(len(roles) - 1 - roles[::-1].index("user"))
+    return [_with_mark(message) if at in places else message for at, message in enumerate(messages)]
+
+
+def _with_mark(message: Json) -> Json:
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    marked = {**parts[-1], "cache_control": {"type": "ephemeral"}}
+    return {**message, "content": [*parts[:-1], marked]}

@@ -1,0 +1,35 @@
+"""A failure in OpenAI's shape. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers.errors import Fault
+from providers.json_object import encode
+
+# OpenAI's error types (github.com/openai/openai-python 3.51, read 2026-11).
+_TYPES: Mapping[str, str] = {
+    "invalid_request_error": "invalid_request_error",
+    "authentication_error": "invalid_request_error",
+    "permission_error": "invalid_request_error",
+    "not_found_error": "invalid_request_error",
+    "request_too_large": "invalid_request_error",
+    "rate_limit_error": "rate_limit_error",
+}
+
+
+def error_object(fault: Fault) -> dict[str, Any]:
+    """What stands under ``error``."""
+    kind = _TYPES.get(fault.type, "server_error")
+    return {"message": fault.message, "type": kind, "param": fault.param, "code": fault.type}
+
+
+def error_body(fault: Fault) -> bytes:
+    """The JSON of an error."""
+    return encode({"error": error_object(fault)})
+
+
+def error_chunk(fault: Fault) -> bytes:
+    """What ends a stream of chunks which cannot go on: without [DONE], which would make it a whole answer."""
+    return b"data: " + error_body(fault) + b"\n\n"
