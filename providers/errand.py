@@ -12,6 +12,8 @@ from providers.ports import Trail
 from providers.spec import Retries, Traffic
 from providers.state import Admission
 
+MENDS = 4  # an upstream names one of the things that it refuses at a time
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -36,6 +38,7 @@ class Errand:
     repeats: int = 0  # attempts with a key that was tried before
     moves: int = 0  # after a failure that is nobody's in particular, to a key that was not
     waited: float = 0.0  # seconds, for limits
+    mends: int = 0  # repeats of a request that was put otherwise
     reconnected: bool = False
     failure: UpstreamFailure | None = None  # the last
 
@@ -56,6 +59,9 @@ class Errand:
             return None
         if failure.kind is ErrorKind.DISCONNECTED and not self.reconnected:
             self.reconnected = True
+            return 0.0
+        if failure.mendable and self.mends < MENDS:
+            self.mends += 1
             return 0.0
         if rule.other_key:
             return 0.0  # where no other key is free, the pool says for how long

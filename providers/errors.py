@@ -125,6 +125,8 @@ class UpstreamFailure(KeyturnError):
     provider: str = ""
     key_label: str = ""
     key_variable: str = ""
+    room: int | None = None  # tokens that are left for the answer, where the upstream counted them
+    mendable: bool = False  # the same request, put otherwise, may pass: what was refused is known now
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.kind}: {self.words}"

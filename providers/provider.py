@@ -18,6 +18,7 @@ from providers.gate import Gate
 from providers.keys import Key, KeyPool
 from providers.patience import Pace, Patience
 from providers.ports import Attempt, Time
+from providers.pupil import Pupil
 from providers.spec import ProviderConfig
 from providers.transport import Transport, UpstreamReply
 
@@ -40,6 +41,7 @@ class Provider:
         self.time = time
         self.gate = Gate(config.traffic)
         self.budget = RetryBudget(config.retries.most)
+        self.pupil = Pupil(config)
         self._dialects = dialects
         self._transport = transport
 
@@ -51,16 +53,18 @@ class Provider:
         attempt: Attempt,
         patience: tuple[float, float],
         stack: AsyncExitStack,
+        room: int | None = None,
     ) -> Answer:
         """One attempt, up to the first content (or the end, of a whole answer). Raises UpstreamFailure.
 
         ``patience`` in seconds: for the first content, and for an answer that comes whole. All that the answer holds
-        is on ``stack``.
+        is on ``stack``. ``room`` caps the answer's tokens.
         """
-        client, upstream = self._dialects[call.dialect], self._dialects[self.config.spec.dialect]
+        config = self.pupil.config(attempt.model, room)
+        client, upstream = self._dialects[call.dialect], self._dialects[config.spec.dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
-        exchange = arrange(client, upstream, call, attempt.model, thinking, self.config, value, token)
+        exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
         attempt.lost = exchange.lost
         limit = patience[0] if exchange.streamed else patience[1]
         deadline = asyncio.timeout(limit)
@@ -86,7 +90,9 @@ class Provider:
         if 200 <= reply.status < 300:
             return reply
         body = await error_body(reply)
-        raise classify.status_failure(reply.status, reply.headers, body, self.config.id, self.time.wall())
+        failure = classify.status_failure(reply.status, reply.headers, body, self.config.id, self.time.wall())
+        failure.room = self.pupil.learn(failure, attempt.model, reply.status, body)
+        raise failure
 
     async def _heed(self, reply: UpstreamReply, key: Key, model: str) -> None:
         """A good answer may say that it was the last one for a while."""
@@ -113,8 +119,10 @@ class Provider:
             most = MAX_WHOLE if first.lstrip().startswith(_JSON) else MAX_ERROR_BODY
             body = await whole_body(reply, first, most, deadline, answer.idle)
             answer.held = reader.take_whole(body)
-        if answer.failure:
-            raise answer.failure
+        evidence = reader.failure and reader.failure.evidence
+        if failure := answer.failure:
+            failure.room = self.pupil.learn(failure, attempt.model, None, evidence or b"")
+            raise failure
         attempt.usage = reader.usage
         return answer if call.stream else WholeAnswer(answer.held, reply)
 

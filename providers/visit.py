@@ -41,6 +41,7 @@ class Visit:
         config = provider.config
         self._errand = Errand(config.retries, config.traffic, terms, provider.budget, len(provider.pool.keys))
         self._next = 0.0  # seconds until the next attempt
+        self._room: int | None = None  # tokens for the answer, where the last refusal counted them
         self._for_a_limit = False
         self._tokens = call.estimate() if provider.pool.counts_tokens else 0
 
@@ -77,7 +78,9 @@ class Visit:
         self._errand.began(lease.key.candidate.id)
         self._terms.trail.attempts.append(attempt)
         lease.begin(attempt)
-        answer = await self._provider.ask(self._call, self._thinking, lease.key, attempt, self._patience(), own)
+        answer = await self._provider.ask(
+            self._call, self._thinking, lease.key, attempt, self._patience(), own, self._room
+        )
         await lease.proved()
         return answer
 
@@ -128,6 +131,7 @@ class Visit:
         if isinstance(error, UpstreamFailure):
             fresh = self._provider.pool.fresh(self._wish)
             wait = self._errand.after_failure(error, fresh, self._now, self._provider.time.chance())
+            self._room = error.room
         elif isinstance(error, NoneFits):
             wait = self._errand.after_refusal(error.admission, self._now)
             self._note("refused", error.admission.reason, error.admission.wait, error.admission.passed)

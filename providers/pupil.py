@@ -1,0 +1,46 @@
+"""What a live provider's models were found to refuse, learned from their refusals and applied from then on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from providers.advice import advise
+from providers.errors import UpstreamFailure
+from providers.learning import Learned, applied, lesson
+from providers.spec import ProviderConfig
+
+REMEMBERED = 256  # models
+
+
+class Pupil:
+    """One per provider and process."""
+
+    def __init__(self, config: ProviderConfig) -> None:
+        self._config = config
+        self._known: dict[str, Learned] = {}
+
+    @property
+    def known(self) -> Mapping[str, Learned]:
+        """By model."""
+        return self._known
+
+    def config(self, model: str, room: int | None = None) -> ProviderConfig:
+        """The provider as this model wants to be asked, and in ``room`` tokens this once."""
+        return applied(self._config, model, self._known.get(model, Learned()), room)
+
+    def learn(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> int | None:
+        """Takes in what a failed answer says; ``failure`` becomes mendable where that is new.
+
+        Gives the tokens that are left for this one call's answer, where the answer says so.
+        """
+        taught = lesson(status, body)
+        known = self._known.get(model, Learned())
+        joined = known.joined(taught.learned)
+        if joined != known:
+            if len(self._known) >= REMEMBERED:
+                self._known.pop(next(iter(self._known)))
+            self._known[model] = joined
+            failure.mendable = True
+        failure.mendable = failure.mendable or taught.room is not None
+        advise(failure, self._config.spec.advice)
+        return taught.room
