@@ -1,0 +1,70 @@
+"""Where in an answer's markdown a mark stands: a call, or talk of one. Pure.
+
+A model that explains a format puts it in code, in quotes or in a list. A model that calls a tool does not.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HEAD, _TAIL = 64, 240  # bytes
+_IN_LIST = re.compile(rb"[ \t]*(?:>|#|//|\+|\||\*|-|\d+[.)])[ \t>]*\Z")
+_INDENTED = re.compile(rb"(?: {4}|\t)[ \t]*\Z")
+_OPENS_FENCE = re.compile(rb"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?\Z")
+_QUOTED = re.compile(rb"""(?:["'`(\\]|\xe2\x80[\x98\x9c]|\xc2\xab|(?:\"{3}|'{3}|<examples?>)\s*)\Z""")
+_EXAMPLE = re.compile(
+    rb"\b(?:e\.g\.|examples?|instance|like this|looks? like|formats?|formatted|syntax|schema|template|sample|would|"
+    rb"responds?|response|outputs?|returned|returns?|previous|earlier)\b",
+    re.IGNORECASE,
+)
+
+
+class Context:
+    """Follows all text in order."""
+
+    __slots__ = ("_after_call", "_head", "_tail", "_ticks", "fence")
+
+    def __init__(self) -> None:
+        self.fence = b""  # the run that opened the code that is open
+        self.restart(after_call=False)
+
+    def restart(self, after_call: bool) -> None:
+        """A block of text begins, or goes on after a call."""
+        self._head = b""  # how the current line begins
+        self._tail = b""  # the last of the text
+        self._ticks = 0  # of the run that opened the inline code that is open
+        self._after_call = after_call
+
+    def advance(self, text: bytes) -> None:
+        line = text.rfind(b"\n") + 1
+        if line:
+            self._head, self._ticks = b"", 0
+        if self._after_call and not text.isspace():
+            self._after_call = not text
+        self._head = (self._head + text[line : line + _HEAD])[:_HEAD]
+        self._tail = (self._tail + text[-_TAIL:])[-_TAIL:]
+
+    @property
+    def begins_line(self) -> bool:
+        """Whether nothing but white space stands before on this line."""
+        return not self._head.strip()
+
+    @property
+    def opens_fence(self) -> bool:
+        return bool(_OPENS_FENCE.match(self._head))
+
+    @property
+    def allows_call(self) -> bool:
+        """Whether a mark that stands here is no part of code, of a quotation or of a list of marks."""
+        if self.fence or self._ticks or _QUOTED.search(self._tail) or _IN_LIST.match(self._head):
+            return False
+        return self._after_call or not _INDENTED.match(self._head)
+
+    @property
+    def announces_example(self) -> bool:
+        """Whether the paragraph before speaks of what follows as a piece of text."""
+        return bool(_EXAMPLE.search(self._tail.rstrip().rpartition(b"\n\n")[2]))
+
+    def tick(self, run: bytes) -> None:
+        """A run of backticks that is no fence: it opens inline code, or closes what a run of its length opened."""
+        self._ticks = 0 if self._ticks == len(run) else self._ticks or len(run)
