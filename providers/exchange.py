@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from providers.call import Call, Dialect, Hints, Operation, StreamReader, UpstreamRequest
+from providers.chat.guardian import Declared, Guardian
+from providers.chat.request import ChatRequest
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.spec import ProviderConfig
 from providers.translation import Translation
@@ -12,12 +15,17 @@ from providers.translation import Translation
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """``streamed`` says how the upstream is asked, ``lost`` what the translation could not carry."""
+    """``streamed`` says how the upstream is asked, ``lost`` what the translation could not carry.
+
+    ``repairs`` counts what the guardian repaired in the answer, by ``chat.guardian.Repair``; it grows while ``reader``
+    is fed.
+    """
 
     request: UpstreamRequest
     streamed: bool
     reader: StreamReader
     lost: tuple[str, ...] = ()
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
 
 def arrange(
@@ -42,5 +50,13 @@ def arrange(
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
     asked = client.read_request(call.body, model, thinking)
     translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
-    reader = Translation(translated.reader, client.writer(call), call.stream)
-    return Exchange(translated.request, True, reader, translated.lost)
+    guardian = _guardian(asked, config, translated.names, token)
+    reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
+    return Exchange(translated.request, True, reader, translated.lost, guardian.repairs if guardian else {})
+
+
+def _guardian(asked: ChatRequest, config: ProviderConfig, names: Mapping[str, str], token: str) -> Guardian | None:
+    """Only where the provider needs one and a tool may be called. An answer that must be JSON is no call."""
+    if not (config.quirks.guarded_calls and asked.tools) or (asked.tool_choice and asked.tool_choice.mode == "none"):
+        return None
+    return Guardian(Declared(asked.tools, names), token, bare_json=asked.format is None)

@@ -18,7 +18,7 @@ class Auth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Where a provider departs from its dialect. Each one is a way to write the request's body."""
+    """Where a provider departs from its dialect: how a request's body is written, and how an answer is read."""
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
@@ -26,6 +26,7 @@ class Quirks:
     files: bool = False  # takes documents as Chat Completions' file parts
     effort_models: tuple[str, ...] = ()  # beginnings of the models that take reasoning_effort
     efforts: tuple[str, ...] = ()  # the values that they take, rising
+    guarded_calls: bool = False  # its models write tool calls as text, or wrong: they are looked for and repaired
 
 
 @dataclass(frozen=True, slots=True)

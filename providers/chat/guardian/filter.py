@@ -64,12 +64,16 @@ class Guardian:
 
     def take(self, events: list[Event]) -> list[Event]:
         """What may go out now."""
-        if self._easy and len(events) == 1:
-            event = events[0]
-            if type(event) is TextDelta and not self._stirs(event.text) and len(self._passed) < _MOST_PASSED:
+        out: list[Event] = []
+        for event in events:
+            # Nearly every event of an answer: text that cannot begin anything.
+            if self._easy and type(event) is TextDelta and not self._stirs(event.text):
                 self._passed.append(event.text)
-                return events
-        return [made for event in events for made in _HANDLERS.get(type(event), _pass)(self, event)]
+                self._easy = len(self._passed) < _MOST_PASSED
+                out.append(event)
+            else:
+                out += _HANDLERS.get(type(event), Guardian.other)(self, event)
+        return out
 
     def text(self, event: TextDelta) -> Iterator[Event]:
         if self._kind is not BlockKind.TEXT:
@@ -116,7 +120,7 @@ class Guardian:
             yield event
 
     def finished(self, event: Finished) -> Iterator[Event]:
-        yield from self._settle(whole=event.stop in _WHOLE)
+        yield from self._settle(whole=self._ended and event.stop in _WHOLE)
         if self._calls and event.stop is Stop.END_TURN:
             self.repairs[Repair.STOP_REASON] += 1
             event = replace(event, stop=Stop.TOOL_USE)
@@ -193,10 +197,6 @@ class Guardian:
             yield BlockStopped()
         self._shown = self._found = False
         self._blank.clear()
-
-
-def _pass(guardian: Guardian, event: Event) -> Iterator[Event]:
-    return guardian.other(event)
 
 
 _HANDLERS: Mapping[type, Callable[[Guardian, Any], Iterator[Event]]] = {

@@ -22,7 +22,7 @@ _MAX_TWICE = 1 << 20  # bytes of an answer that may be read again
 _TICKS = rb"`{1,64}|~~~~{0,61}|~~?\Z"
 _MARKS = re.compile(_TICKS + b"|" + beginning(FORMS))
 _FENCES = re.compile(_TICKS)
-_CLOSES_FENCE = re.compile(rb"([`~]+)[ \t]*(?:\r?\n|\r?\Z)")
+_CLOSES_FENCE = re.compile(rb"[`~]{3,64}[ \t]{0,64}(?:\r?\n|\r?\Z)")
 
 _stirs = re.compile(r"[<\[`~]").search
 _stirs_code = re.compile(r"[`~]").search

@@ -32,7 +32,12 @@ class _Tags:
         return re.compile(b"|".join(map(re.escape, (self.closing, b"\n" + self.opening, b"\n" + self.end))))
 
 
+def _invoking(prefix: bytes, form: Repair) -> _Tags:
+    return _Tags(form, b"<" + prefix + b"parameter name=", b"</" + prefix + b"parameter>", b"</" + prefix + b"invoke>")
+
+
 _FUNCTION = _Tags(Repair.QWEN_CODER, b"<parameter=", b"</parameter>", b"</function>")
+_INVOKE = _invoking(b"", Repair.INVOKE)
 
 
 def tool_call(tape: Tape, tools: Declared) -> Reading[list[TextCall]]:
@@ -43,12 +48,13 @@ def tool_call(tape: Tape, tools: Declared) -> Reading[list[TextCall]]:
         if (yield from tape.stands(b"{[")):
             calls += yield from read_objects(tape, tools, Repair.HERMES, before=ENDS[0])
         elif (yield from tape.stands(b"<")):
-            tag = yield from tape.must(*(ENDS if calls else ()), b"<tool_call>", b"<function=", b"<invoke name=")
-            if tag in ENDS:
+            tag = yield from tape.must(*((*ENDS, b"<tool_call>") if calls else ()), b"<function=", b"<invoke name=")
+            if tag == b"<tool_call>":
+                tape.at -= len(tag)
+            if tag not in (b"<function=", b"<invoke name="):
                 return calls
-            if tag != b"<tool_call>":
-                tags = _FUNCTION if tag == b"<function=" else _invoking(b"", Repair.INVOKE)
-                calls.append((yield from _tagged_call(tape, tools, tags)))
+            tags = _FUNCTION if tag == b"<function=" else _INVOKE
+            calls.append((yield from _tagged_call(tape, tools, tags)))
         elif not calls:
             calls.append((yield from _glm(tape, tools)))
         elif (yield from tape.here()) == END:
@@ -83,10 +89,6 @@ def invoke(tape: Tape, tools: Declared, prefix: bytes = b"", wrapper: bytes = b"
             tape.at = tape.at if tag else end
             return calls
         calls.append((yield from _tagged_call(tape, tools, tags)))
-
-
-def _invoking(prefix: bytes, form: Repair) -> _Tags:
-    return _Tags(form, b"<" + prefix + b"parameter name=", b"</" + prefix + b"parameter>", b"</" + prefix + b"invoke>")
 
 
 def _tagged_call(tape: Tape, tools: Declared, tags: _Tags) -> Reading[TextCall]:
