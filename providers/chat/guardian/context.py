@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 
 _HEAD, _TAIL = 64, 240  # bytes
-_IN_LIST = re.compile(rb"[ \t]*(?:>|#|//|\+|\||\*|-|\d+[.)])[ \t>]*\Z")
+_IN_LIST = re.compile(rb"[ \t]*(?:(?:[*-]|\d+[.)])[ \t]*\Z|>|#|//|\+|\|)")
 _INDENTED = re.compile(rb"(?: {4}|\t)[ \t]*\Z")
 _OPENS_FENCE = re.compile(rb"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?\Z")
 _QUOTED = re.compile(rb"""(?:["'`(\\]|\xe2\x80[\x98\x9c]|\xc2\xab|(?:\"{3}|'{3}|<examples?>)\s*)\Z""")
 _EXAMPLE = re.compile(
-    rb"\b(?:e\.g\.|examples?|instance|like this|looks? like|formats?|formatted|syntax|schema|template|sample|would|"
-    rb"responds?|response|outputs?|returned|returns?|previous|earlier)\b",
+    rb"\b(?:e\.g\.|examples?|instance|like this|looks? like|formats?|formatted|syntax|sample|would|response|returned)",
     re.IGNORECASE,
 )
 
@@ -22,25 +21,34 @@ _EXAMPLE = re.compile(
 class Context:
     """Follows all text in order."""
 
-    __slots__ = ("_after_call", "_head", "_tail", "_ticks", "fence")
+    __slots__ = ("_after_call", "_after_talk", "_head", "_tail", "_ticks", "fence")
 
     def __init__(self) -> None:
         self.fence = b""  # the run that opened the code that is open
-        self.restart(after_call=False)
+        self.restart()
 
-    def restart(self, after_call: bool) -> None:
-        """A block of text begins, or goes on after a call."""
+    def restart(self) -> None:
+        """A block of text begins."""
         self._head = b""  # how the current line begins
         self._tail = b""  # the last of the text
         self._ticks = 0  # of the run that opened the inline code that is open
-        self._after_call = after_call
+        self._after_call = self._after_talk = False  # with nothing but white space between
+
+    def called(self) -> None:
+        """A call stood here."""
+        self.restart()
+        self._after_call = True
+
+    def talked(self) -> None:
+        """What stood here would have been a call, had it been allowed; it has been passed on."""
+        self._after_talk = True
 
     def advance(self, text: bytes) -> None:
         line = text.rfind(b"\n") + 1
         if line:
             self._head, self._ticks = b"", 0
-        if self._after_call and not text.isspace():
-            self._after_call = not text
+        if text and not text.isspace():
+            self._after_call = self._after_talk = False
         self._head = (self._head + text[line : line + _HEAD])[:_HEAD]
         self._tail = (self._tail + text[-_TAIL:])[-_TAIL:]
 
@@ -56,7 +64,7 @@ class Context:
     @property
     def allows_call(self) -> bool:
         """Whether a mark that stands here is no part of code, of a quotation or of a list of marks."""
-        if self.fence or self._ticks or _QUOTED.search(self._tail) or _IN_LIST.match(self._head):
+        if self._after_talk or self._ticks or _QUOTED.search(self._tail) or _IN_LIST.match(self._head):
             return False
         return self._after_call or not _INDENTED.match(self._head)
 

@@ -29,6 +29,7 @@ def read_objects(
     ``before`` is what may stand where a last bracket is missing. ``strict`` is for JSON without a mark: its call must
     have arguments, and all that the tool requires.
     """
+    yield from _begins(tape)
     start = tape.at
     raw = yield from tape.json(_Watch(tools), before)
     repairs = [form] if tape.at - start == len(raw) else [form, Repair.UNCLOSED]
@@ -85,6 +86,17 @@ def _unmarked(tape: Tape, tools: Declared, form: Repair) -> Reading[list[TextCal
     if not (yield from tape.stands(b"{[")):
         raise NotACall
     return (yield from read_objects(tape, tools, form, strict=True))
+
+
+def _begins(tape: Tape) -> Reading[None]:
+    """Looks at the first bytes: an object with a member, or a list of such."""
+    start = tape.at
+    for wanted in (b"{", b'"') if tape.data[start : start + 1] == b"[" else (b'"',):
+        tape.at += 1
+        yield from tape.blank()
+        if not (yield from tape.stands(wanted)):
+            raise NotACall
+    tape.at = start
 
 
 class _Watch:

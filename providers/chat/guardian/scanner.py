@@ -34,7 +34,7 @@ Piece = str | TextCall
 class Scanner:
     """``feed`` and ``end`` return what is certain now."""
 
-    __slots__ = ("_at", "_bare", "_context", "_parser", "_skip", "_tape", "_tools", "_twice")
+    __slots__ = ("_at", "_bare", "_context", "_parser", "_skip", "_talk", "_tape", "_tools", "_twice")
 
     def __init__(self, tools: Declared, bare_json: bool) -> None:
         """``bare_json`` also takes JSON that is the whole text."""
@@ -44,6 +44,7 @@ class Scanner:
         self._at = 0  # where marks are looked for
         self._parser: Reading[list[TextCall]] | None = None
         self._skip = 0  # bytes that are text if the parser finds no call
+        self._talk = False  # what the parser reads is not meant as a call
         self._bare = bare_json  # nothing but white space has come
         self._twice = 0
 
@@ -74,7 +75,7 @@ class Scanner:
 
     def restart(self) -> None:
         """Another block of text begins."""
-        self._context.restart(after_call=False)
+        self._context.restart()
 
     def feed(self, text: str) -> list[Piece]:
         self._tape.data += text.encode("utf-8", "surrogatepass")
@@ -116,10 +117,11 @@ class Scanner:
         if run[0] in b"`~":
             return self._tick(run, calls)
         parser = FORMS.get(run)
-        if parser is None or not calls or not self._context.allows_call:
+        if parser is None or not calls:
             self._at = 1
             return True
-        inline = run[1:2].isalpha() and not self._context.begins_line
+        self._talk = not self._context.allows_call
+        inline = run[1:2].isalpha() and not (self._talk or self._context.begins_line)
         self._begin(_marked(parser, self._tape, self._tools, inline), at=len(run), skip=1)
         return True
 
@@ -162,20 +164,28 @@ class Scanner:
             next(self._parser or iter(()))
         except StopIteration as found:
             self._parser = None
-            pieces += found.value
-            del self._tape.data[: self._tape.at]
-            self._at = 0
-            self._context.restart(after_call=True)
+            self._found(pieces, found.value)
         except NotACall:
             self._reject()
         else:
             return False
         return True
 
+    def _found(self, pieces: list[Piece], calls: list[TextCall]) -> None:
+        if self._talk or not calls:
+            self._out(pieces, self._tape.at)
+            self._context.talked()
+            self._talk = False
+            return
+        pieces += calls
+        del self._tape.data[: self._tape.at]
+        self._at = 0
+        self._context.called()
+
     def _reject(self) -> None:
         """What the parser has read is text, and may hold other marks."""
         data = self._tape.data
-        self._parser = None
+        self._parser, self._talk = None, False
         self._twice += len(data) if self._tape.whole else self._tape.at
         if data.startswith(b"`"):
             self._context.fence = bytes(data[: self._skip])
@@ -192,11 +202,11 @@ class Scanner:
 
 
 def _marked(parser: Parser, tape: Tape, tools: Declared, inline: bool) -> Reading[list[TextCall]]:
-    """A call with a mark. ``inline`` is one that prose precedes on its line; where prose follows too, it is talk."""
+    """A call with a mark. ``inline`` is one that prose precedes on its line; where prose follows too, none is meant."""
     calls = yield from parser(tape, tools)
     end = tape.at
     if inline and (yield from _goes_on(tape)):
-        raise NotACall
+        calls = []
     tape.at = end
     return calls
 
