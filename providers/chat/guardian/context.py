@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_HEAD, _TAIL = 64, 240  # bytes
+_HEAD, _TAIL, _NEAR = 64, 240, 24  # bytes
 _IN_LIST = re.compile(rb"[ \t]*(?:(?:[*-]|\d+[.)])[ \t]*\Z|>|#|//|\+|\|)")
 _INDENTED = re.compile(rb"(?: {4}|\t)[ \t]*\Z")
 _OPENS_FENCE = re.compile(rb"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?\Z")
@@ -64,7 +64,7 @@ class Context:
     @property
     def allows_call(self) -> bool:
         """Whether a mark that stands here is no part of code, of a quotation or of a list of marks."""
-        if self._after_talk or self._ticks or _QUOTED.search(self._tail) or _IN_LIST.match(self._head):
+        if self._after_talk or self._ticks or _QUOTED.search(self._tail[-_NEAR:]) or _IN_LIST.match(self._head):
             return False
         return self._after_call or not _INDENTED.match(self._head)
 

@@ -44,12 +44,16 @@ def mend(arguments: str, schema: Schema, repairs: Counter[str]) -> str:
 
 def fits(arguments: str, schema: Schema) -> bool:
     """Whether an object has all that its schema requires, and nothing that it does not know."""
-    value, known, required = _decoded(arguments), schema.get("properties"), schema.get("required")
-    if not isinstance(value, dict):
-        return False
-    if isinstance(required, list) and not all(name in value for name in required):
+    value, known = _decoded(arguments), schema.get("properties")
+    if not isinstance(value, dict) or lacks(value, schema):
         return False
     return not isinstance(known, dict) or value.keys() <= known.keys()
+
+
+def lacks(value: Mapping[str, Any], schema: Schema) -> bool:
+    """Whether a member is missing that the schema requires."""
+    required = schema.get("required")
+    return isinstance(required, list) and any(name not in value for name in required)
 
 
 def wants_text(schema: Any, root: Schema) -> bool:

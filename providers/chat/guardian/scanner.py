@@ -1,8 +1,8 @@
 """Text in as it comes; text out at once, but for what may be a call, and the calls that it was. Pure.
 
 The same pieces of text and calls come out however the text is cut, and every byte is read a bounded number of times:
-a call that turns out to be none is text, and its marks are looked at again, until a fixed number of bytes has been
-read twice; then no more calls are looked for.
+a call that turns out to be none is text, and its marks are looked at again; where that comes to several times the
+text, no more calls are looked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from providers.chat.guardian.repairs import Declared, TextCall
 from providers.chat.guardian.tape import END, NotACall, Reading, Tape
 
 MAX_HELD = 1 << 22  # bytes of one call
-_MAX_TWICE = 1 << 20  # bytes of an answer that may be read again
+_MOST_AGAIN = 4  # times that the text so far may be read again,
+_SPARE = 4096  # and bytes besides
 
 _TICKS = rb"`{1,64}|~~~~{0,61}|~~?\Z"
 _MARKS = re.compile(_TICKS + b"|" + beginning(FORMS))
@@ -34,7 +35,19 @@ Piece = str | TextCall
 class Scanner:
     """``feed`` and ``end`` return what is certain now."""
 
-    __slots__ = ("_at", "_bare", "_context", "_parser", "_skip", "_talk", "_tape", "_tools", "_twice")
+    __slots__ = (
+        "_again",
+        "_at",
+        "_bare",
+        "_context",
+        "_gone",
+        "_parser",
+        "_skip",
+        "_talk",
+        "_tape",
+        "_tools",
+        "tired",
+    )
 
     def __init__(self, tools: Declared, bare_json: bool) -> None:
         """``bare_json`` also takes JSON that is the whole text."""
@@ -46,7 +59,9 @@ class Scanner:
         self._skip = 0  # bytes that are text if the parser finds no call
         self._talk = False  # what the parser reads is not meant as a call
         self._bare = bare_json  # nothing but white space has come
-        self._twice = 0
+        self._gone = 0  # bytes that are out
+        self._again = 0  # bytes that were read again
+        self.tired = False  # no more calls are looked for
 
     @property
     def holding(self) -> bool:
@@ -64,14 +79,11 @@ class Scanner:
         """Whether nothing is held, and some text has come."""
         return not self._tape.data and not self._bare
 
-    @property
-    def tired(self) -> bool:
-        """Whether no more calls are looked for."""
-        return self._twice > _MAX_TWICE
-
     def passed(self, text: str) -> None:
         """Text without any mark went out past the scanner."""
-        self._context.advance(text.encode("utf-8", "surrogatepass"))
+        data = text.encode("utf-8", "surrogatepass")
+        self._gone += len(data)
+        self._context.advance(data)
 
     def restart(self) -> None:
         """Another block of text begins."""
@@ -83,8 +95,7 @@ class Scanner:
         while self._step(pieces):
             pass
         if len(self._tape.data) > MAX_HELD:
-            self._twice = _MAX_TWICE + 1
-            self._parser = None
+            self.tired, self._parser = True, None
             self._out(pieces, len(self._tape.data))
         return pieces
 
@@ -178,15 +189,16 @@ class Scanner:
             self._talk = False
             return
         pieces += calls
-        del self._tape.data[: self._tape.at]
-        self._at = 0
+        self._drop(self._tape.at)
         self._context.called()
 
     def _reject(self) -> None:
         """What the parser has read is text, and may hold other marks."""
         data = self._tape.data
         self._parser, self._talk = None, False
-        self._twice += len(data) if self._tape.whole else self._tape.at
+        read = len(data) if self._tape.whole else self._tape.at
+        self._again += read
+        self.tired = self._again > _MOST_AGAIN * (self._gone + read) + _SPARE
         if data.startswith(b"`"):
             self._context.fence = bytes(data[: self._skip])
         self._at = self._skip
@@ -197,7 +209,11 @@ class Scanner:
         text = bytes(self._tape.data[:size])
         self._context.advance(text)
         pieces.append(text.decode("utf-8", "surrogatepass"))
+        self._drop(size)
+
+    def _drop(self, size: int) -> None:
         del self._tape.data[:size]
+        self._gone += size
         self._at = max(0, self._at - size)
 
 

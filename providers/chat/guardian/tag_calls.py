@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.chat.guardian.json_calls import read_arguments, read_objects
-from providers.chat.guardian.mend import properties, wants_text
+from providers.chat.guardian.mend import lacks, properties, wants_text
 from providers.chat.guardian.repairs import Declared, Repair, TextCall
 from providers.chat.guardian.tape import END, NotACall, Reading, Tape
 from providers.json_object import NotJson, decode, encode
@@ -122,6 +122,8 @@ def _arguments(tape: Tape, tools: Declared, name: str, tags: _Tags, repairs: lis
     if tag != tags.end:
         repairs.append(Repair.UNCLOSED)
         tape.at -= len(tag)
+        if lacks(values, schema):
+            raise NotACall
     return values
 
 
@@ -174,7 +176,7 @@ def _header(tape: Tape) -> Reading[tuple[str, bool]]:
 
 
 def _glm(tape: Tape, tools: Declared) -> Reading[TextCall]:
-    """A name, keys and values, up to the end of the tag or of the text, which stay unread."""
+    """A name, keys and values, up to a tag that ends the call, which stays unread."""
     written = yield from tape.run(_NAME)
     name = tools.find(written)
     if not name:
@@ -191,7 +193,7 @@ def _glm(tape: Tape, tools: Declared) -> Reading[TextCall]:
             raise NotACall
         value, tag = yield from _glm_value(tape)
         values[key] = _typed(value, schema, key, True)
-    if not values and schema.get("required"):
+    if not values and lacks(values, schema):
         raise NotACall
     return TextCall(name, _encoded(values), (Repair.GLM, *([Repair.NAME] if name != written else [])))
 
@@ -213,9 +215,7 @@ def _glm_value(tape: Tape) -> Reading[tuple[str, bytes]]:
 def _next_key(tape: Tape) -> Reading[bytes]:
     """Goes past <arg_key>, or stays before what ends the call. Raises NotACall for anything else."""
     yield from tape.blank()
-    tag = yield from tape.one_of(b"<arg_key>", b"<tool_call>", *ENDS)
-    if not tag and (yield from tape.here()) != END:
-        raise NotACall
+    tag = yield from tape.must(b"<arg_key>", b"<tool_call>", *ENDS)
     if tag != b"<arg_key>":
         tape.at -= len(tag)
     return tag
