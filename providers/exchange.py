@@ -40,10 +40,11 @@ def arrange(
 ) -> Exchange:
     """Straight where both speak one dialect that can, else through the neutral language, which always streams.
 
+    Tool calls are repaired in the neutral language only, so what may need that takes no straight line.
     ``token`` makes ids. Raises UpstreamFailure where the upstream has nothing for the call's operation.
     """
     straight = upstream.straight if client.name == upstream.name else None
-    if straight is not None:
+    if straight is not None and not (config.quirks.guarded_calls and _calls_tools(call)):
         request = straight.request(call, model, thinking, config, key)
         return Exchange(request, call.stream, straight.reader(call))
     if call.operation is not Operation.MESSAGES:
@@ -53,6 +54,10 @@ def arrange(
     guardian = _guardian(asked, config, translated.names, token)
     reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
     return Exchange(translated.request, True, reader, translated.lost, guardian.repairs if guardian else {})
+
+
+def _calls_tools(call: Call) -> bool:
+    return call.operation is Operation.MESSAGES and bool(call.body.get("tools"))
 
 
 def _guardian(asked: ChatRequest, config: ProviderConfig, names: Mapping[str, str], token: str) -> Guardian | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from providers.call import Call, Dialect, Hints, Translated
+from providers.call import Call, Dialect, Hints, Operation, Translated
 from providers.chat.events import BlockKind, BlockStarted, Event, Started, TextDelta
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest, Tool
@@ -126,6 +126,23 @@ def test_an_answer_that_must_be_json_is_no_call() -> None:
     asked: Json = {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
     assert blocks(exchanged().reader.take_whole(answered(bare)))[0]["type"] == "tool_use"
     assert blocks(exchanged(**asked).reader.take_whole(answered(bare)))[0] == {"type": "text", "text": bare}
+
+
+def test_an_upstream_of_the_clients_own_dialect() -> None:
+    """A local runtime's Messages face: no straight line for what declares tools, and one for all else."""
+    configured = ProviderConfig(replace(SPEC, dialect="anthropic"), SPEC.base_url, quirks=GUARDED)
+    message = {"type": "message", "role": "assistant", "id": "msg_1", "model": "m", "stop_reason": "end_turn"}
+    body = json.dumps(
+        {**message, "content": [{"type": "text", "text": WRITTEN}], "usage": {"input_tokens": 1}}
+    ).encode()
+    exchange = arrange(MESSAGES, MESSAGES, ask(), "m", True, configured, "", "tok")
+    used, stop = blocks(exchange.reader.take_whole(body))
+    assert (used["name"], used["input"], stop) == ("Bash", INPUT, {"stop": "tool_use"})
+    assert exchange.repairs["hermes"] == 1
+
+    for asked in (ask(tools=[]), replace(ask(), operation=Operation.COUNT_TOKENS)):
+        exchange = arrange(MESSAGES, MESSAGES, asked, "m", True, configured, "", "tok")
+        assert not isinstance(exchange.reader, Translation)
 
 
 class Renaming(OpenAIChatDialect):

@@ -21,18 +21,20 @@ _EXAMPLE = re.compile(
 class Context:
     """Follows all text in order."""
 
-    __slots__ = ("_after_call", "_after_talk", "_head", "_tail", "_ticks", "fence")
+    __slots__ = ("_after_call", "_after_talk", "_head", "_tail", "_talked_here", "_ticks", "fence")
 
     def __init__(self) -> None:
-        self.fence = b""  # the run that opened the code that is open
         self.restart()
 
     def restart(self) -> None:
         """A block of text begins."""
+        self.fence = b""  # the run that opened the code that is open
         self._head = b""  # how the current line begins
         self._tail = b""  # the last of the text
         self._ticks = 0  # of the run that opened the inline code that is open
-        self._after_call = self._after_talk = False  # with nothing but white space between
+        self._after_call = False  # nothing but white space stands between
+        self._after_talk = False  # nothing but white space stands between, or the same line goes on
+        self._talked_here = False  # on this line
 
     def called(self) -> None:
         """A call stood here."""
@@ -41,14 +43,14 @@ class Context:
 
     def talked(self) -> None:
         """What stood here would have been a call, had it been allowed; it has been passed on."""
-        self._after_talk = True
+        self._after_talk = self._talked_here = True
 
     def advance(self, text: bytes) -> None:
         line = text.rfind(b"\n") + 1
         if line:
-            self._head, self._ticks = b"", 0
+            self._head, self._ticks, self._talked_here = b"", 0, False
         if text and not text.isspace():
-            self._after_call = self._after_talk = False
+            self._after_call, self._after_talk = False, self._talked_here
         self._head = (self._head + text[line : line + _HEAD])[:_HEAD]
         self._tail = (self._tail + text[-_TAIL:])[-_TAIL:]
 

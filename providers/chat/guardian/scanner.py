@@ -113,7 +113,7 @@ class Scanner:
     def _step(self, pieces: list[Piece], calls: bool = True) -> bool:
         """Goes on as far as one mark or one call. False where nothing more can be said."""
         if self._parser is not None:
-            return self._parse(pieces)
+            return self._parse(self._parser, pieces)
         data = self._tape.data
         if self._bare and data and not self.tired:
             return self._first(pieces, calls)
@@ -170,9 +170,9 @@ class Scanner:
         self._tape.at = at
         self._parser, self._skip = parser, skip
 
-    def _parse(self, pieces: list[Piece]) -> bool:
+    def _parse(self, parser: Reading[list[TextCall]], pieces: list[Piece]) -> bool:
         try:
-            next(self._parser or iter(()))
+            next(parser)
         except StopIteration as found:
             self._parser = None
             self._found(pieces, found.value)
