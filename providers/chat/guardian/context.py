@@ -32,8 +32,7 @@ class Context:
         self._head = b""  # how the current line begins
         self._tail = b""  # the last of the text
         self._ticks = 0  # of the run that opened the inline code that is open
-        self._after_call = False  # nothing but white space stands between
-        self._after_talk = False  # nothing but white space stands between, or the same line goes on
+        self._after_call = self._after_talk = False  # with nothing but white space between
         self._talked_here = False  # on this line
 
     def called(self) -> None:
@@ -50,7 +49,7 @@ class Context:
         if line:
             self._head, self._ticks, self._talked_here = b"", 0, False
         if text and not text.isspace():
-            self._after_call, self._after_talk = False, self._talked_here
+            self._after_call = self._after_talk = False
         self._head = (self._head + text[line : line + _HEAD])[:_HEAD]
         self._tail = (self._tail + text[-_TAIL:])[-_TAIL:]
 
@@ -66,7 +65,13 @@ class Context:
     @property
     def allows_call(self) -> bool:
         """Whether a mark that stands here is no part of code, of a quotation or of a list of marks."""
-        if self._after_talk or self._ticks or _QUOTED.search(self._tail[-_NEAR:]) or _IN_LIST.match(self._head):
+        if (
+            self._after_talk
+            or self._talked_here
+            or self._ticks
+            or _QUOTED.search(self._tail[-_NEAR:])
+            or _IN_LIST.match(self._head)
+        ):
             return False
         return self._after_call or not _INDENTED.match(self._head)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -131,9 +131,18 @@ def _forgiving(raw: bytes) -> bytes:
         raise NotACall from error
 
 
-def _objects(raw: bytes) -> Iterator[dict[str, msgspec.Raw]]:
+def _objects(raw: bytes) -> list[dict[str, msgspec.Raw]]:
+    if raw.startswith(b"{"):
+        return [_object(raw)]
     try:
-        yield from [_members(raw)] if raw.startswith(b"{") else map(_members, _items(raw))
+        return [_object(item) for item in _items(raw)]
+    except msgspec.DecodeError as error:
+        raise NotACall from error
+
+
+def _object(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return _members(raw)
     except msgspec.DecodeError as error:
         raise NotACall from error
 
@@ -142,7 +151,7 @@ def _call(members: Mapping[str, msgspec.Raw], tools: Declared, repairs: list[Rep
     if "function" in members:
         if not members.keys() <= {"function", *_BESIDE}:
             raise NotACall
-        members = next(_objects(bytes(members["function"]).strip() or b"{}"))
+        members = _object(bytes(members["function"]))
     given = [key for key in _ARGUMENTS if key in members]
     if "name" not in members or len(given) > 1 or not members.keys() <= {"name", *given, *_BESIDE}:
         raise NotACall

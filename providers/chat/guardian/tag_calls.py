@@ -76,7 +76,7 @@ def function(tape: Tape, tools: Declared) -> Reading[list[TextCall]]:
 def invoke(tape: Tape, tools: Declared, prefix: bytes = b"", wrapper: bytes = b"") -> Reading[list[TextCall]]:
     """What follows <invoke name= or, with a ``wrapper``, what follows <wrapper>."""
     tags = _invoking(prefix, Repair.DSML if b"DSML" in prefix else Repair.INVOKE)
-    opening, closing = b"<" + prefix + b"invoke name=", b"</" + wrapper + b">"
+    opening, closing = b"<" + prefix + b"invoke name=", b"</" + (wrapper or prefix + b"function_calls") + b">"
     if wrapper:
         yield from tape.blank()
         yield from tape.must(opening)
