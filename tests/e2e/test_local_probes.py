@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.local_answers import Probe, answer
 from providers.json_object import JsonObject
 from tests.e2e.claude import Claude
-from tests.e2e.terminal import interactive
+from tests.e2e.terminal import Terminal, interactive
 from tests.upstream import Reply, Request, Upstream, message, text
 
 WITHIN = 30.0
@@ -21,6 +22,10 @@ class Suggesting(Claude):
 
     def environment(self, token: str) -> Mapping[str, str]:
         return {**super().environment(token), "CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "1"}
+
+
+def answered(turns: int, shown: Terminal) -> bool:
+    return shown.text.count("Hellofromupstream") >= turns
 
 
 def test_a_title_and_a_suggestion(claude: Claude, upstream: Upstream) -> None:
@@ -41,7 +46,7 @@ def test_a_title_and_a_suggestion(claude: Claude, upstream: Upstream) -> None:
             terminal.press(words)
             terminal.wait_for(words)
             terminal.press("\r")
-            terminal.wait_until(lambda shown, turn=turn: shown.text.count("Hellofromupstream") >= turn)
+            terminal.wait_until(partial(answered, turn))
         assert suggested.wait(WITHIN)
         terminal.wait_until(lambda shown: any("Say hello to the gateway" in title for title in shown.titles))
 
