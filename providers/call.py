@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -129,11 +129,15 @@ class EventWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A neutral request in an upstream's dialect, the reader of its answer, and what could not be said."""
+    """A neutral request in an upstream's dialect, the reader of its answer, and what could not be said.
+
+    ``names`` gives those tools their own names back that the upstream was told under others.
+    """
 
     request: UpstreamRequest
     reader: EventReader
     lost: tuple[str, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ class Quirks:
     signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
     signature_space: str = "google"  # where calls that another model made say so: google | vertex
 
+    guarded_calls: bool = False  # its models write tool calls as text, or wrong: they are looked for and repaired
+
     # What this process found out about one model: see learning.py.
     learned: tuple[str, ...] = ()  # members that it refused, whoever wants them sent; a dot leads into an object
 

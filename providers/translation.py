@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from providers.call import EventReader, EventWriter
 from providers.chat.events import Ended, Event, Failed, Finished
 from providers.chat.fold import Fold
-from providers.chat.grammar import Grammar, OutOfOrder
+from providers.chat.grammar import CONTENT, Grammar, OutOfOrder
+from providers.chat.guardian import Guardian
 from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.ports import Usage
 
 
 class Translation:
-    """See ``providers.call.StreamReader``. A whole answer is the fold of its stream."""
+    """See ``providers.call.StreamReader``. A whole answer is the fold of its stream.
 
-    def __init__(self, reader: EventReader, writer: EventWriter, stream: bool) -> None:
+    With a ``guardian`` it has begun once the upstream said anything, though it may all be held as part of a call.
+    """
+
+    def __init__(
+        self, reader: EventReader, writer: EventWriter, stream: bool, guardian: Guardian | None = None
+    ) -> None:
         self.failure: UpstreamFailure | None = None
         self.usage = Usage()
         self._reader = reader
         self._writer = writer
+        self._guardian = guardian
+        self._heard = False
         self._grammar = Grammar()
         self._fold = None if stream else Fold()
 
     @property
     def begun(self) -> bool:
-        return self._grammar.begun
+        return self._heard or self._grammar.begun
 
     @property
     def ended(self) -> bool:
@@ -47,11 +53,11 @@ class Translation:
     def failed(self, fault: Fault) -> bytes:
         return self._writer.failed(fault)
 
-    def _write(self, events: Iterable[Event]) -> bytes:
+    def _write(self, events: list[Event]) -> bytes:
         passed: list[bytes] = []
         if self.failure is not None or self.ended:
             return b""
-        for event in events:
+        for event in self._guarded(events):
             if isinstance(event, Failed):
                 self.failure = event.failure
                 break
@@ -69,3 +75,9 @@ class Translation:
                 if isinstance(event, Ended):
                     passed.append(self._writer.whole(self._fold.message))
         return b"".join(passed)
+
+    def _guarded(self, events: list[Event]) -> list[Event]:
+        if self._guardian is None:
+            return events
+        self._heard = self._heard or any(isinstance(event, CONTENT) for event in events)
+        return self._guardian.take(events)

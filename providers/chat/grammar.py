@@ -68,7 +68,7 @@ _NEXT: Mapping[tuple[State, type], State] = {
     (State.FINISHED, Ended): State.ENDED,
 }
 
-_CONTENT = (TextDelta, ThinkingDelta, ArgumentsDelta, RawDelta, BlockStopped, Finished)
+CONTENT = (TextDelta, ThinkingDelta, ArgumentsDelta, RawDelta, BlockStopped, Finished)
 
 
 class Grammar:
@@ -84,7 +84,7 @@ class Grammar:
     def take(self, event: Event) -> None:
         """Raises OutOfOrder."""
         self.state = self._after(event)
-        if isinstance(event, _CONTENT):
+        if isinstance(event, CONTENT):
             self.begun = True
 
     def _after(self, event: Event) -> State:
