@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from middleware.context import RequestContext
+from providers.chat.guardian import Repair
 from providers.keys import STATES
 from providers.policy import CONSEQUENCES
 from providers.ports import Attempt
@@ -99,6 +100,12 @@ class Metrics:
         self._inflight = Gauge(
             "keyturn_inflight", "Attempts that are open", ("provider", "key"), registry=self.registry
         )
+        self._repairs = Counter(
+            "keyturn_tool_repairs",
+            "Tool calls that a model wrote as text or wrong, and that were repaired, by kind",
+            ("kind",),
+            registry=self.registry,
+        )
         self._lost = Counter(
             "keyturn_lost",
             "Parts of requests that translation could not carry, by provider and field",
@@ -126,6 +133,8 @@ class Metrics:
             ("provider",),
             registry=self.registry,
         )
+        for kind in Repair:
+            self._repairs.labels(kind.value)
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
@@ -147,6 +156,8 @@ class Metrics:
         self._tried[attempt.provider, attempt.key, attempt.outcome, attempt.reason].inc()
         for name in attempt.lost:
             self._lost.labels(attempt.provider, _field(name)).inc()
+        for kind, count in attempt.repairs.items():
+            self._repairs.labels(str(kind)).inc(count)
 
     def key_states(self, provider: str, states: Mapping[str, str]) -> None:
         """The state of each key by its label, as of now; the first time, its children are made."""

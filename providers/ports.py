@@ -5,7 +5,7 @@ The composition root hands these in; nothing in this package imports metrics, lo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -63,6 +63,7 @@ class Attempt:
     status: int | None = None  # the upstream's
     usage: Usage = field(default_factory=Usage)
     lost: tuple[str, ...] = ()  # what translation could not carry
+    repairs: Mapping[str, int] = field(default_factory=dict)  # of tool calls, by kind; final when the attempt ends
     passed: Sequence[Passed] = ()  # keys that stood before this one and could not serve
 
 

@@ -61,7 +61,7 @@ class OpenAIChatDialect:
         hidden = request.reasoning.mode == "off"
         tags = think_tags(request.model, config.quirks.of(request.model), hidden)
         reader = ChatReader(hints.token, config.id, hints.estimate, request.stop, written.names, tags, hidden)
-        return Translated(sent, reader, written.lost)
+        return Translated(sent, reader, written.lost, written.names)
 
     def writer(self, call: Call) -> EventWriter:
         return ChunkWriter(call.model, call.received, with_usage=requests.asks_for_usage(call.body))
