@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from providers.patience import Patience
+from providers.patience import SPAN, Pace, Patience
 
 SOON = 0.02  # seconds
 BOUND = 10.0
@@ -97,3 +97,19 @@ async def test_closed_it_fires_no_more() -> None:
         later: asyncio.Future[None] = loop.create_future()
         loop.call_later(3 * SOON, later.set_result, None)
         await later
+
+
+def test_a_pace_is_taken_over_half_a_minute() -> None:
+    now = [0.0]
+    pace = Pace(10.0, lambda: now[0])
+    assert not pace.crawls(5)
+    now[0] = SPAN - 0.1
+    assert not pace.crawls(5)  # too soon to tell
+    now[0] = SPAN
+    assert pace.crawls(5)  # 15 bytes in 30 seconds
+    now[0] = 1.5 * SPAN
+    assert not pace.crawls(10 * int(SPAN))
+    now[0] = 2 * SPAN
+    assert not pace.crawls(0)  # each half minute is measured for itself
+    now[0] = 3 * SPAN
+    assert pace.crawls(299)

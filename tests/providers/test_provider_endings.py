@@ -12,6 +12,7 @@ import pytest
 from providers import policy
 from providers.answer import StreamAnswer
 from providers.errors import ErrorKind, UpstreamFailure
+from providers.patience import SPAN
 from tests.providers.support import BOUND, KEY, MODEL, SPEC, Rig, call, config, quick, rig
 from tests.upstream import (
     Cut,
@@ -182,3 +183,34 @@ async def test_a_refusal_where_no_key_was_sent_names_the_variable_to_set() -> No
     assert (fault.status, fault.retry) == (502, False)
     assert "ACME_API_KEY" in fault.message
     assert "a key is needed" in fault.message
+
+
+# Streams that crawl
+
+
+async def crawling(floor: float, passes: float) -> bytes:
+    """What a client gets of a stream of which ``passes`` seconds bring a few bytes."""
+    go, sent = Signal(), b""
+    opening = [*frames(MODEL, [text("Hi")])]
+    async with Upstream() as upstream, rig(config(upstream.url, stream_floor=floor)) as live:
+        upstream.script(stream(*opening[:4], Pause(go), *opening[4:]))
+        async with asyncio.timeout(BOUND), AsyncExitStack() as stack:
+            answer = await live.open(call(), stack)
+            assert isinstance(answer, StreamAnswer)
+            live.moments.ahead += passes
+            go.set()
+            while not answer.reader.ended:
+                sent += await answer.more()
+    return sent
+
+
+async def test_a_stream_that_crawls_counts_as_stalled_where_a_floor_is_set() -> None:
+    with pytest.raises(UpstreamFailure) as raised:
+        await crawling(floor=1000.0, passes=SPAN)
+    assert raised.value.kind is ErrorKind.STALLED
+    assert "STREAM_FLOOR" in raised.value.words
+
+
+@pytest.mark.parametrize(("floor", "passes"), [(0.0, 10 * SPAN), (1000.0, SPAN / 2), (1.0, SPAN)])
+async def test_a_stream_that_does_not_is_read_to_its_end(floor: float, passes: float) -> None:
+    assert b"message_stop" in await crawling(floor, passes)
