@@ -130,6 +130,7 @@ def _provider(spec: ProviderSpec) -> str:
 
 def _values(spec: ProviderSpec) -> dict[str, str]:
     settings = {KEY: "<your key>", KEYS: "", "BASE_URL": spec.base_url, "PROXY": ""}
+    settings |= {"DIALECT": spec.dialect} if spec.faces else {}
     settings |= {name.upper(): _plain(default) for name, default in TIMEOUTS.items()}
     settings |= {name: _plain(fact) for name, fact in _facts(spec) if fact is not None}
     return {variables(spec, setting)[0]: value for setting, value in settings.items()}

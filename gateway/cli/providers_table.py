@@ -18,7 +18,10 @@ when it was read. A base URL, a model or a limit of your own always wins, and ke
 with an API of the same kind."""
 
 NAMES = "What to write before the slash in `MODEL`, and where its key goes."
-ADDRESSES = "Which dialect each is asked in, and the other one that it speaks with the same keys."
+ADDRESSES = (
+    "Which dialect each is asked in, and the other one that it speaks with the same keys: a variable such as "
+    "`DEEPSEEK_DIALECT=openai_chat` chooses it."
+)
 LIMITS = "What a key of the usual plan may do, and what is published on having several. No line: nothing known."
 MODELS = "The default answers where `MODEL` names none. The others are examples of the month in the last column."
 RETIRED = "Names that are served no more."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from gateway.settings.delays import refuse_delays
+from gateway.settings.faces import with_face
 from gateway.settings.labels import refuse_labels
 from gateway.settings.layers import Layers, Value
 from gateway.settings.limits import Chosen
@@ -40,6 +41,7 @@ class ProviderReader:
         spec = row.spec
         if not takes_settings(spec):
             return ProviderConfig(spec, spec.base_url)
+        spec = with_face(spec, self.layers.first(variables(spec, "DIALECT")), self.report)
         values = self._values(spec)
         settings = fill(RowSettings, values, self.report)
         url = _completed(settings.base_url or spec.base_url, spec)

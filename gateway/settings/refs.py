@@ -38,6 +38,9 @@ class RefReader:
                 f"{text!r} names no provider, and none is configured",
                 f"Write provider/model, for example {value.assignment(EXAMPLE)}.",
             )
+        successor = dict(self.specs[ref.provider].retired).get(ref.model)
+        if successor:
+            value.warn(self.report, f"{ref.provider} no longer serves {ref.model}. Use {ref.provider}/{successor}.")
         return ref
 
     def warn_of_keyless(self, name: str, origin: str, provider: str, consequence: str) -> None:

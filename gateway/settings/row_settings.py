@@ -19,6 +19,7 @@ from gateway.settings.values import (
     Period,
     ProxyUrl,
     Seconds,
+    Text,
     Window,
 )
 from gateway.settings.variables import DEFAULTS, RETRIES, ROTATION
@@ -34,6 +35,9 @@ class RowSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     base_url: BaseUrl = Field("", description="Where the provider is; replaces the whole URL.")
+    dialect: Text = Field(
+        "", description="The format to ask in, where the provider has two: anthropic or openai. docs/providers.md."
+    )
     proxy: ProxyUrl = Field(None, description="http://, https:// or socks5:// proxy for this provider alone.")
     read_timeout: Patience = Field(DEFAULTS.read, description="As HTTP_READ_TIMEOUT; blank: that one.")
     write_timeout: Seconds = Field(DEFAULTS.write, description="As HTTP_WRITE_TIMEOUT.")
