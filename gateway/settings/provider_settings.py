@@ -61,6 +61,8 @@ class ProviderReader:
             retries=self._retries(chosen, values),
             rotation=chosen.rotation(),
             models=row.models,
+            extra_body=row.extra_body,
+            images=row.images,
             stream_floor=chosen.stream_floor(),
             chosen=bool(keys or settings.base_url or row.listed),
         )

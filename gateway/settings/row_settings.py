@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,7 +25,7 @@ from gateway.settings.values import (
     Window,
 )
 from gateway.settings.variables import DEFAULTS, RETRIES, ROTATION
-from providers.spec import Limits, ProviderSpec
+from providers.spec import Limits, ProviderSpec, UnseenImages
 
 KEY = "API_KEY"
 KEYS = "API_KEYS"
@@ -88,6 +90,8 @@ class Row:
     headers: tuple[tuple[str, str], ...] = ()
     keys: tuple[KeyEntry, ...] = ()
     models: tuple[tuple[str, Limits], ...] = ()
+    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    images: UnseenImages = UnseenImages.NOTE
 
 
 def takes_settings(spec: ProviderSpec) -> bool:

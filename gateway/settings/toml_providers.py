@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.settings.layers import Layers, Value
 from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
+from gateway.settings.toml_extras import EXTRAS, read_extra_body, read_images, read_namespaces
 from gateway.settings.toml_keys import read_keys, read_models
 from gateway.settings.toml_secret import one_source, read_secret
 from gateway.settings.toml_table import Table
@@ -19,7 +20,7 @@ from providers.spec import Auth, ProviderSpec
 
 TYPES = {"openai": "openai_chat", "anthropic": "anthropic", "openai_responses": "openai_responses"}
 SOURCES = ("api_key", "api_keys", "api_key_env", "api_key_file")
-KNOWN = ("name", "type", *SOURCES, *RowSettings.model_fields, "max_output_tokens", "headers", "keys", "models")
+KNOWN = ("name", "type", *SOURCES, *RowSettings.model_fields, "max_output_tokens", "headers", "keys", "models", *EXTRAS)
 # The client's library sets these; a second value breaks the request.
 OUR_HEADERS = ("connection", "content-length", "host", "transfer-encoding")
 
@@ -51,11 +52,13 @@ def _row(table: Table, rows: dict[str, Row]) -> Row | None:
         return None
     added = spec.id not in rows
     return Row(
-        spec,
+        replace(spec, namespaces=spec.namespaces + read_namespaces(table)),
         listed=True,
         added=added,
         max_output_tokens=table.whole("max_output_tokens", "8192"),
         headers=_headers(table),
+        extra_body=read_extra_body(table),
+        images=read_images(table),
     )
 
 
