@@ -15,6 +15,7 @@ from providers import reset
 from providers.errors import Calendar
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
+from providers.learning import Learned
 from providers.ports import Clock
 from providers.registry import Registry
 from providers.spec import ProviderConfig, UsageWindow
@@ -68,6 +69,7 @@ class PoolView:
                 "concurrency": config.traffic.concurrency,
             },
             "retry_budget": round(live.budget.left(self._clock()), 3) if live else 1.0,
+            "learned": [_learned(model, found) for model, found in live.pupil.known.items()] if live else [],
         }
 
 
@@ -98,6 +100,18 @@ def _why(standing: Standing, window: UsageWindow, now: float) -> Json:
         return _timing(rest.reason, rest.seconds, half_open(rest), now)
     calendar = _CALENDARS.get(window) if standing.state == "spent" else None
     return _timing(standing.reason, reset.until(calendar, now) if calendar else None, False, now)
+
+
+def _learned(model: str, found: Learned) -> Json:
+    """What a model's refusals taught."""
+    return {
+        "model": model,
+        "left_out": sorted(found.members),
+        "max_output_tokens": found.cap,
+        "limit_member": found.limit or None,
+        "tools_without_effort": found.quiet_tools,
+        "no_images": found.blind,
+    }
 
 
 def _rest(rest: RestState, whole: str, account: str, now: float) -> Json:

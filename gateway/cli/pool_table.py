@@ -34,6 +34,7 @@ def _rows(provider: Json) -> Iterator[Row]:
         yield _beside("queue", f"{queue['waiting']} of at most {queue['limit']}{slots}")
     if provider["retry_budget"] < 1:
         yield _beside("repeats", f"{provider['retry_budget']:.0%} left")
+    yield from (_beside(f"  {_plain(each['model'])}", _learned(each)) for each in provider["learned"])
 
 
 def _beside(name: str, words: str) -> Row:
@@ -57,6 +58,15 @@ def _why(rest: Json) -> str:
     if rest["half_open"]:
         return f"{rest['why']}, the next request finds out"
     return rest["why"] if rest["seconds"] is None else f"{rest['why']}, {spell(rest['seconds'])}"
+
+
+def _learned(model: Json) -> str:
+    parts = [f"without {', '.join(map(_plain, model['left_out']))}"] if model["left_out"] else []
+    parts += [f"at most {model['max_output_tokens']} tokens"] if model["max_output_tokens"] else []
+    parts += [f"its limit is called {_plain(model['limit_member'])}"] if model["limit_member"] else []
+    parts += ["tools with effort none"] if model["tools_without_effort"] else []
+    parts += ["no images"] if model["no_images"] else []
+    return f"learned: {'; '.join(parts)}"
 
 
 def _used(key: Json) -> str:

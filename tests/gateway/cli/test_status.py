@@ -225,8 +225,13 @@ def key(label: str, **own: Any) -> Any:
 def provider(name: str, *keys: Any, **own: Any) -> Any:
     queue = {"waiting": 0, "limit": 100, "longest_wait": 30.0, "free_slots": None}
     limits = {"requests": None, "window": 60.0, "concurrency": None}
-    common = {"configured": True, "rests": [], "queue": queue, "limits": limits, "retry_budget": 1.0}
+    common = {"configured": True, "rests": [], "queue": queue, "limits": limits, "retry_budget": 1.0, "learned": []}
     return {"provider": name, "keys": list(keys), **common, **own}
+
+
+def learned(model: str, **own: Any) -> Any:
+    nothing: Any = {"left_out": [], "max_output_tokens": None, "limit_member": None}
+    return {"model": model, **nothing, "tools_without_effort": False, "no_images": False, **own}
 
 
 def drawn(*providers: Any) -> str:
@@ -257,6 +262,11 @@ def test_a_table_of_everything() -> None:
         queue={"waiting": 3, "limit": 100, "longest_wait": 30.0, "free_slots": 0},
         limits={"requests": 40, "window": 60.0, "concurrency": 5},
         retry_budget=0.4,
+        learned=[
+            learned("m", left_out=["stop", "top_p"], max_output_tokens=4096),
+            learned("n\x1b", tools_without_effort=True, no_images=True),
+            learned("o", limit_member="max_tokens"),
+        ],
     )
     assert drawn(groq, provider("ollama", key("ollama"), configured=False)) == lines(
         """
@@ -271,6 +281,9 @@ def test_a_table_of_everything() -> None:
                   account acme  the account's quota is used up, 11 h
                   queue         3 of at most 100; 0 of 5 slots free
                   repeats       40% left
+                    m           learned: without stop, top_p; at most 4096 tokens
+                    n?          learned: tools with effort none; no images
+                    o           learned: its limit is called max_tokens
         """
     )
 

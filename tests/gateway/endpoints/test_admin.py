@@ -193,6 +193,18 @@ async def test_a_fresh_pool(gateway: Gateway, admin: httpx.AsyncClient) -> None:
     assert first["retry_budget"] == 1.0
 
 
+async def test_what_a_model_refused_is_shown(gateway: Gateway, upstream: Upstream, admin: httpx.AsyncClient) -> None:
+    upstream.script(error(400, "invalid_request_error", "`temperature` is deprecated for this model."))
+    upstream.always(message(text("Hi")))
+    async with gateway.client() as client:
+        for _ in range(2):
+            assert (await client.post("/v1/messages", json=ask(temperature=0.5))).status_code == 200
+    assert ["temperature" in request.json for request in upstream.requests] == [True, False, False]
+    first = (await admin.get("/admin/pool")).json()["providers"][0]
+    [found] = first["learned"]
+    assert (found["left_out"], found["max_output_tokens"]) == (["temperature"], None)
+
+
 async def test_refused_and_limited_keys(gateway: Gateway, upstream: Upstream, admin: httpx.AsyncClient) -> None:
     upstream.always(
         by_key(
