@@ -137,7 +137,7 @@ def test_a_route_without_a_key_whose_fallbacks_answer(place: Place) -> None:
     ("text", "problem", "fix"),
     [
         ("ollama/m,grok/x", "'grok/x' names no provider that Keyturn knows", "Did you mean groq? Known providers: "),
-        ("zzzzzz/x", "'zzzzzz/x' names no provider that Keyturn knows", "Known providers: anthropic, deepseek, "),
+        ("zzzzzz/x", "'zzzzzz/x' names no provider that Keyturn knows", "Known providers: anthropic, bedrock, "),
         ("/x", "'/x' names no provider that Keyturn knows", "Known providers: "),
         ("ollama/", "'ollama/' names no model", "Write ollama/<model>."),
         (" , ", "names no model", "Write provider/model there, or remove the line."),
