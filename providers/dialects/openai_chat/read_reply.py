@@ -284,10 +284,12 @@ class ChatReader(FrameReader):
         if self._stop is None and not self._tools.all_whole:
             yield self._failed(ErrorKind.CUT, "the upstream ended in the middle of a tool call")
             return
-        if self._stop is None and not (self._blocks.said or self._late or self._tools):
+        said_why = self._stop is not None
+        self._stop = self._stop or Stop.END_TURN
+        yield from self._settle_tags()
+        if not (said_why or self._blocks.said or self._tools):
             yield self._failed(ErrorKind.CUT, "the upstream ended before its answer began")
             return
-        self._stop = self._stop or Stop.END_TURN
         yield from self._blocks.begin(self._usage)
         yield from self._close_all()
         yield Finished(self._why(self._stop), self._final_usage(), self._sequence)

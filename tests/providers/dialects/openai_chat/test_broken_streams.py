@@ -54,6 +54,13 @@ def test_an_error_in_a_stream_is_a_failure_in_its_words(error: Any, kind: ErrorK
             assert kind in (None, said.kind)
 
 
+@pytest.mark.parametrize("before", [b"", chunk({"role": "assistant", "content": ""})], ids=["nothing", "a role"])
+def test_an_end_without_an_answer_is_no_answer(before: bytes) -> None:
+    assert failure(before, DONE).kind is ErrorKind.CUT
+    assert shown(before, end(), DONE) == []
+    assert shown(before, text("<"), DONE) == [("text", "<")]  # held, as it may begin a tag
+
+
 @pytest.mark.parametrize(("error", "kind"), ERRORS, ids=[json.dumps(error)[:60] for error, _ in ERRORS])
 def test_an_error_as_a_whole_answer_is_a_failure_in_its_words(error: Any, kind: ErrorKind | None) -> None:
     made = reader().whole(json.dumps(error).encode())
