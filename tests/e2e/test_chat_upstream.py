@@ -17,7 +17,7 @@ from tests.e2e.conftest import claude_at
 from tests.e2e.terminal import interactive
 from tests.e2e.test_side_requests import agent_call
 from tests.e2e.test_turns import png
-from tests.gateway_process import ONE_ATTEMPT, GatewayProcess, running_gateway
+from tests.gateway_process import GatewayProcess, running_gateway
 from tests.upstream import Answer, ChatUpstream, Cut, Pause, Reply, Request, Reset, Step
 from tests.upstream import openai_chat as chat
 from tests.upstream.openai_chat import Calls, Counts
@@ -49,7 +49,6 @@ class Row:
             "MODEL": f"{provider}/{self.model}",
             "ANTHROPIC_AUTH_TOKEN": "freecc",
             "KEYTURN_ADMIN_TOKEN": ADMIN,
-            **ONE_ATTEMPT,
         }
 
 
