@@ -13,7 +13,7 @@ from types import TracebackType
 from providers import policy
 from providers.affinity import Affinity
 from providers.errors import Scope, UpstreamFailure
-from providers.ports import Attempt, Observer, Time, Usage
+from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
 from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
 from providers.standing import Standing, standing
@@ -74,7 +74,7 @@ class KeyPool:
         self._models = dict(config.models)
         self._by_id = {key.candidate.id: key for key in self.keys}
         self._by_label = {key.label: key for key in self.keys}
-        self._candidates = tuple(self._by_id[each].candidate for each in self._by_id)
+        self._candidates = tuple(key.candidate for key in self.keys)
         self._turns = Turns(self._candidates, [key.weight for key in self.keys], config.rotation.order)
         self._affinity = Affinity(config.rotation.affinity)
         self._store = store
@@ -273,13 +273,20 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
             order = self._pool.order(error)
             if self._probe and policy.scope(error) is Scope.REQUEST:
                 await self._pool.proved(self._id)  # whoever reads a request well enough to refuse it works
-        # An upstream that failed is taken to have counted nothing.
-        tokens = _tokens(self._attempt.usage) or (0 if outcome == "failed" else None) if self._attempt else 0
         try:
-            await self._pool.settle(self._id, self._held, Settlement(outcome, tokens, order))
+            await self._pool.settle(self._id, self._held, Settlement(outcome, self._tokens(outcome), order))
         finally:
             if self._attempt:
                 self._pool.ended(self._attempt, outcome, reason)
+
+    def _tokens(self, outcome: str) -> int | None:
+        """Of input, as the upstream counts them; None where it did not say."""
+        if self._attempt is None:
+            return 0
+        usage = self._attempt.usage
+        counted = usage.input_tokens + usage.cache_write_tokens
+        # An upstream that failed is taken to have counted nothing.
+        return counted or (0 if outcome == "failed" else None)
 
 
 def _keys(config: ProviderConfig) -> tuple[Key, ...]:
@@ -306,10 +313,6 @@ def _key(
     # A key without a named account is an account of its own.
     candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
     return Key(label, variable, secret, candidate, weight, account)
-
-
-def _tokens(usage: Usage) -> int | None:
-    return (usage.input_tokens + usage.cache_write_tokens) or None
 
 
 def _scrub(failure: UpstreamFailure, secret: Secret | None) -> None:

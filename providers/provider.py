@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from providers import classify, policy, reset
+from providers.advice import advise
 from providers.answer import MAX_ERROR_BODY, MAX_WHOLE, Answer, StreamAnswer, WholeAnswer, error_body, whole_body
 from providers.budget import RetryBudget
 from providers.call import Call, Dialect
@@ -91,8 +92,12 @@ class Provider:
             return reply
         body = await error_body(reply)
         failure = classify.status_failure(reply.status, reply.headers, body, self.config.id, self.time.wall())
-        failure.room = self.pupil.learn(failure, attempt.model, reply.status, body)
-        raise failure
+        raise self._understood(failure, attempt.model, reply.status, body)
+
+    def _understood(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> UpstreamFailure:
+        """The same, with what it teaches of the model taken in and the row's advice behind its words."""
+        self.pupil.learn(failure, model, status, body)
+        return advise(failure, self.config.spec.advice)
 
     async def _heed(self, reply: UpstreamReply, key: Key, model: str) -> None:
         """A good answer may say that it was the last one for a while."""
@@ -121,8 +126,7 @@ class Provider:
             answer.held = reader.take_whole(body)
         evidence = reader.failure and reader.failure.evidence
         if failure := answer.failure:
-            failure.room = self.pupil.learn(failure, attempt.model, None, evidence or b"")
-            raise failure
+            raise self._understood(failure, attempt.model, None, evidence or b"")
         attempt.usage = reader.usage
         return answer if call.stream else WholeAnswer(answer.held, reply)
 

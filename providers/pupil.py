@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.advice import advise
 from providers.errors import UpstreamFailure
 from providers.learning import Learned, applied, lesson
 from providers.spec import ProviderConfig
@@ -28,11 +27,8 @@ class Pupil:
         """The provider as this model wants to be asked, and in ``room`` tokens this once."""
         return applied(self._config, model, self._known.get(model, Learned()), room)
 
-    def learn(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> int | None:
-        """Takes in what a failed answer says; ``failure`` becomes mendable where that is new.
-
-        Gives the tokens that are left for this one call's answer, where the answer says so.
-        """
+    def learn(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> None:
+        """Takes in what a failed answer says; ``failure`` becomes mendable where that is new, with its room."""
         taught = lesson(status, body)
         known = self._known.get(model, Learned())
         joined = known.joined(taught.learned)
@@ -41,6 +37,5 @@ class Pupil:
                 self._known.pop(next(iter(self._known)))
             self._known[model] = joined
             failure.mendable = True
+        failure.room = taught.room
         failure.mendable = failure.mendable or taught.room is not None
-        advise(failure, self._config.spec.advice)
-        return taught.room
