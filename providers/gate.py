@@ -10,8 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from aiolimiter import AsyncLimiter
 
 from providers.spec import Traffic
-
-UNEVEN = 1.02  # by how much longer the window may look to the upstream
+from providers.windows import spacing
 
 
 class QueueFull(Exception):
@@ -92,4 +91,4 @@ def window(rate: int, seconds: float) -> AsyncLimiter:
     requests do not arrive as evenly as they leave.
     """
     burst = max(1, rate // 20)
-    return AsyncLimiter(burst, burst * seconds * UNEVEN / (rate - burst + 1))
+    return AsyncLimiter(burst, burst * spacing(rate, seconds, burst))

@@ -5,8 +5,9 @@ A cost is let through where the moment that it leads to is at most a burst away;
 
 from __future__ import annotations
 
+from providers.windows import spacing
+
 MINUTE = 60.0
-MARGIN = 1.02  # an upstream's minute may begin a little later than ours, and end with it
 INSTANT = 1e-6  # seconds; who waits for less may find the clock unmoved
 
 
@@ -36,7 +37,7 @@ def after_tokens(moment: float, now: float, limit: int, cost: int) -> float:
 def _requests(limit: int) -> tuple[float, int]:
     """Seconds between two requests, and how many may come at once: together never above the limit in any minute."""
     burst = max(1, limit // 40)
-    return MARGIN * MINUTE / (limit - burst + 1), burst
+    return spacing(limit, MINUTE, burst), burst
 
 
 def _wait(seconds: float) -> float:
