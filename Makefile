@@ -1,10 +1,12 @@
 # `make` lists the targets. Each sets up what it needs in .venv first; PYTHON= names the interpreter to make it with,
-# ARGS= passes arguments on: make test ARGS="-k routing", make run ARGS="--port 9000".
+# ARGS= passes arguments on: make test ARGS="-k routing", make run ARGS="--port 9000". The tests run on every core;
+# make test ARGS="-n0 --pdb" runs them in one process.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 SETUP = PYTHON="$(PYTHON)" scripts/setup.sh
 BIN = .venv/bin
+PARALLEL = --numprocesses auto --dist worksteal
 
 .PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev
 
@@ -21,7 +23,7 @@ run: setup ## set everything up and start the gateway in the foreground
 	@exec $(BIN)/keyturn serve $(ARGS)
 
 test: setup-dev ## set everything up and run the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: lint spell guard types imports cov ## what CI runs: all the checks, and the tests with their coverage floor
 
@@ -51,7 +53,7 @@ imports: setup-dev ## check who imports whom
 	@$(BIN)/lint-imports --no-logo
 
 cov: setup-dev ## run the tests with branch coverage (those of make e2e apart)
-	@$(BIN)/python -m pytest --cov --ignore=tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) --cov --ignore=tests/e2e $(ARGS)
 
 newcomer: ## make run in a clean clone, twice, as the README has it
 	@scripts/newcomer.sh
