@@ -8,7 +8,8 @@ SETUP = PYTHON="$(PYTHON)" scripts/setup.sh
 BIN = .venv/bin
 PARALLEL = --numprocesses auto --dist worksteal
 
-.PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev
+.PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev \
+	image up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +58,18 @@ cov: setup-dev ## run the tests with branch coverage (those of make e2e apart)
 
 newcomer: ## make run in a clean clone, twice, as the README has it
 	@scripts/newcomer.sh
+
+image: ## build the container image keyturn:latest (needs docker)
+	@docker build -f deploy/Dockerfile -t keyturn:latest .
+
+COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+up: ## start the gateway with Redis, Prometheus and Grafana (needs docker with compose, and deploy/.env)
+	@test -f deploy/.env || { echo "make up needs deploy/.env: cp deploy/env.example deploy/.env, and fill it in." >&2; exit 1; }
+	@$(COMPOSE) -p keyturn -f deploy/compose.yaml up --detach --build $(ARGS)
+
+down: ## stop what make up started
+	@$(COMPOSE) -p keyturn -f deploy/compose.yaml down $(ARGS)
 
 lock: ## pin the packages anew (needs uv); ARGS=--upgrade takes the newest
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH." >&2; exit 1; }

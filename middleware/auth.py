@@ -17,7 +17,7 @@ _FORWARDING = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"cf-connecting-ip"}
 )
 _PROTECTED = (
-    "This Keyturn has no client token and listens beyond this machine, so it serves only this machine. Add one of "
+    "This Keyturn has no client token, so it serves only this machine, and nobody through a proxy. Add one of "
     "two lines to its .env and restart it: ANTHROPIC_AUTH_TOKEN=<a token you choose>, or KEYTURN_ALLOW_OPEN=true."
 )
 _MISSING = "This Keyturn needs a client token. Set ANTHROPIC_AUTH_TOKEN to the one that its owner gave you."
@@ -68,7 +68,7 @@ class Auth:
         offered = list(credentials(scope))
         if self.access.tokens:
             context.principal, context.pin = self._known(offered)
-        elif not self.access.allow_open and _from_beyond(scope, self.access.beyond):
+        elif not self.access.allow_open and _from_beyond(scope):
             raise Fault(403, "permission_error", _PROTECTED, retry=False)
         elif not self.access.allow_open and _from_a_page(scope):
             raise Fault(403, "permission_error", _PAGE, retry=False)
@@ -89,7 +89,7 @@ class Auth:
         return matching[0] if matching else ""
 
     def _metrics(self, scope: Scope) -> None:
-        if not (self.access.beyond or _from_beyond(scope, self.access.beyond)):
+        if not (self.access.beyond or _from_beyond(scope)):
             return
         token = self.access.metrics_token
         if token is None or not any(token.matches(value) for value in credentials(scope)):
@@ -146,9 +146,9 @@ def _from_own_page(scope: Scope) -> bool:
     return urlsplit(header(scope, b"origin")).netloc == header(scope, b"host") != ""
 
 
-def _from_beyond(scope: Scope, beyond: bool) -> bool:
-    """From another machine, or forwarded by somebody on this one where the gateway listens beyond loopback."""
+def _from_beyond(scope: Scope) -> bool:
+    """From another machine, or forwarded by somebody: a proxy on this one may stand open to the world."""
     peer = (scope.get("client") or ("",))[0]
     if peer and not is_loopback(peer):  # a unix socket has no peer, and is this machine's
         return True
-    return beyond and any(name in _FORWARDING for name, _ in scope["headers"])
+    return any(name in _FORWARDING for name, _ in scope["headers"])

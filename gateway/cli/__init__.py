@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="start the gateway (what keyturn alone does)")
     serve.add_argument("--host", help="address to listen on (HOST)")
     serve.add_argument("--port", help="port to listen on (PORT)")
+    serve.add_argument("--ssl-certfile", metavar="FILE", help="PEM certificate, to speak HTTPS (SSL_CERTFILE)")
+    serve.add_argument("--ssl-keyfile", metavar="FILE", help="PEM file of its key (SSL_KEYFILE)")
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
@@ -72,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
-    given = {"HOST": options.host, "PORT": options.port}
+    given = {name: getattr(options, name.lower()) for name in ("HOST", "PORT", "SSL_CERTFILE", "SSL_KEYFILE")}
     return {name: text for name, text in given.items() if text is not None}
 
 

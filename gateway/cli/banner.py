@@ -24,7 +24,7 @@ def banner(settings: Settings, port: int, offers: Sequence[Offer] = ()) -> str:
     """``port`` is the one that was bound, which PORT=0 leaves to the system."""
     return sections(
         [
-            ("Keyturn", [f"{VERSION} on {url(settings.host, port)}"]),
+            ("Keyturn", [f"{VERSION} on {url(settings, port)}"]),
             ("token", token_state(settings)),
             ("providers", columns(provider_rows(settings)) or no_provider(settings)),
             ("models", columns(model_rows(settings))),
@@ -49,15 +49,19 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def url(host: str, port: int) -> str:
+def url(settings: Settings, port: int) -> str:
     """Where a program on this machine reaches the gateway."""
+    return f"{'https' if settings.certificate else 'http'}://{_reachable(settings.host)}:{port}"
+
+
+def _reachable(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return f"http://{host}:{port}"
+        return host
     if address.is_unspecified:
-        return f"http://{'127.0.0.1' if address.version == 4 else '[::1]'}:{port}"
-    return f"http://{f'[{host}]' if address.version == 6 else host}:{port}"
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return f"[{host}]" if address.version == 6 else host
 
 
 def token_state(settings: Settings) -> list[str]:
@@ -109,7 +113,7 @@ def then(table: RoutingTable, primary: Ref, own: Sequence[Ref] = ()) -> str:
 
 def start_line(settings: Settings, port: int) -> str:
     token = "<your token>" if settings.tokens else "any"
-    return f"ANTHROPIC_BASE_URL={url(settings.host, port)} ANTHROPIC_AUTH_TOKEN={token} claude"
+    return f"ANTHROPIC_BASE_URL={url(settings, port)} ANTHROPIC_AUTH_TOKEN={token} claude"
 
 
 def masked(provider: str, number: int, key: KeySource) -> str:

@@ -17,7 +17,7 @@ HEAD = """\
 # The environment wins over this file, except for ANTHROPIC_AUTH_TOKEN: there the file wins."""
 
 SECTIONS = {
-    "Where Keyturn listens": ("host", "port"),
+    "Where Keyturn listens": ("host", "port", "ssl_certfile", "ssl_keyfile", "forwarded_allow_ips"),
     "Who may use it": ("anthropic_auth_token", "keyturn_allow_open", "metrics_token", "keyturn_admin_token"),
     "Which model answers": (
         "model",
@@ -67,6 +67,7 @@ SHOWN = {
 }
 # Their default is another variable's value, or depends on the terminal.
 BLANK = (
+    "forwarded_allow_ips",
     "enable_opus_thinking",
     "enable_sonnet_thinking",
     "enable_haiku_thinking",

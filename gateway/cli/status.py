@@ -52,7 +52,7 @@ def _pool(settings: Settings, url: str | None) -> tuple[str, Any]:
 
 
 def _address(settings: Settings, url: str | None) -> httpx.URL:
-    text = url or own_url(settings.host, settings.port)
+    text = url or own_url(settings, settings.port)
     try:
         address = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL as error:

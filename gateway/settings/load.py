@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.settings.certificate import read_certificate
 from gateway.settings.delays import refuse_common_delays
 from gateway.settings.folders import run_folders
 from gateway.settings.layers import (
@@ -69,6 +70,7 @@ def load(
     providers = ProviderReader(layers, common, report).read_all(file.rows)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
+    certificate = read_certificate(layers, cwd, home, report)
     _warn(common, layers, providers, tokens, report)
     if report.problems:
         raise ConfigError(report.problems)
@@ -90,6 +92,8 @@ def load(
         providers=choose_named(providers, routing),
         routing=routing,
         warnings=tuple(report.warnings),
+        certificate=certificate,
+        believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )

@@ -51,6 +51,12 @@ def host_name(text: str) -> str:
     return str(ipaddress.ip_address(bare))
 
 
+def networks(text: object) -> tuple[str, ...]:
+    """Addresses and networks between commas or blanks. "*" would let everybody claim to be anybody."""
+    parts = [part for part in re.split(r"[,\s]+", str(text)) if part] if isinstance(text, str) else []
+    return tuple(str(ipaddress.ip_network(part, strict=False)) for part in parts)
+
+
 def points_here(url: str) -> bool:
     """Whether a URL's host is this machine; False for what is no URL."""
     try:
@@ -181,6 +187,9 @@ Order = Annotated[KeyOrder, BeforeValidator(str.lower), Expects("least_recent, w
 Window = Annotated[UsageWindow, BeforeValidator(str.lower), Expects("round, day or month", "day")]
 Patience = Annotated[
     float | None, BeforeValidator(patience), Expects("a number of seconds, or off to wait for ever", "180")
+]
+Networks = Annotated[
+    tuple[str, ...], BeforeValidator(networks), Expects("addresses or networks between commas", "10.0.0.0/8")
 ]
 Megabytes = Annotated[float, Field(gt=0, allow_inf_nan=False), Expects("a number of megabytes above 0", "32")]
 LogLevel = Annotated[

@@ -121,8 +121,8 @@ def test_local_runtimes_are_offered_with_the_line_that_uses_them(place: Place) -
         ("localhost", "http://localhost:1"),
     ],
 )
-def test_the_address_is_one_that_a_client_here_can_use(host: str, used: str) -> None:
-    assert url(host, 1) == used
+def test_the_address_is_one_that_a_client_here_can_use(place: Place, host: str, used: str) -> None:
+    assert url(place.load({"HOST": host}), 1) == used
 
 
 @pytest.mark.parametrize(
