@@ -1,4 +1,4 @@
-"""The command line: ``keyturn serve``, ``check``, ``status`` and ``version``."""
+"""The command line: ``keyturn serve``, ``init``, ``check``, ``status`` and ``version``."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ def _run(options: argparse.Namespace) -> int:
         print(f"keyturn {VERSION}")
         return 0
     # Each command imports what it needs: `check` starts in a third of the time without the web framework.
+    if options.command == "init":
+        from gateway.cli.init import init
+
+        return init(options.force)
     if options.command == "serve":
         from gateway.cli.serve import serve
 
@@ -59,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="start the gateway (what keyturn alone does)")
     serve.add_argument("--host", help="address to listen on (HOST)")
     serve.add_argument("--port", help="port to listen on (PORT)")
+    init = commands.add_parser("init", help="write a .env file of your own under ~/.config/keyturn")
+    init.add_argument("--force", action="store_true", help="anew where one is there; its values are taken over")
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
