@@ -1,4 +1,4 @@
-"""The command line: ``keyturn serve``, ``init``, ``check``, ``status`` and ``version``."""
+"""The command line: ``keyturn serve``, ``init``, ``check``, ``doctor``, ``status`` and ``version``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.status import status
 
         return status(load_from_process(options.config), options.url, options.json)
+    if options.command == "doctor":
+        from gateway.cli.doctor import doctor
+
+        return doctor(load_from_process(options.config), options.json)
     from gateway.cli.check import report
 
     print(report(load_from_process(options.config)))
@@ -68,10 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
+    doctor = commands.add_parser("doctor", help="ask each key for each model, and say what to mend")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
     status = commands.add_parser("status", help="show the keys of a running gateway: which are ready, which rest, why")
     status.add_argument("--json", action="store_true", help="as JSON, the way GET /admin/pool sends it")
     status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
-    for command in (serve, check, status):
+    for command in (serve, check, doctor, status):
         command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
     commands.add_parser("version", help="print the version")
     return parser
