@@ -17,11 +17,11 @@ from gateway.cli.running import NoAnswer, pool, served
 from gateway.pick import fzf, recents
 from gateway.pick.launch import DROPPED, FORMATS, Room, environment
 from gateway.pick.offers import Offer, lines, offers, preview
-from gateway.settings import Settings, load
+from gateway.settings import Settings
+from gateway.settings.picking import PROVIDER, Picking, load_for_pick
 from providers.catalog import names
 from providers.errors import Fault
 
-PROVIDER, ENV_FILE, PORT = "CLAUDE_PICK_PROVIDER", "CLAUDE_PICK_ENV_FILE", "CLAUDE_PICK_PORT"
 LEFT = 130
 MISSING = 127  # what a shell reports for a program that is not there
 
@@ -42,48 +42,34 @@ class Wanted:
 
 def pick(wanted: Wanted, config: Path | None = None) -> int:
     """Runs claude in this process's place; returns the exit status where it does not come to that."""
-    environ = dict(os.environ)
     try:
-        return _picked(wanted, settings_for(environ, config), environ)
+        return _picked(wanted, load_for_pick(config))
     except (CannotPick, NoAnswer, fzf.NoFzf) as problem:
         print(problem, file=sys.stderr)
         return 1
 
 
-def settings_for(environ: Mapping[str, str], config: Path | None = None) -> Settings:
-    """The gateway's own settings, wherever claude-pick is called from: a project's .env is not the gateway's.
-
-    In a checkout its .env counts; CLAUDE_PICK_ENV_FILE and CLAUDE_PICK_PORT are the names of seed-time scripts.
-    """
-    named = environ.get(ENV_FILE, "").strip()
-    environ = {**environ, "FCC_ENV_FILE": str(Path(named).absolute())} if named else environ
-    checkout = Path(__file__).parents[2]
-    here = checkout if (checkout / "Makefile").is_file() else Path.cwd()
-    flags = {"PORT": environ[PORT]} if environ.get(PORT, "").strip() else {}
-    return load(environ, here, Path(os.path.expanduser("~")), config and config.absolute(), flags)
-
-
-def _picked(wanted: Wanted, settings: Settings, environ: Mapping[str, str]) -> int:
-    found = _offers(settings, environ)
+def _picked(wanted: Wanted, picking: Picking) -> int:
+    settings = picking.settings
+    found = _offers(picking)
     if wanted.list_only:
         say("\n".join(offer.ref for offer in found))
         return 0
-    offer = _named(wanted.model, found, settings) if wanted.model else _chosen(found, settings, environ)
+    offer = _named(wanted.model, found, settings) if wanted.model else _chosen(found, picking)
     if offer is None:
         return LEFT
-    recents.remember(_recent(environ), offer.ref)
+    recents.remember(picking.recent, offer.ref)
     own = environment(url(settings.host, settings.port), _token(settings), offer.ref, offer.room)
     if wanted.print_as:
         say(FORMATS[wanted.print_as](own))
         return 0
-    return _start(own, wanted.arguments, environ)
+    return _start(own, wanted.arguments, picking.environ)
 
 
-def _offers(settings: Settings, environ: Mapping[str, str]) -> list[Offer]:
-    found = offers(served(settings))
-    only = environ.get(PROVIDER, "").strip()
-    if only:
-        known = names(settings.routing.specs.values())
+def _offers(picking: Picking) -> list[Offer]:
+    found = offers(served(picking.settings))
+    if only := picking.provider:
+        known = names(picking.settings.routing.specs.values())
         if only not in known:
             raise CannotPick(f"{PROVIDER}: {only!r} is no provider that Keyturn knows; `keyturn check` lists yours.")
         found = [offer for offer in found if offer.provider == known[only]]
@@ -101,14 +87,15 @@ def _named(model: str, found: Sequence[Offer], settings: Settings) -> Offer:
     return next((offer for offer in found if offer.ref == ref), Offer(ref, Room(), {}))
 
 
-def _chosen(found: Sequence[Offer], settings: Settings, environ: Mapping[str, str]) -> Offer | None:
+def _chosen(found: Sequence[Offer], picking: Picking) -> Offer | None:
     if not sys.stdin.isatty():
         raise CannotPick("There is no terminal to choose in: name a model with --model; --list shows them.")
-    program = fzf.find(environ.get("PATH"))
+    program = fzf.find(picking.environ.get("PATH"))
     by_ref = {offer.ref: offer for offer in found}
-    ordered = [by_ref[ref] for ref in recents.first(by_ref, recents.load(_recent(environ)))]
-    health = _health(settings)
-    number = fzf.choose(program, lines(ordered, health), [preview(each, health) for each in ordered])
+    ordered = [by_ref[ref] for ref in recents.first(by_ref, recents.load(picking.recent))]
+    health = _health(picking.settings)
+    previews = [preview(each, health) for each in ordered]
+    number = fzf.choose(program, lines(ordered, health), previews, picking.environ)
     return None if number is None else ordered[number]
 
 
@@ -122,11 +109,6 @@ def _health(settings: Settings) -> dict[str, Any]:
 
 def _token(settings: Settings) -> str:
     return settings.tokens[0].secret.reveal() if settings.tokens else ""
-
-
-def _recent(environ: Mapping[str, str]) -> Path:
-    folder = environ.get("XDG_STATE_HOME", "").strip() or os.path.expanduser("~/.local/state")
-    return Path(folder, "keyturn", "picked.json")
 
 
 def _start(own: Mapping[str, str], arguments: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,7 +29,7 @@ def find(path: str | None) -> str:
     raise NoFzf("fzf is not installed: install it (brew install fzf, apt install fzf), or name a model with --model.")
 
 
-def choose(program: str, lines: Sequence[str], previews: Sequence[str]) -> int | None:
+def choose(program: str, lines: Sequence[str], previews: Sequence[str], environ: Mapping[str, str]) -> int | None:
     """The number of the line that a person chose; None where they left."""
     with TemporaryDirectory(prefix="keyturn-") as folder:
         for number, text in enumerate(previews):
@@ -40,7 +40,7 @@ def choose(program: str, lines: Sequence[str], previews: Sequence[str]) -> int |
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env=_environment(),
+            env=_environment(environ),
         )
     if done.returncode in NOTHING_CHOSEN:
         return None
@@ -66,6 +66,6 @@ def _options(folder: str) -> list[str]:
     ]
 
 
-def _environment() -> dict[str, str]:
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Options of a person's own might change what comes back."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("FZF_DEFAULT_OPTS")}
+    return {name: value for name, value in environ.items() if not name.startswith("FZF_DEFAULT_OPTS")}
