@@ -10,6 +10,8 @@ import pytest
 import trustme
 
 from gateway.cli.banner import start_line, url
+from gateway.cli.running import pool, served
+from gateway.settings import load
 from tests.gateway.place import Place
 from tests.gateway_process import running_gateway
 
@@ -46,7 +48,12 @@ def test_flags_make_it_speak_https(authority: trustme.CA, pem: tuple[str, str], 
             f"https://127.0.0.1:{gateway.port}/v1/messages", json=ASK, headers={"x-api-key": "any"}, verify=trusted
         )
         assert f"https://127.0.0.1:{gateway.port}" in gateway.stdout
+        environ = {"SSL_CERTFILE": chain, "SSL_KEYFILE": key, "PORT": str(gateway.port)}
+        settings = load(environ, gateway.home, gateway.home)
+        listed, shown = served(settings), pool(settings)[1]
     assert reply.status_code == 200
+    assert "demo/demo" in [item["id"] for item in listed]
+    assert shown["providers"]
 
 
 def test_one_file_may_hold_both(authority: trustme.CA, place: Place, tmp_path: Path) -> None:
