@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic.fields import FieldInfo
 
 from gateway.settings.row_settings import KEY, KEYS, RowSettings, takes_settings, variables
 from gateway.settings.variables import DEFAULTS, Globals
 from providers.catalog import CATALOG
-from providers.spec import ProviderSpec
+from providers.spec import Face, ProviderSpec
 
 HEAD = """\
 # Keyturn's settings. Copy this file to .env and take the # away from the lines that you need.
@@ -142,7 +142,8 @@ def _values(spec: ProviderSpec) -> dict[str, str]:
 
 def _places(spec: ProviderSpec) -> Iterator[tuple[str, str]]:
     """The other variables that say where it is."""
-    for each in (spec, *spec.faces):
+    spoken: Sequence[ProviderSpec | Face] = (spec, *spec.faces)
+    for each in spoken:
         yield from ((name, "") for name in each.base_variables or ())
         yield from ((part.variables[0], "" if part.needed else part.text) for part in each.parts or ())
 

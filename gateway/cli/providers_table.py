@@ -111,11 +111,12 @@ def _face(face: Face, row: ProviderSpec) -> str:
 
 
 def _parts(row: ProviderSpec) -> Iterator[Line]:
-    for dialect, each in ((row.dialect, row), *((face.dialect, face) for face in row.faces)):
+    spoken: Sequence[ProviderSpec | Face] = (row, *row.faces)
+    for each in spoken:
         if each.base_variables:
-            yield _code(row.id), f"the base URL ({_code(dialect)})", _codes(each.base_variables)
+            yield _code(row.id), f"the base URL ({_code(each.dialect)})", _codes(each.base_variables)
         for part in each.parts or ():
-            yield _code(row.id), f"{_code(part.text)} ({_code(dialect)})", _codes(part.variables)
+            yield _code(row.id), f"{_code(part.text)} ({_code(each.dialect)})", _codes(part.variables)
 
 
 def _site(row: ProviderSpec, site: Site) -> Line:

@@ -38,6 +38,8 @@ class AddressReader:
     def read(self, spec: ProviderSpec, settings: RowSettings, used: bool) -> Address:
         """Parts that are wrong are reported where the provider is ``used``."""
         filled = self._filled(spec, used)
+        if spec.site:
+            filled = _host(filled)  # its path is for the site to say
         url = settings.base_url or filled
         given = bool(settings.base_url or (spec.placeless and filled))
         owner = self._owner(spec, url)
@@ -85,6 +87,11 @@ class AddressReader:
                 "Write the name alone, without https:// and without a dot.",
             )
         return ""
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
 def completed(url: str, spec: ProviderSpec) -> str:
