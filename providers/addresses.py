@@ -39,8 +39,8 @@ class Site:
         return f".{parts.hostname or ''}".endswith(self.hosts) or self.dated in f"{parts.path}/"
 
     def dialect(self, url: str) -> str:
-        """The dialect that an address is for, where its path alone says so; else ""."""
-        path = urlsplit(url).path.rstrip("/")
+        """The dialect that an address is for, where its path alone says so; else "". Takes what is no URL too."""
+        path = "/" + url.partition("://")[2].partition("/")[2].rstrip("/")
         found = [dialect for dialect, root in self.roots if root == path]
         return found[0] if len(found) == 1 else ""
 

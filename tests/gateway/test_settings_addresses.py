@@ -91,6 +91,11 @@ def test_a_version_where_the_url_takes_none_is_said_not_to_be_used(place: Place)
     assert place.load({**environ, "AZURE_API_VERSION": "v1"}).warnings == ()
 
 
+@pytest.mark.parametrize("url", ["https://[", "mine.openai.azure.com", f"{DEPLOYED}?api-version=2024-06-01"])
+def test_what_is_no_base_url_is_refused(place: Place, url: str) -> None:
+    assert only(place.problems({**KEY, "AZURE_OPENAI_ENDPOINT": url})).name == "AZURE_OPENAI_ENDPOINT"
+
+
 @pytest.mark.parametrize("name", ["mine.openai.azure.com", "https://mine", "-mine", "my resource"])
 def test_a_resource_is_a_name_alone(place: Place, name: str) -> None:
     problem = only(place.problems({**KEY, "AZURE_RESOURCE_NAME": name}))

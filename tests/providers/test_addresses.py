@@ -80,6 +80,8 @@ def test_how_an_address_is_asked(site: Site, url: str, dialect: str, version: st
         (f"{FOUNDRY}/anthropic/", "anthropic"),
         (f"{OURS}/openai/v1", ""),
         (OURS, ""),
+        ("https://[", ""),
+        ("nonsense", ""),
     ],
 )
 def test_a_path_may_say_the_dialect(site: Site, url: str, dialect: str) -> None:
