@@ -62,7 +62,8 @@ class Provider:
         is on ``stack``. ``room`` caps the answer's tokens.
         """
         config = self.pupil.config(attempt.model, room)
-        client, upstream = self._dialects[call.dialect], self._dialects[config.spec.dialect]
+        dialect = config.spec.dialect
+        client, upstream = self._dialects[call.dialect], self._dialects[dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
@@ -71,7 +72,7 @@ class Provider:
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
-                reply = await self._send(exchange, attempt, stack)
+                reply = await self._send(exchange, attempt, dialect, stack)
                 await self._heed(reply, key, attempt.model)
                 waiting = Patience(self.config.timeouts.read)
                 stack.callback(waiting.close)
@@ -79,24 +80,28 @@ class Provider:
         except TimeoutError as error:
             raise _too_late(exchange, self.config, limit) from error
         attempt.first_content = self.time.clock()
+        self.pupil.answered(dialect)
         return answer
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def _send(self, exchange: Exchange, attempt: Attempt, stack: AsyncExitStack) -> UpstreamReply:
+    async def _send(self, exchange: Exchange, attempt: Attempt, dialect: str, stack: AsyncExitStack) -> UpstreamReply:
         reply = await self._transport.send(exchange.request)
         stack.push_async_callback(reply.aclose)
         attempt.status = reply.status
         if 200 <= reply.status < 300:
             return reply
         body = await error_body(reply)
-        failure = classify.status_failure(reply.status, reply.headers, body, self.config.id, self.time.wall())
-        raise self._understood(failure, attempt.model, reply.status, body)
+        spec = self.config.spec
+        failure = classify.status_failure(reply.status, reply.headers, body, spec.id, self.time.wall(), spec.day)
+        raise self._understood(failure, attempt.model, reply.status, body, dialect)
 
-    def _understood(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> UpstreamFailure:
+    def _understood(
+        self, failure: UpstreamFailure, model: str, status: int | None, body: bytes, dialect: str = ""
+    ) -> UpstreamFailure:
         """The same, with what it teaches of the model taken in and the row's advice behind its words."""
-        self.pupil.learn(failure, model, status, body)
+        self.pupil.learn(failure, model, status, body, dialect)
         return advise(failure, self.config.spec.advice)
 
     async def _heed(self, reply: UpstreamReply, key: Key, model: str) -> None:
@@ -116,7 +121,7 @@ class Provider:
     ) -> Answer:
         reader = exchange.reader
         pace = Pace(self.config.stream_floor, self.time.clock) if self.config.stream_floor else None
-        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read, patience, pace)
+        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read, patience, pace, self.config.spec.day)
         first = await reply.read()
         if exchange.streamed and begins_stream(first):
             await self._stream(answer, first, call, deadline)

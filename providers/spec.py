@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
+from providers.addresses import Part, Site
 from providers.errors import Calendar
 from providers.secret import Secret
 
@@ -212,12 +213,27 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Another dialect that a provider speaks, at another address, with the same keys."""
+    """Another dialect that a provider speaks, at another address, with the same keys.
+
+    The rest is as in ProviderSpec; None is what the row has.
+    """
 
     dialect: str
     base_url: str
     auth: Auth = Auth.BEARER
-    models: str = ""  # as in ProviderSpec
+    models: str = ""
+    quirks: Quirks | None = None
+    default_model: str | None = None
+    key_variables: tuple[str, ...] | None = None
+    base_variables: tuple[str, ...] | None = None  # given, and none of the row's, they choose this face
+    parts: tuple[Part, ...] | None = None  # likewise
+
+
+class Lack(NamedTuple):
+    """Something that a provider cannot be used without."""
+
+    what: str
+    variable: str  # the one to set
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +248,9 @@ class ProviderSpec:
     auth: Auth = Auth.BEARER
     aliases: tuple[str, ...] = ()
     key_variables: tuple[str, ...] = ()  # further names of the primary key's variable
+    base_variables: tuple[str, ...] = ()  # further names of the base URL's
+    parts: tuple[Part, ...] = ()  # of the base URL
+    site: Site | None = None  # addresses that are asked as this row is, whoever's base URL they are
     key_url: str = ""  # where a person gets a key
     default_model: str = ""
     namespaces: tuple[str, ...] = ()  # vendors whose "vendor/model" is one model name here
@@ -245,6 +264,7 @@ class ProviderSpec:
     concurrency: int | None = None  # open requests, likewise
     pooling: str = ""  # what the provider's terms say on several keys, with its source, where known
     faces: tuple[Face, ...] = ()  # the other dialects; PREFIX_DIALECT chooses one
+    falls_back: str = ""  # the dialect to go on in, of these, where a 404 says that this one is not spoken
     models: str = ""  # the list of its models, relative to the base URL; "" = where the dialect has it
     reset: Calendar | None = None  # when its daily or monthly quotas begin again, where known
     examples: tuple[str, ...] = ()  # further models that it served at ``as_of``
@@ -262,6 +282,22 @@ class ProviderSpec:
     def key_variable(self) -> str:
         """The variable to name when a key is missing, such as ``GROQ_API_KEY``."""
         return f"{self.prefixes[0]}_API_KEY"
+
+    @property
+    def placeless(self) -> bool:
+        """Only an operator knows where it is: the base URL here is a pattern."""
+        return any(part.needed for part in self.parts)
+
+    @property
+    def day(self) -> Calendar | None:
+        """Where a day of its quotas begins, where known."""
+        return None if self.reset is Calendar.UTC_MONTH else self.reset
+
+    def with_face(self, face: Face) -> ProviderSpec:
+        """The row as it is in one of its other dialects."""
+        names = ("quirks", "default_model", "key_variables", "base_variables", "parts")
+        own = {name: value for name in names if (value := getattr(face, name)) is not None}
+        return replace(self, dialect=face.dialect, base_url=face.base_url, auth=face.auth, models=face.models, **own)
 
     def models_url(self, base_url: str = "") -> str:
         """Where the models are listed: under the operator's ``base_url`` where there is one."""
@@ -287,7 +323,7 @@ class ProviderConfig:
     """A row with an operator's settings laid over it: all that one live provider is built from."""
 
     spec: ProviderSpec
-    base_url: str
+    base_url: str  # "" where only an operator knows it, and has not said; {model} in it stands for the model
     keys: tuple[KeySource, ...] = ()
     proxy: Secret | None = None  # a URL, which may hold a password
     timeouts: Timeouts = Timeouts()
@@ -301,6 +337,8 @@ class ProviderConfig:
     chosen: bool = False  # an operator configured it: a key, a base URL, or a TOML entry
     extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members for every body, over ours
     images: UnseenImages = UnseenImages.NOTE
+    query: str = ""  # behind the URL of every call
+    second: ProviderConfig | None = None  # the same in the dialect that it falls back to
 
     @property
     def id(self) -> str:
@@ -309,4 +347,12 @@ class ProviderConfig:
     @property
     def usable(self) -> bool:
         """Has what a call needs."""
-        return bool(self.keys) or not self.spec.needs_key
+        return not self.lacks
+
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """What a call needs and nobody has set."""
+        base_url = Lack("base URL", f"{self.spec.prefixes[0]}_BASE_URL")
+        key = Lack("key", self.spec.key_variable)
+        missing = ((base_url, not self.base_url), (key, self.spec.needs_key and not self.keys))
+        return tuple(lack for lack, missed in missing if missed)

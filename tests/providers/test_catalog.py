@@ -20,7 +20,7 @@ from providers.spec import Auth, Face, ProviderConfig, ProviderSpec
 ROWS = {row.id: row for row in CATALOG}
 HOSTED = [row for row in CATALOG if not row.local]
 NETWORKED = [row for row in CATALOG if row.id != "demo"]
-LATER = {"azure", "vertex"}  # ids of the contract whose addresses or tokens no row alone can give
+LATER = {"vertex"}  # ids of the contract whose tokens no row alone can give
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -73,15 +73,52 @@ def test_every_provider_of_the_contract_is_here_or_known_to_come() -> None:
         ("moonshot", "kimi"),
         ("google", "gemini"),
         ("dashscope", "qwen"),
-        # as LiteLLM spells them
-        ("together_ai", "together"),
-        ("fireworks_ai", "fireworks"),
-        ("hosted_vllm", "vllm"),
-        ("ollama_chat", "ollama"),
+        ("azure_openai", "azure"),
     ],
 )
 def test_aliases(alias: str, row: str) -> None:
     assert names(CATALOG)[alias] == row
+
+
+@pytest.mark.parametrize(
+    ("spelt", "row"),
+    [
+        ("anthropic", "anthropic"),
+        ("azure", "azure"),
+        ("azure_ai", "azure"),
+        ("bedrock", "bedrock"),
+        ("bedrock_converse", "bedrock"),
+        ("cerebras", "cerebras"),
+        ("dashscope", "qwen"),
+        ("deepseek", "deepseek"),
+        ("fireworks_ai", "fireworks"),
+        ("friendliai", "friendliai"),
+        ("gemini", "gemini"),
+        ("github", "github"),
+        ("groq", "groq"),
+        ("hosted_vllm", "vllm"),
+        ("huggingface", "huggingface"),
+        ("lm_studio", "lmstudio"),
+        ("minimax", "minimax"),
+        ("mistral", "mistral"),
+        ("moonshot", "kimi"),
+        ("nvidia_nim", "nvidia_nim"),
+        ("ollama", "ollama"),
+        ("ollama_chat", "ollama"),
+        ("openai", "openai"),
+        ("openrouter", "open_router"),
+        ("sambanova", "sambanova"),
+        ("together_ai", "together"),
+        ("vertex_ai", "vertex"),
+        ("vertex_ai_beta", "vertex"),
+        ("vllm", "vllm"),
+        ("xai", "xai"),
+        ("zai", "zai"),
+    ],
+)
+def test_litellms_names_of_the_same_providers(spelt: str, row: str) -> None:
+    """litellm 1.109.1, LlmProviders, and the names of docs.litellm.ai (read 2026-11)."""
+    assert row in LATER or names(CATALOG)[spelt] == row
 
 
 @pytest.mark.parametrize(
@@ -113,6 +150,7 @@ def test_aliases(alias: str, row: str) -> None:
         ("huggingface", ("HUGGINGFACE",), ("HF_TOKEN",)),
         ("github", ("GITHUB_MODELS",), ()),
         ("bedrock", ("BEDROCK",), ("AWS_BEARER_TOKEN_BEDROCK",)),
+        ("azure", ("AZURE",), ("AZURE_OPENAI_API_KEY", "ANTHROPIC_FOUNDRY_API_KEY")),
         ("demo", ("DEMO",), ()),
     ],
 )
@@ -144,6 +182,7 @@ def test_the_variables_are_spelt_as_earlier_systems_spelt_them(
         ("minimax", "https://api.minimax.io/anthropic/v1/messages", Auth.BEARER),
         ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", Auth.BEARER),
         ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/anthropic/v1/messages", Auth.BEARER),
+        ("azure", "https://RESOURCE.openai.azure.com/openai/v1/chat/completions", Auth.API_KEY),
     ],
 )
 def test_where_requests_go_and_how_the_key_is_sent(row: str, url: str, auth: Auth) -> None:
@@ -170,6 +209,7 @@ def test_where_requests_go_and_how_the_key_is_sent(row: str, url: str, auth: Aut
         ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai/models"),
         ("github", "https://models.github.ai/catalog/models"),
         ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/models"),
+        ("azure", "https://RESOURCE.openai.azure.com/openai/v1/models"),
     ],
 )
 def test_where_models_are_listed(row: str, url: str) -> None:
@@ -208,8 +248,15 @@ def test_every_face_has_a_dialect_and_an_address(row: ProviderSpec) -> None:
         assert not face.base_url.endswith("/")
         if face.dialect == "openai_chat":
             assert base.path  # a bare host would mean another one, with /v1
+        assert all(part.text in face.base_url for part in face.parts or ())
         spoken = replace(row, dialect=face.dialect, base_url=face.base_url, models=face.models)
         assert urlsplit(spoken.models_url()).hostname == base.hostname
+
+
+@each(NETWORKED)
+def test_parts_of_addresses_are_where_they_are_said_to_be(row: ProviderSpec) -> None:
+    assert all(part.text in row.base_url and part.variables for part in row.parts)
+    assert not row.falls_back or row.falls_back in [face.dialect for face in row.faces]
 
 
 @each(HOSTED)
