@@ -87,7 +87,7 @@ class Quirks:
     call_id_length: int = 0  # a call's id has exactly so many letters and digits; 0 = OpenAI's rule
     user_after_tool: bool = True  # takes a user's message right after a tool's
     cache_marks: bool = False  # caches what stands before a mark, of which a message's parts can have one
-    schemas: str = ""  # the profile that tools' schemas are cleaned to; see openai_chat/schemas.py
+    schemas: str = ""  # the profile that tools' schemas are cleaned to; see chat/schemas.py
     strict_tools: bool = True  # takes a function that says "strict"
     vision: bool = True
     thinking_on: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members that switch thinking on

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from providers.chat import schemas
 from providers.chat.request import ChatRequest, JsonSchema, Tool, ToolChoice
-from providers.dialects.openai_chat import schemas
 from providers.json_object import encode
 from providers.spec import Quirks
 
