@@ -13,6 +13,7 @@ from providers.answer import MAX_ERROR_BODY, MAX_WHOLE, Answer, StreamAnswer, Wh
 from providers.budget import RetryBudget
 from providers.call import Call, Dialect
 from providers.chat.sse import begins_stream
+from providers.dialects import of_clients
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.exchange import Exchange, arrange
 from providers.gate import Gate
@@ -43,7 +44,8 @@ class Provider:
         self.gate = Gate(config.traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
-        self._dialects = dialects
+        self._dialect = dialects[config.spec.dialect]
+        self._clients = of_clients(dialects)
         self._transport = transport
 
     async def ask(
@@ -62,7 +64,7 @@ class Provider:
         is on ``stack``. ``room`` caps the answer's tokens.
         """
         config = self.pupil.config(attempt.model, room)
-        client, upstream = self._dialects[call.dialect], self._dialects[config.spec.dialect]
+        client, upstream = self._clients[call.dialect], self._dialect
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)

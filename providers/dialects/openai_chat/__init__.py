@@ -6,7 +6,7 @@ import re
 
 from providers.call import (
     Call,
-    Dialect,
+    ClientDialect,
     EventWriter,
     Hints,
     StraightLine,
@@ -43,7 +43,7 @@ class Passing:
 
 
 class OpenAIChatDialect:
-    """See ``providers.call.Dialect``."""
+    """See ``providers.call.ClientDialect``."""
 
     name = "openai_chat"
     straight: StraightLine | None = Passing()
@@ -83,4 +83,4 @@ def url(base: str) -> str:
     return base.rstrip("/") + bare + "/chat/completions"
 
 
-DIALECT: Dialect = OpenAIChatDialect()
+DIALECT: ClientDialect = OpenAIChatDialect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
+from providers.call import Call, ClientDialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
 from providers.chat.request import ChatRequest
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_responses import checks, read_request, write_request
@@ -18,7 +18,7 @@ _BARE_HOST = re.compile(r"https?://[^/]+/?")
 
 
 class OpenAIResponsesDialect:
-    """See ``providers.call.Dialect``."""
+    """See ``providers.call.ClientDialect``."""
 
     name = "openai_responses"
     straight: StraightLine | None = None  # what one provider sealed would reach another
@@ -48,4 +48,4 @@ def url(base: str) -> str:
     return base.rstrip("/") + bare + "/responses"
 
 
-DIALECT: Dialect = OpenAIResponsesDialect()
+DIALECT: ClientDialect = OpenAIResponsesDialect()
