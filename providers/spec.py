@@ -19,6 +19,7 @@ class Auth(StrEnum):
     BEARER = "bearer"
     NONE = "none"
     API_KEY = "api-key"
+    X_GOOG_API_KEY = "x-goog-api-key"
 
 
 class Replay(StrEnum):
@@ -108,6 +109,12 @@ class Quirks:
     owed_always: bool = False  # and an assistant's messages without calls too
     signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
     signature_space: str = "google"  # where calls that another model made say so: google | vertex
+
+    # Gemini's own API; ``efforts`` are its thinking levels, and ``max_stops`` is not asked.
+    thought_budgets: tuple[int, int] | None = None  # the tokens of thought that are taken, where no level is
+    call_ids: bool = False  # wants a call's id in the call and in its result; else it knows none
+    result_files: bool = False  # takes images and files inside a call's result
+    prefill: bool = True  # takes a conversation that ends with the model's own words
 
     guarded_calls: bool = False  # its models write tool calls as text, or wrong: they are looked for and repaired
 
@@ -218,6 +225,7 @@ class Face:
     base_url: str
     auth: Auth = Auth.BEARER
     models: str = ""  # as in ProviderSpec
+    quirks: Quirks | None = None  # where they are not the row's
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gateway.settings.layers import Value
 from gateway.settings.report import Report
-from providers.spec import ProviderSpec
+from providers.spec import Face, ProviderSpec
 
 NAMES = {"openai": "openai_chat"}  # keyturn.toml's word for it, and what most people call it
 
@@ -22,4 +22,11 @@ def with_face(spec: ProviderSpec, chosen: Value | None, report: Report) -> Provi
         spoken = " or ".join((spec.dialect, *(face.dialect for face in spec.faces)))
         chosen.reject(report, f"{spec.title} does not speak {text!r}", f"Write {spoken}, or remove it.")
         return spec
-    return replace(spec, dialect=face.dialect, base_url=face.base_url, auth=face.auth, models=face.models)
+    return showing(spec, face)
+
+
+def showing(spec: ProviderSpec, face: Face) -> ProviderSpec:
+    """The row with this face of its."""
+    quirks = spec.quirks if face.quirks is None else face.quirks
+    shown = replace(spec, dialect=face.dialect, base_url=face.base_url, auth=face.auth)
+    return replace(shown, models=face.models, quirks=quirks)

@@ -84,9 +84,9 @@ class ProviderReader:
 
 
 def _completed(url: str, spec: ProviderSpec) -> str:
-    """A bare host of an OpenAI-shaped provider means ``/v1`` under it, as in ferryllm."""
-    bare = spec.dialect == "openai_chat" and not urlsplit(url).path
-    return f"{url}/v1" if bare else url
+    """A bare host of an OpenAI-shaped provider means ``/v1`` under it, as in ferryllm; Gemini's, ``/v1beta``."""
+    bare = {"openai_chat": "/v1", "gemini": "/v1beta"}.get(spec.dialect, "")
+    return url if urlsplit(url).path else url + bare
 
 
 def _has_v1(text: str, spec: ProviderSpec) -> bool:

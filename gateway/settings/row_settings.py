@@ -38,7 +38,7 @@ class RowSettings(BaseModel):
 
     base_url: BaseUrl = Field("", description="Where the provider is; replaces the whole URL.")
     dialect: Text = Field(
-        "", description="The format to ask in, where the provider has two: anthropic or openai. docs/providers.md."
+        "", description="The format to ask in, where a provider has two: anthropic, openai, gemini. docs/providers.md."
     )
     proxy: ProxyUrl = Field(None, description="http://, https:// or socks5:// proxy for this provider alone.")
     read_timeout: Patience = Field(DEFAULTS.read, description="As HTTP_READ_TIMEOUT; blank: that one.")

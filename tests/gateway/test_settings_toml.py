@@ -396,7 +396,7 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
             over("groq", "api_key='k'\ntype = 'cohere'"),
             "providers.groq.type",
             "'cohere' is not a type of provider",
-            "Known types: openai, anthropic, openai_responses.",
+            "Known types: openai, anthropic, openai_responses, gemini.",
         ),
         (
             over("groq", "api_key='k'\ntype = 'anthropic'"),
