@@ -183,7 +183,7 @@ def _in_contents(contents: list[Json]) -> Iterator[str]:
         calls = [part["functionCall"]["name"] for part in parts if "functionCall" in part]
         if results != owed or (results and len(results) != len(parts)):
             yield "Please ensure that the number of function response parts is equal to that of function call parts"
-        if calls and (before != "user" or content["role"] != "model"):
+        if calls and (not before or content["role"] != "model"):
             yield "Please ensure that function call turn comes immediately after a user turn"
         owed, before = calls, content["role"]
     if owed or before != "user":
