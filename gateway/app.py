@@ -35,7 +35,7 @@ from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.request_id import RequestId
 from providers.demo import DemoTransport
-from providers.dialects import discover
+from providers.dialects import discover, of_clients
 from providers.errors import Fault
 from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
@@ -124,12 +124,13 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
-    messages = dialects["anthropic"]
+    faces = of_clients(dialects)
+    messages = faces["anthropic"]
     hot: Endpoints = {
         ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
-        ("POST", "/v1/chat/completions"): MessagesEndpoint(dialects["openai_chat"], settings.routing, desk),
-        ("POST", "/v1/responses"): MessagesEndpoint(dialects["openai_responses"], settings.routing, desk),
+        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk),
+        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk),
     }
     app = Gateway(
         [

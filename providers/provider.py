@@ -13,6 +13,7 @@ from providers.answer import MAX_ERROR_BODY, MAX_WHOLE, Answer, StreamAnswer, Wh
 from providers.budget import RetryBudget
 from providers.call import Call, Dialect
 from providers.chat.sse import begins_stream
+from providers.dialects import of_clients
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.exchange import Exchange, arrange
 from providers.gate import Gate
@@ -44,6 +45,7 @@ class Provider:
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self._dialects = dialects
+        self._clients = of_clients(dialects)
         self._transport = transport
 
     async def ask(
@@ -63,7 +65,7 @@ class Provider:
         """
         config = self.pupil.config(attempt.model, room)
         dialect = config.spec.dialect
-        client, upstream = self._dialects[call.dialect], self._dialects[dialect]
+        client, upstream = self._clients[call.dialect], self._dialects[dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)

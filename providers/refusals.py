@@ -50,7 +50,7 @@ _FORMS = tuple(
         r"this model does not support (?:the )?NAME parameter",
         r"arguments? not supported on this model: NAMES",
         r"\S{1,200}(?: \w+)? does not support this (?P<names>tool_choice)\b",
-        r"invalid json payload received\. unknown name NAME: cannot find field",
+        r"invalid json payload received\. unknown name NAME(?: at 'generation_config')?: cannot find field",
         r"extraneous key \[NAME\] is not permitted",
         r"invalid NAME: only \S+ is allowed for this model",
         r"[`'\"]?(?P<names>response_format)[`'\"]? does not support streaming",
@@ -59,7 +59,8 @@ _FORMS = tuple(
 )
 _QUIET_TOOLS = re.compile(r"function tools with reasoning_effort are not supported", re.IGNORECASE)
 _NO_THINKING = re.compile(
-    r"\S{1,200} does not support thinking\b|(?:adaptive )?thinking is not supported (?:on|by|for)\b"
+    r"\S{1,200} does not support thinking\b|(?:adaptive )?thinking(?: level| budget)? is not supported (?:on|by|for)\b"
+    r"|thinking_config is not supported"
     r"|think value \S{1,20} is not supported for this model",
     re.IGNORECASE,
 )
@@ -79,6 +80,8 @@ _CAPS = tuple(
         r"invalid LIMIT value, the valid range of LIMIT is \[\d+, ?NUMBER\]",
         r"range of LIMIT should be \[\d+, ?NUMBER\]",
         r"LIMIT: \d+ > NUMBER, which is the maximum allowed number of output tokens",
+        r"unable to submit request because it has a maxOutputTokens value of \d+ but the supported range is from 1 "
+        r"\(inclusive\) to NUMBER \(exclusive\)",
         r"(?:invalid |the )?(?:value for |parameter )?LIMIT[^.\n]{0,80}?"
         r"(?:at most|must not exceed|cannot exceed|<=|less than or equal to"
         r"|maximum(?: allowed)?(?: value)?(?: for [\w./:-]+)? (?:is|of))"
@@ -138,7 +141,7 @@ def cap(said: str) -> int | None:
     """The most tokens that the model writes."""
     for form in _CAPS:
         if found := form.match(said):
-            tokens = int(found["cap"].replace(",", ""))
+            tokens = int(found["cap"].replace(",", "")) - found[0].endswith("(exclusive)")
             return tokens if tokens >= _LEAST_CAP else None
     return None
 

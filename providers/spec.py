@@ -20,6 +20,7 @@ class Auth(StrEnum):
     BEARER = "bearer"
     NONE = "none"
     API_KEY = "api-key"
+    X_GOOG_API_KEY = "x-goog-api-key"
 
 
 class Replay(StrEnum):
@@ -88,7 +89,7 @@ class Quirks:
     call_id_length: int = 0  # a call's id has exactly so many letters and digits; 0 = OpenAI's rule
     user_after_tool: bool = True  # takes a user's message right after a tool's
     cache_marks: bool = False  # caches what stands before a mark, of which a message's parts can have one
-    schemas: str = ""  # the profile that tools' schemas are cleaned to; see openai_chat/schemas.py
+    schemas: str = ""  # the profile that tools' schemas are cleaned to; see chat/schemas.py
     strict_tools: bool = True  # takes a function that says "strict"
     vision: bool = True
     thinking_on: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members that switch thinking on
@@ -109,6 +110,12 @@ class Quirks:
     owed_always: bool = False  # and an assistant's messages without calls too
     signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
     signature_space: str = "google"  # where calls that another model made say so: google | vertex
+
+    # Gemini's own API; ``efforts`` are its thinking levels, and ``max_stops`` is not asked.
+    thought_budgets: tuple[int, int] | None = None  # the tokens of thought that are taken, where no level is
+    call_ids: bool = False  # wants a call's id in the call and in its result; else it knows none
+    result_files: bool = False  # takes images and files inside a call's result
+    prefill: bool = True  # takes a conversation that ends with the model's own words
 
     guarded_calls: bool = False  # its models write tool calls as text, or wrong: they are looked for and repaired
 

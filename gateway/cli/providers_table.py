@@ -41,6 +41,7 @@ SENT_AS = {
     Auth.X_API_KEY: "`x-api-key`",
     Auth.BEARER: "`Authorization: Bearer`",
     Auth.API_KEY: "`api-key`",
+    Auth.X_GOOG_API_KEY: "`x-goog-api-key`",
     Auth.NONE: "not at all",
 }
 BEGINS = {

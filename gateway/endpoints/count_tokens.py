@@ -11,7 +11,7 @@ from middleware.asgi import Receive, Scope, Send, respond
 from middleware.context import RequestContext, context_of
 from providers import policy
 from providers.answer import WholeAnswer
-from providers.call import Call, Dialect, Operation
+from providers.call import Call, ClientDialect, Operation
 from providers.errors import UpstreamFailure
 from providers.json_object import encode
 from providers.registry import Registry
@@ -21,7 +21,7 @@ from providers.unwinding import ShieldedStack
 class CountTokensEndpoint:
     """A counter that fails is replaced by the estimate; only its 400 is the client's to hear."""
 
-    def __init__(self, dialect: Dialect, routing: RoutingTable, relay: Relay, registry: Registry) -> None:
+    def __init__(self, dialect: ClientDialect, routing: RoutingTable, relay: Relay, registry: Registry) -> None:
         self._dialect = dialect
         self._routing = routing
         self._relay = relay

@@ -95,6 +95,6 @@ def _host(url: str) -> str:
 
 
 def completed(url: str, spec: ProviderSpec) -> str:
-    """A bare host of an OpenAI-shaped provider means ``/v1`` under it, as in ferryllm."""
-    bare = url and spec.dialect == "openai_chat" and not urlsplit(url).path
-    return f"{url}/v1" if bare else url
+    """A bare host of an OpenAI-shaped provider means ``/v1`` under it, as in ferryllm; Gemini's, ``/v1beta``."""
+    bare = {"openai_chat": "/v1", "gemini": "/v1beta"}.get(spec.dialect, "")
+    return url + bare if url and not urlsplit(url).path else url
