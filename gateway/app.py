@@ -33,14 +33,18 @@ from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.request_id import RequestId
+from providers.credentials import Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errors import Fault
+from providers.google_login import google_credential
+from providers.logins import GoogleLogin
 from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
 
+LOGINS: Logins = {GoogleLogin: google_credential}
 TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
 
 SERVED = {
@@ -113,7 +117,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     stories = Stories(clock, CALLS)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
+    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments, LOGINS)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
     messages = dialects["anthropic"]

@@ -198,15 +198,13 @@ def parse_ref(
 
 
 def not_configured(spec: ProviderSpec) -> Fault:
-    """The provider exists, its key does not."""
-    where = f" A key is made at {spec.key_url}." if spec.key_url else ""
-    return Fault(
-        503,
-        "api_error",
-        f"Provider {spec.id} has no key: set {spec.key_variable} in .env or the environment and restart Keyturn."
-        f"{where}",
-        retry=False,
-    )
+    """The provider exists, its key does not, or its address lacks something."""
+    if spec.lacks:
+        fix = f"{spec.lacks}. Then restart Keyturn."
+    else:
+        where = f" A key is made at {spec.key_url}." if spec.key_url else ""
+        fix = f"{spec.lack} in .env or the environment and restart Keyturn.{where}"
+    return Fault(503, "api_error", f"Provider {spec.id} has {fix}", retry=False)
 
 
 def _named(provider: str, model: str, text: str) -> str:

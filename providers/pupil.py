@@ -25,7 +25,7 @@ class Pupil:
 
     def config(self, model: str, room: int | None = None) -> ProviderConfig:
         """The provider as this model wants to be asked, and in ``room`` tokens this once."""
-        return applied(self._config, model, self._known.get(model, Learned()), room)
+        return applied(self._config.of(model), model, self._known.get(model, Learned()), room)
 
     def learn(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> None:
         """Takes in what a failed answer says; ``failure`` becomes mendable where that is new, with its room."""

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urljoin
 
 from providers.errors import Calendar
+from providers.logins import Login
+from providers.places import Place
 from providers.secret import Secret
 
 
@@ -19,6 +21,21 @@ class Auth(StrEnum):
     BEARER = "bearer"
     NONE = "none"
     API_KEY = "api-key"
+
+
+class LoginKind(StrEnum):
+    """Credentials of a cloud that stand in for a key."""
+
+    GOOGLE = "google"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where a Messages upstream is asked whose URLs name the model; ``{model}`` stands for it."""
+
+    whole: str
+    stream: str
+    count: str
 
 
 class Replay(StrEnum):
@@ -68,6 +85,8 @@ class Quirks:
     files: bool = False  # takes documents as Chat Completions' file parts
     thinks_unasked: bool = False  # a Messages upstream that thinks unless a request says disabled
     signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
+    paths: Paths | None = None  # a Messages upstream's, under its base URL; then the body names no model
+    body_version: str = ""  # what a Messages body says as anthropic_version
 
     # Chat Completions' requests; members of the body go by OpenAI's names for them.
     models: tuple[tuple[tuple[str, ...], Quirks], ...] = ()  # what holds instead for models with these beginnings
@@ -215,9 +234,12 @@ class Face:
     """Another dialect that a provider speaks, at another address, with the same keys."""
 
     dialect: str
-    base_url: str
+    base_url: str  # or where it is from the row's, such as ../v2
     auth: Auth = Auth.BEARER
     models: str = ""  # as in ProviderSpec
+    serves: tuple[str, ...] = ()  # beginnings of the models that only this face has: they are asked here unchosen
+    quirks: Quirks | None = None  # None = the row's
+    counts_tokens: bool = False  # as in ProviderSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +274,10 @@ class ProviderSpec:
     as_of: str = ""  # year and month when its models and limits were read
     note: str = ""  # what a person must know before using it
     advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
+    places: tuple[Place, ...] = ()  # what of an operator's its base URLs hold
+    login: LoginKind | None = None  # credentials that it takes in place of a key
+    not_keys: tuple[tuple[str, str], ...] = ()  # beginnings of what is taken for its key, each with what to do
+    lacks: str = ""  # what it still needs, in words, once an operator's settings are known
 
     @property
     def needs_key(self) -> bool:
@@ -262,6 +288,24 @@ class ProviderSpec:
     def key_variable(self) -> str:
         """The variable to name when a key is missing, such as ``GROQ_API_KEY``."""
         return f"{self.prefixes[0]}_API_KEY"
+
+    @property
+    def lack(self) -> str:
+        """What keeps it from being used, and what to do: ``no key: set GROQ_API_KEY``."""
+        return self.lacks or f"no key: set {self.key_variable}"
+
+    def turned(self, face: Face, base_url: str = "") -> ProviderSpec:
+        """The row as this face shows it; a face that says where it is from the row's moves with ``base_url``."""
+        base = base_url or self.base_url
+        return replace(
+            self,
+            dialect=face.dialect,
+            base_url=urljoin(f"{base}/", face.base_url),
+            auth=face.auth,
+            models=face.models,
+            quirks=face.quirks or self.quirks,
+            counts_tokens=face.counts_tokens or self.counts_tokens,
+        )
 
     def models_url(self, base_url: str = "") -> str:
         """Where the models are listed: under the operator's ``base_url`` where there is one."""
@@ -280,6 +324,7 @@ class KeySource:
     weight: float = 1.0  # for KeyOrder.WEIGHTED
     account: str = ""  # keys of one account share its quota; "" = an account of its own
     limits: Limits = NO_LIMITS
+    login: Login | None = None  # where the secret is empty: what authorises each request
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +346,7 @@ class ProviderConfig:
     chosen: bool = False  # an operator configured it: a key, a base URL, or a TOML entry
     extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members for every body, over ours
     images: UnseenImages = UnseenImages.NOTE
+    faces: tuple[tuple[tuple[str, ...], ProviderConfig], ...] = ()  # beginnings of models, and how those are asked
 
     @property
     def id(self) -> str:
@@ -309,4 +355,8 @@ class ProviderConfig:
     @property
     def usable(self) -> bool:
         """Has what a call needs."""
-        return bool(self.keys) or not self.spec.needs_key
+        return not self.spec.lacks and (bool(self.keys) or not self.spec.needs_key)
+
+    def of(self, model: str) -> ProviderConfig:
+        """As this model is asked: by the face that alone has it, where one does."""
+        return next((other for beginnings, other in self.faces if model.startswith(beginnings)), self)

@@ -114,14 +114,16 @@ def start_line(settings: Settings, port: int) -> str:
 
 def masked(provider: str, number: int, key: KeySource) -> str:
     """A key's label, and its end where the key is long enough to lose nothing by it."""
+    if key.login is not None:
+        return f"{limits.label(provider, number, key)} by {key.login.title}"
     text = key.secret.reveal()
     return limits.label(provider, number, key) + (f" ...{text[-TAIL:]}" if len(text) >= LONG_ENOUGH else "")
 
 
 def _state(provider: ProviderConfig) -> str:
     if not provider.usable:
-        where = f" (make one at {provider.spec.key_url})" if provider.spec.key_url else ""
-        return f"no key: set {provider.spec.key_variable}{where}"
+        where = f" (make one at {provider.spec.key_url})" if provider.spec.key_url and not provider.spec.lacks else ""
+        return f"{provider.spec.lack}{where}"
     parts = [_keys(provider)] if provider.keys else []
     if not provider.keys or provider.base_url != provider.spec.base_url:
         parts.append(provider.base_url)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
+from gateway.settings.places import example
 from gateway.settings.row_settings import KEY, KEYS, RowSettings, takes_settings, variables
 from gateway.settings.variables import DEFAULTS, Globals
 from providers.catalog import CATALOG
-from providers.spec import ProviderSpec
+from providers.spec import LoginKind, ProviderSpec
 
 HEAD = """\
 # Keyturn's settings. Copy this file to .env and take the # away from the lines that you need.
@@ -81,6 +82,10 @@ TIMEOUTS = {
     "connect_timeout": DEFAULTS.connect,
     "first_token_timeout": DEFAULTS.first_token,
 }
+LOGINS = {
+    LoginKind.GOOGLE: "Needs no key where there are Google's Application Default Credentials: "
+    "GOOGLE_APPLICATION_CREDENTIALS or gcloud's.",
+}
 KEY_HELP = {KEY: "The key.", KEYS: "Further keys, between commas or spaces: Keyturn takes them in turn."}
 
 
@@ -123,6 +128,8 @@ def _provider(spec: ProviderSpec) -> str:
         lines.append(f"# Keys are made at {spec.key_url}")
     if not spec.needs_key:
         lines.append("# Runs on this machine; a key is sent where one is set.")
+    if spec.login:
+        lines.append(f"# {LOGINS[spec.login]}")
     if spec.pooling:
         lines.append(f"# Several keys: {spec.pooling}")
     return "\n".join([*lines, *(f"#{name}={value}" for name, value in _values(spec).items())])
@@ -133,7 +140,8 @@ def _values(spec: ProviderSpec) -> dict[str, str]:
     settings |= {"DIALECT": spec.dialect} if spec.faces else {}
     settings |= {name.upper(): _plain(default) for name, default in TIMEOUTS.items()}
     settings |= {name: _plain(fact) for name, fact in _facts(spec) if fact is not None}
-    return {variables(spec, setting)[0]: value for setting, value in settings.items()}
+    places = {place.variables[0]: example(place) for place in spec.places}
+    return {**{variables(spec, setting)[0]: value for setting, value in settings.items()}, **places}
 
 
 def _facts(spec: ProviderSpec) -> Iterator[tuple[str, float | None]]:

@@ -83,13 +83,14 @@ def _key(row: ProviderSpec) -> Line:
 
 
 def _address(row: ProviderSpec) -> Line:
-    others = "; ".join(_face(face, row.auth) for face in row.faces)
+    others = "; ".join(_face(face, row) for face in row.faces)
     return _code(row.id), _code(row.dialect), _code(row.base_url), SENT_AS[row.auth], others
 
 
-def _face(face: Face, usual: Auth) -> str:
-    where = f"{_code(face.dialect)} at {_code(face.base_url)}"
-    return where if face.auth is usual else f"{where}, {SENT_AS[face.auth]}"
+def _face(face: Face, row: ProviderSpec) -> str:
+    where = f"{_code(face.dialect)} at {_code(row.turned(face).base_url)}"
+    served = f", always for {_codes([f'{name}*' for name in face.serves])}" if face.serves else ""
+    return f"{where}{served}" if face.auth is row.auth else f"{where}{served}, {SENT_AS[face.auth]}"
 
 
 def _limits(row: ProviderSpec) -> Line:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.settings.layers import Value
 from gateway.settings.report import Report
 from providers.spec import ProviderSpec
@@ -22,4 +20,4 @@ def with_face(spec: ProviderSpec, chosen: Value | None, report: Report) -> Provi
         spoken = " or ".join((spec.dialect, *(face.dialect for face in spec.faces)))
         chosen.reject(report, f"{spec.title} does not speak {text!r}", f"Write {spoken}, or remove it.")
         return spec
-    return replace(spec, dialect=face.dialect, base_url=face.base_url, auth=face.auth, models=face.models)
+    return spec.turned(face)

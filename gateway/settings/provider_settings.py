@@ -11,13 +11,15 @@ from gateway.settings.faces import with_face
 from gateway.settings.labels import refuse_labels
 from gateway.settings.layers import Layers, Value
 from gateway.settings.limits import Chosen
+from gateway.settings.logins import Found, LoginFinder
+from gateway.settings.places import lack_of_places, read_places
 from gateway.settings.pools import PoolReader
 from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
 from gateway.settings.row_settings import Row, RowSettings, takes_settings, variables
 from gateway.settings.values import fill, points_here
 from gateway.settings.variables import Globals
-from providers.spec import ProviderConfig, ProviderSpec, Retries
+from providers.spec import Face, ProviderConfig, ProviderSpec, Quirks, Retries
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class ProviderReader:
     layers: Layers
     common: Globals
     report: Report
+    logins: LoginFinder
     _pools: PoolReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,18 +47,21 @@ class ProviderReader:
         spec = with_face(spec, self.layers.first(variables(spec, "DIALECT")), self.report)
         values = self._values(spec)
         settings = fill(RowSettings, values, self.report)
-        url = _completed(settings.base_url or spec.base_url, spec)
+        found = self.logins.find(spec.login)
+        places = read_places(spec, self.layers, self.report, found.known)
+        url = places.url(spec, _completed(settings.base_url or spec.base_url, spec))
         if row.added:
             spec = replace(spec, base_url=url, local=points_here(url))
         keys = self._pools.read(spec, row.keys)
+        spec = replace(spec, lacks=_lacks(spec, url, found if not keys else None))
         chosen = Chosen(settings, self.common)
-        return ProviderConfig(
+        config = ProviderConfig(
             spec,
             base_url=url,
-            keys=keys,
+            keys=keys or found.source(settings.proxy, self.layers, self.report),
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=chosen.timeouts(),
-            quirks=spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks,
+            quirks=_quirks(spec, row),
             headers=row.headers,
             traffic=chosen.traffic(spec),
             retries=self._retries(chosen, values),
@@ -64,8 +70,10 @@ class ProviderReader:
             extra_body=row.extra_body,
             images=row.images,
             stream_floor=chosen.stream_floor(),
-            chosen=bool(keys or settings.base_url or row.listed),
+            chosen=bool(keys or settings.base_url or row.listed or places.own),
         )
+        others = (face for face in spec.faces if face.serves and face.dialect != spec.dialect)
+        return replace(config, faces=tuple(_facing(config, row, face) for face in others))
 
     def _values(self, spec: ProviderSpec) -> dict[str, Value]:
         found = {name: self.layers.first(variables(spec, name.upper())) for name in RowSettings.model_fields}
@@ -81,6 +89,22 @@ class ProviderReader:
         base, most = good.get("retry_base_delay"), good.get("retry_max_delay")
         refuse_delays(retries.base_delay, retries.max_delay, base, most, self.report)
         return retries
+
+
+def _quirks(spec: ProviderSpec, row: Row) -> Quirks:
+    return spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks
+
+
+def _facing(config: ProviderConfig, row: Row, face: Face) -> tuple[tuple[str, ...], ProviderConfig]:
+    """How the models that only this face has are asked."""
+    spec = config.spec.turned(face, config.base_url)
+    return face.serves, replace(config, spec=spec, base_url=spec.base_url, quirks=_quirks(spec, row))
+
+
+def _lacks(spec: ProviderSpec, url: str, found: Found | None) -> str:
+    """What keeps the provider from being used, beside a key where only that is missing."""
+    missing = [found.lack] if found and found.lack else []
+    return "; ".join([*missing, *lack_of_places(spec, url)])
 
 
 def _completed(url: str, spec: ProviderSpec) -> str:

@@ -46,5 +46,5 @@ class RefReader:
     def warn_of_keyless(self, name: str, origin: str, provider: str, consequence: str) -> None:
         """Say what a reference to a provider without a key comes to; of the others nothing."""
         if provider not in self.usable:
-            variable = self.specs[provider].key_variable
-            self.report.warn(name, f"{provider} has no key, so {consequence}. Set {variable}.", origin)
+            lack, _, fix = self.specs[provider].lack.partition(": ")
+            self.report.warn(name, f"{provider} has {lack}, so {consequence}. {fix[:1].upper()}{fix[1:]}.", origin)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,12 +14,12 @@ from providers.dialects import discover
 from providers.dialects.anthropic import requests
 from providers.dialects.openai_chat import url as chat_url
 from providers.errors import Calendar
-from providers.spec import Auth, Face, ProviderConfig, ProviderSpec
+from providers.spec import Auth, ProviderConfig, ProviderSpec
 
 ROWS = {row.id: row for row in CATALOG}
 HOSTED = [row for row in CATALOG if not row.local]
 NETWORKED = [row for row in CATALOG if row.id != "demo"]
-LATER = {"azure", "vertex"}  # ids of the contract whose addresses or tokens no row alone can give
+LATER = {"azure"}  # ids of the contract whose addresses no row alone can give
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -78,6 +77,8 @@ def test_every_provider_of_the_contract_is_here_or_known_to_come() -> None:
         ("fireworks_ai", "fireworks"),
         ("hosted_vllm", "vllm"),
         ("ollama_chat", "ollama"),
+        ("vertex_ai", "vertex"),
+        ("vertex_ai_beta", "vertex"),
     ],
 )
 def test_aliases(alias: str, row: str) -> None:
@@ -112,6 +113,7 @@ def test_aliases(alias: str, row: str) -> None:
         ("sambanova", ("SAMBANOVA",), ()),
         ("huggingface", ("HUGGINGFACE",), ("HF_TOKEN",)),
         ("github", ("GITHUB_MODELS",), ()),
+        ("vertex", ("VERTEX",), ()),
         ("bedrock", ("BEDROCK",), ("AWS_BEARER_TOKEN_BEDROCK",)),
         ("demo", ("DEMO",), ()),
     ],
@@ -143,6 +145,12 @@ def test_the_variables_are_spelt_as_earlier_systems_spelt_them(
         ("qwen", "https://dashscope-intl.aliyuncs.com/apps/anthropic/v1/messages", Auth.BEARER),
         ("minimax", "https://api.minimax.io/anthropic/v1/messages", Auth.BEARER),
         ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", Auth.BEARER),
+        (
+            "vertex",
+            "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/endpoints/openapi"
+            "/chat/completions",
+            Auth.BEARER,
+        ),
         ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/anthropic/v1/messages", Auth.BEARER),
     ],
 )
@@ -197,19 +205,37 @@ def test_names_can_be_written_in_a_token_and_in_a_variable(row: ProviderSpec) ->
 
 @each(NETWORKED)
 def test_every_face_has_a_dialect_and_an_address(row: ProviderSpec) -> None:
-    faces = [Face(row.dialect, row.base_url, row.auth, row.models), *row.faces]
-    assert doubled([face.dialect for face in faces]) == []
-    for face in faces:
-        base = urlsplit(face.base_url)
-        assert face.dialect in discover()
+    shown = [row, *(row.turned(face) for face in row.faces)]
+    assert doubled([spoken.dialect for spoken in shown]) == []
+    for spoken in shown:
+        base = urlsplit(spoken.base_url)
+        assert spoken.dialect in discover()
         assert (base.scheme, base.hostname) == ("http", "127.0.0.1") if row.local else base.scheme == "https"
         assert base.hostname
         assert (base.query, base.fragment, base.username) == ("", "", None)
-        assert not face.base_url.endswith("/")
-        if face.dialect == "openai_chat":
+        assert not spoken.base_url.endswith("/")
+        if spoken.dialect == "openai_chat":
             assert base.path  # a bare host would mean another one, with /v1
-        spoken = replace(row, dialect=face.dialect, base_url=face.base_url, models=face.models)
         assert urlsplit(spoken.models_url()).hostname == base.hostname
+
+
+@each(NETWORKED)
+def test_every_place_of_an_address_is_named_and_asked_for(row: ProviderSpec) -> None:
+    marks = [place.mark for place in row.places]
+    for base in (row.base_url, *(row.turned(face).base_url for face in row.faces)):
+        assert sorted(set(re.findall(r"{\w*}", base))) == sorted(marks)
+    for place in row.places:
+        assert place.variables[0].startswith(f"{row.prefixes[0]}_")
+        assert all(name == name.upper() for name in (*place.variables, *place.shared))
+
+
+@each(NETWORKED)
+def test_what_one_face_alone_serves_has_paths_of_its_own_or_none(row: ProviderSpec) -> None:
+    for face in row.faces:
+        paths = face.quirks.paths if face.quirks else None
+        assert paths is None or face.dialect == "anthropic"
+        assert all("{model}" in path for path in (paths.whole, paths.stream)) if paths else True
+        assert not any(row.default_model.startswith(beginning) for beginning in face.serves)
 
 
 @each(HOSTED)
