@@ -199,12 +199,12 @@ def rest(failure: UpstreamFailure) -> Rest | None:
     return failure.rest or default_rest(failure.kind, scope(failure))
 
 
-def default_rest(kind: ErrorKind, whose: Scope) -> Rest | None:
-    """What the table has for a failure whose upstream gave no time."""
+def default_rest(kind: ErrorKind, whose: Scope, day: Calendar | None = None) -> Rest | None:
+    """What the table has for a failure whose upstream gave no time; ``day`` is where the provider's days begin."""
     own = CONSEQUENCES[kind].rest
     if own is None or whose in (Scope.REQUEST, Scope.US):
         return None
-    return Rest(calendar=own) if isinstance(own, Calendar) else Rest(own)
+    return Rest(calendar=day or own) if isinstance(own, Calendar) else Rest(own)
 
 
 def is_limit(reason: str) -> bool:

@@ -63,7 +63,8 @@ class Provider:
         is on ``stack``. ``room`` caps the answer's tokens.
         """
         config = self.pupil.config(attempt.model, room)
-        client, upstream = self._dialects[call.dialect], self._dialects[config.spec.dialect]
+        dialect = config.spec.dialect
+        client, upstream = self._dialects[call.dialect], self._dialects[dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
@@ -72,7 +73,7 @@ class Provider:
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
-                reply = await self._send(exchange, key, attempt, stack)
+                reply = await self._send(exchange, key, attempt, dialect, stack)
                 await self._heed(reply, key, attempt.model)
                 waiting = Patience(self.config.timeouts.read)
                 stack.callback(waiting.close)
@@ -80,6 +81,7 @@ class Provider:
         except TimeoutError as error:
             raise _too_late(exchange, self.config, limit) from error
         attempt.first_content = self.time.clock()
+        self.pupil.answered(dialect)
         return answer
 
     async def aclose(self) -> None:
@@ -88,7 +90,9 @@ class Provider:
             if key.credential is not None:
                 await key.credential.aclose()
 
-    async def _send(self, exchange: Exchange, key: Key, attempt: Attempt, stack: AsyncExitStack) -> UpstreamReply:
+    async def _send(
+        self, exchange: Exchange, key: Key, attempt: Attempt, dialect: str, stack: AsyncExitStack
+    ) -> UpstreamReply:
         if key.credential is None:
             reply = await self._transport.send(exchange.request)
         else:
@@ -98,8 +102,9 @@ class Provider:
         if 200 <= reply.status < 300:
             return reply
         body = await error_body(reply)
-        failure = classify.status_failure(reply.status, reply.headers, body, self.config.id, self.time.wall())
-        raise self._understood(failure, attempt.model, reply.status, body)
+        spec = self.config.spec
+        failure = classify.status_failure(reply.status, reply.headers, body, spec.id, self.time.wall(), spec.day)
+        raise self._understood(failure, attempt.model, reply.status, body, dialect)
 
     async def _authorized(self, request: UpstreamRequest, credential: Credential) -> UpstreamReply:
         """Sent a second time where what authorised it has meanwhile become another."""
@@ -110,9 +115,11 @@ class Provider:
         await reply.aclose()
         return await self._transport.send(await credential.authorized(request))
 
-    def _understood(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> UpstreamFailure:
+    def _understood(
+        self, failure: UpstreamFailure, model: str, status: int | None, body: bytes, dialect: str = ""
+    ) -> UpstreamFailure:
         """The same, with what it teaches of the model taken in and the row's advice behind its words."""
-        self.pupil.learn(failure, model, status, body)
+        self.pupil.learn(failure, model, status, body, dialect)
         return advise(failure, self.config.spec.advice)
 
     async def _heed(self, reply: UpstreamReply, key: Key, model: str) -> None:
@@ -132,7 +139,7 @@ class Provider:
     ) -> Answer:
         reader = exchange.reader
         pace = Pace(self.config.stream_floor, self.time.clock) if self.config.stream_floor else None
-        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read, patience, pace)
+        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read, patience, pace, self.config.spec.day)
         first = await reply.read()
         if exchange.streamed and begins_stream(first):
             await self._stream(answer, first, call, deadline)

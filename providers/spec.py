@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
+from providers.addresses import Part, Site
 from providers.errors import Calendar
 from providers.logins import Login
-from providers.places import Place
 from providers.secret import Secret
 
 
@@ -231,15 +231,30 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Another dialect that a provider speaks, at another address, with the same keys."""
+    """Another dialect that a provider speaks, at another address, with the same keys.
+
+    The rest is as in ProviderSpec; None is what the row has.
+    """
 
     dialect: str
-    base_url: str  # or where it is from the row's, such as ../v2
+    base_url: str  # or where it is from the row's, such as ../v2: then it moves with an operator's
     auth: Auth = Auth.BEARER
-    models: str = ""  # as in ProviderSpec
+    models: str = ""
     serves: tuple[str, ...] = ()  # beginnings of the models that only this face has: they are asked here unchosen
-    quirks: Quirks | None = None  # None = the row's
-    counts_tokens: bool = False  # as in ProviderSpec
+    counts_tokens: bool | None = None
+    quirks: Quirks | None = None
+    default_model: str | None = None
+    key_variables: tuple[str, ...] | None = None
+    base_variables: tuple[str, ...] | None = None  # given, and none of the row's, they choose this face
+    parts: tuple[Part, ...] | None = None  # likewise
+
+
+class Lack(NamedTuple):
+    """Something that a provider cannot be used without."""
+
+    what: str
+    variable: str  # the one to set
+    how: str = ""  # what to do, where setting it is not all that can be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +269,9 @@ class ProviderSpec:
     auth: Auth = Auth.BEARER
     aliases: tuple[str, ...] = ()
     key_variables: tuple[str, ...] = ()  # further names of the primary key's variable
+    base_variables: tuple[str, ...] = ()  # further names of the base URL's
+    parts: tuple[Part, ...] = ()  # of the base URL
+    site: Site | None = None  # addresses that are asked as this row is, whoever's base URL they are
     key_url: str = ""  # where a person gets a key
     default_model: str = ""
     namespaces: tuple[str, ...] = ()  # vendors whose "vendor/model" is one model name here
@@ -267,6 +285,7 @@ class ProviderSpec:
     concurrency: int | None = None  # open requests, likewise
     pooling: str = ""  # what the provider's terms say on several keys, with its source, where known
     faces: tuple[Face, ...] = ()  # the other dialects; PREFIX_DIALECT chooses one
+    falls_back: str = ""  # the dialect to go on in, of these, where a 404 says that this one is not spoken
     models: str = ""  # the list of its models, relative to the base URL; "" = where the dialect has it
     reset: Calendar | None = None  # when its daily or monthly quotas begin again, where known
     examples: tuple[str, ...] = ()  # further models that it served at ``as_of``
@@ -274,10 +293,8 @@ class ProviderSpec:
     as_of: str = ""  # year and month when its models and limits were read
     note: str = ""  # what a person must know before using it
     advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
-    places: tuple[Place, ...] = ()  # what of an operator's its base URLs hold
     login: LoginKind | None = None  # credentials that it takes in place of a key
     not_keys: tuple[tuple[str, str], ...] = ()  # beginnings of what is taken for its key, each with what to do
-    lacks: str = ""  # what it still needs, in words, once an operator's settings are known
 
     @property
     def needs_key(self) -> bool:
@@ -290,22 +307,21 @@ class ProviderSpec:
         return f"{self.prefixes[0]}_API_KEY"
 
     @property
-    def lack(self) -> str:
-        """What keeps it from being used, and what to do: ``no key: set GROQ_API_KEY``."""
-        return self.lacks or f"no key: set {self.key_variable}"
+    def placeless(self) -> bool:
+        """Only an operator knows where it is: the base URL here is a pattern."""
+        return any(part.needed for part in self.parts)
 
-    def turned(self, face: Face, base_url: str = "") -> ProviderSpec:
-        """The row as this face shows it; a face that says where it is from the row's moves with ``base_url``."""
-        base = base_url or self.base_url
-        return replace(
-            self,
-            dialect=face.dialect,
-            base_url=urljoin(f"{base}/", face.base_url),
-            auth=face.auth,
-            models=face.models,
-            quirks=face.quirks or self.quirks,
-            counts_tokens=face.counts_tokens or self.counts_tokens,
-        )
+    @property
+    def day(self) -> Calendar | None:
+        """Where a day of its quotas begins, where known."""
+        return None if self.reset is Calendar.UTC_MONTH else self.reset
+
+    def with_face(self, face: Face, base_url: str = "") -> ProviderSpec:
+        """The row as it is in one of its other dialects. ``base_url`` is where it is, if not where the row says."""
+        names = ("counts_tokens", "quirks", "default_model", "key_variables", "base_variables", "parts")
+        own = {name: value for name in names if (value := getattr(face, name)) is not None}
+        where = urljoin(f"{base_url or self.base_url}/", face.base_url)
+        return replace(self, dialect=face.dialect, base_url=where, auth=face.auth, models=face.models, **own)
 
     def models_url(self, base_url: str = "") -> str:
         """Where the models are listed: under the operator's ``base_url`` where there is one."""
@@ -332,7 +348,7 @@ class ProviderConfig:
     """A row with an operator's settings laid over it: all that one live provider is built from."""
 
     spec: ProviderSpec
-    base_url: str
+    base_url: str  # "" where only an operator knows it, and has not said; {model} in it stands for the model
     keys: tuple[KeySource, ...] = ()
     proxy: Secret | None = None  # a URL, which may hold a password
     timeouts: Timeouts = Timeouts()
@@ -346,7 +362,10 @@ class ProviderConfig:
     chosen: bool = False  # an operator configured it: a key, a base URL, or a TOML entry
     extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members for every body, over ours
     images: UnseenImages = UnseenImages.NOTE
+    query: str = ""  # behind the URL of every call
+    second: ProviderConfig | None = None  # the same in the dialect that it falls back to
     faces: tuple[tuple[tuple[str, ...], ProviderConfig], ...] = ()  # beginnings of models, and how those are asked
+    missing: tuple[Lack, ...] = ()  # what it lacks, where that is more to the point than a base URL or a key
 
     @property
     def id(self) -> str:
@@ -355,7 +374,17 @@ class ProviderConfig:
     @property
     def usable(self) -> bool:
         """Has what a call needs."""
-        return not self.spec.lacks and (bool(self.keys) or not self.spec.needs_key)
+        return not self.lacks
+
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """What a call needs and nobody has set."""
+        if self.missing:
+            return self.missing
+        base_url = Lack("base URL", f"{self.spec.prefixes[0]}_BASE_URL")
+        key = Lack("key", self.spec.key_variable)
+        missing = ((base_url, not self.base_url), (key, self.spec.needs_key and not self.keys))
+        return tuple(lack for lack, missed in missing if missed)
 
     def of(self, model: str) -> ProviderConfig:
         """As this model is asked: by the face that alone has it, where one does."""

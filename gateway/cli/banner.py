@@ -10,7 +10,7 @@ from gateway.cli import limits
 from gateway.cli.local_runtimes import Offer
 from gateway.routing import Ref, RoutingTable
 from gateway.settings import Settings
-from providers.spec import KeySource, ProviderConfig
+from providers.spec import KeySource, Lack, ProviderConfig, ProviderSpec
 from providers.version import VERSION
 
 TAIL = 4  # characters of a key that may be shown
@@ -28,6 +28,7 @@ def banner(settings: Settings, port: int, offers: Sequence[Offer] = ()) -> str:
             ("token", token_state(settings)),
             ("providers", columns(provider_rows(settings)) or no_provider(settings)),
             ("models", columns(model_rows(settings))),
+            ("note", columns(notes(settings))),
             ("warning", list(settings.warnings)),
             ("found", [_offer(offer) for offer in offers]),
             ("start", [start_line(settings, port)]),
@@ -79,6 +80,12 @@ def provider_rows(settings: Settings) -> list[tuple[str, str]]:
     return [(provider.id, _state(provider)) for provider in settings.providers if provider.chosen]
 
 
+def notes(settings: Settings, every: bool = False) -> list[tuple[str, str]]:
+    """What a person must know of a provider before using it: of those that cannot be used yet, or of ``every`` one."""
+    chosen = [provider for provider in settings.providers if provider.chosen and provider.spec.note]
+    return [(provider.id, provider.spec.note) for provider in chosen if every or provider.lacks]
+
+
 def no_provider(settings: Settings) -> list[str]:
     """Nothing is configured: who answers, and the one line that changes it."""
     spec = settings.routing.specs[EXAMPLE]
@@ -121,15 +128,21 @@ def masked(provider: str, number: int, key: KeySource) -> str:
 
 
 def _state(provider: ProviderConfig) -> str:
-    if not provider.usable:
-        where = f" (make one at {provider.spec.key_url})" if provider.spec.key_url and not provider.spec.lacks else ""
-        return f"{provider.spec.lack}{where}"
+    if provider.lacks:
+        return "; ".join(f"no {lack.what}: {_fix(provider.spec, lack)}" for lack in provider.lacks)
     parts = [_keys(provider)] if provider.keys else []
     if not provider.keys or provider.base_url != provider.spec.base_url:
         parts.append(provider.base_url)
     if words := limits.of_provider(provider):
         parts.append(f"({words})")
     return "  ".join(parts)
+
+
+def _fix(spec: ProviderSpec, lack: Lack) -> str:
+    if lack.how:
+        return lack.how
+    hint = f" (make one at {spec.key_url})" if spec.key_url and lack.what == "key" else ""
+    return f"set {lack.variable}{f', such as {spec.base_url}' if lack.what == 'base URL' else hint}"
 
 
 def _keys(provider: ProviderConfig) -> str:

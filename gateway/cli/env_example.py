@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic.fields import FieldInfo
 
-from gateway.settings.places import example
 from gateway.settings.row_settings import KEY, KEYS, RowSettings, takes_settings, variables
 from gateway.settings.variables import DEFAULTS, Globals
 from providers.catalog import CATALOG
-from providers.spec import LoginKind, ProviderSpec
+from providers.spec import Face, LoginKind, ProviderSpec
 
 HEAD = """\
 # Keyturn's settings. Copy this file to .env and take the # away from the lines that you need.
@@ -130,18 +129,29 @@ def _provider(spec: ProviderSpec) -> str:
         lines.append("# Runs on this machine; a key is sent where one is set.")
     if spec.login:
         lines.append(f"# {LOGINS[spec.login]}")
+    if spec.placeless:
+        lines.append(f"# Needs to know where it is: {spec.prefixes[0]}_BASE_URL={spec.base_url}, or one of these:")
     if spec.pooling:
         lines.append(f"# Several keys: {spec.pooling}")
     return "\n".join([*lines, *(f"#{name}={value}" for name, value in _values(spec).items())])
 
 
 def _values(spec: ProviderSpec) -> dict[str, str]:
-    settings = {KEY: "<your key>", KEYS: "", "BASE_URL": spec.base_url, "PROXY": ""}
+    settings = {KEY: "<your key>", KEYS: "", "BASE_URL": "" if spec.placeless else spec.base_url}
+    settings |= {"API_VERSION": ""} if spec.site else {}
+    settings |= {"PROXY": ""}
     settings |= {"DIALECT": spec.dialect} if spec.faces else {}
     settings |= {name.upper(): _plain(default) for name, default in TIMEOUTS.items()}
     settings |= {name: _plain(fact) for name, fact in _facts(spec) if fact is not None}
-    places = {place.variables[0]: example(place) for place in spec.places}
-    return {**{variables(spec, setting)[0]: value for setting, value in settings.items()}, **places}
+    return dict(_places(spec)) | {variables(spec, setting)[0]: value for setting, value in settings.items()}
+
+
+def _places(spec: ProviderSpec) -> Iterator[tuple[str, str]]:
+    """The other variables that say where it is."""
+    spoken: Sequence[ProviderSpec | Face] = (spec, *spec.faces)
+    for each in spoken:
+        yield from ((name, "") for name in each.base_variables or ())
+        yield from ((part.variables[0], "" if part.needed else part.text) for part in each.parts or ())
 
 
 def _facts(spec: ProviderSpec) -> Iterator[tuple[str, float | None]]:

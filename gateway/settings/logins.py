@@ -13,7 +13,7 @@ from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
 from providers.logins import GoogleLogin, Login
 from providers.secret import Secret
-from providers.spec import KeySource, LoginKind
+from providers.spec import KeySource, Lack, LoginKind
 
 GOOGLE_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 GOOGLE_FILE = "application_default_credentials.json"
@@ -31,12 +31,12 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What this machine has. Where it has nothing, ``lack`` says what to do."""
+    """What this machine has. Where it has nothing, ``lacks`` says what to do."""
 
     login: Login | None = None
     variable: str = ""
-    lack: str = ""
-    known: Mapping[str, str] = field(default_factory=dict)  # values of places
+    lacks: tuple[Lack, ...] = ()
+    known: Mapping[str, str] = field(default_factory=dict)  # parts of the address, by their names
     server: str = ""  # where tokens come from, by way of the standard proxies
 
     def source(self, proxy: Secret | None, layers: Layers, report: Report) -> tuple[KeySource, ...]:
@@ -74,7 +74,7 @@ class LoginFinder:
             return _google_file(path, str(path))
         if host := self._metadata_host():
             return Found(GoogleLogin("this machine's service account", metadata_host=host), GOOGLE_VARIABLE)
-        return Found(lack=f"no credentials: {GOOGLE_FIX}")
+        return _nothing(GOOGLE_FIX)
 
     def _gcloud(self) -> Path:
         """gcloud's folder, as google-auth 2.62.2 looks for it."""
@@ -108,14 +108,18 @@ def _google_file(path: Path, named: str) -> Found:
     try:
         info = json.loads(path.read_bytes())
     except OSError as error:
-        return Found(lack=f"no credentials: {GOOGLE_VARIABLE} names {named}, which cannot be read ({error.strerror})")
+        return _nothing(f"{GOOGLE_VARIABLE} names {named}, which cannot be read ({error.strerror})")
     except ValueError:
         info = None
     if not isinstance(info, dict):
-        return Found(lack=f"no credentials: {named} is not JSON. To make new ones, {GOOGLE_FIX}")
+        return _nothing(f"{named} is not JSON; {GOOGLE_FIX}")
     kind = str(info.get("type"))
     title = f"service account {info.get('client_email')}" if kind == "service_account" else TITLES.get(kind, kind)
     project = info.get("project_id")
     server = str(info.get("token_uri") or info.get("token_url") or GOOGLE_TOKENS)
     known = {"project": project} if isinstance(project, str) else {}
     return Found(GoogleLogin(title, path), GOOGLE_VARIABLE, known=known, server=server)
+
+
+def _nothing(how: str) -> Found:
+    return Found(lacks=(Lack("credentials", GOOGLE_VARIABLE, how),))

@@ -136,9 +136,9 @@ def _settings(table: Table, spec: ProviderSpec) -> dict[str, Value]:
         if key in table.data
     }
     found |= {
-        place.variables[0]: table.scalar(place.name, text_only=True)
-        for place in spec.places
-        if place.name in table.data
+        part.variables[0]: table.scalar(part.name, text_only=True)
+        for part in spec.parts
+        if part.name and part.name in table.data
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -146,7 +146,7 @@ def _settings(table: Table, spec: ProviderSpec) -> dict[str, Value]:
 def _places(table: Table) -> list[str]:
     """The keys that only this entry's provider has."""
     row = names(CATALOG).get(str(table.data.get("name")))
-    return [place.name for spec in CATALOG if spec.id == row for place in spec.places]
+    return [part.name for spec in CATALOG if spec.id == row for part in spec.parts if part.name]
 
 
 def _keys(table: Table, spec: ProviderSpec, outside: Layers, folder: Path, home: Path) -> dict[str, Value]:

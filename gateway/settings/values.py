@@ -136,6 +136,14 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def api_version(text: str) -> str:
+    """A date such as 2024-10-21, with -preview where it is one; preview or latest. "v1" is no version."""
+    version = text.lower()
+    if not re.fullmatch(r"(20\d\d-\d\d-\d\d(-preview)?|preview|latest|v1)?", version):
+        raise ValueError(text)
+    return "" if version == "v1" else version
+
+
 def proxy_url(text: str) -> Secret:
     if _split(text).scheme not in PROXY_SCHEMES:
         raise Rejected(
@@ -190,6 +198,9 @@ LogLevel = Annotated[
 ]
 LogFormat = Annotated[Literal["json", "console"], BeforeValidator(log_format), Expects("json, console or text", "json")]
 Token = Annotated[Secret | None, BeforeValidator(as_secret), Expects("a token", "<a token you choose>")]
+ApiVersion = Annotated[
+    str, AfterValidator(api_version), Expects("a version of Azure's API, such as 2024-10-21", "2024-10-21")
+]
 BaseUrl = Annotated[str, AfterValidator(base_url), Expects("a URL", "https://llm.example.com/v1")]
 ProxyUrl = Annotated[Secret | None, BeforeValidator(proxy_url), Expects("a URL", "http://127.0.0.1:3128")]
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from providers.addresses import MODEL, Part, Site
 from providers.catalog import cloud_quirks, quirks
-from providers.places import Place
 from providers.spec import Auth, Face, LoginKind, ProviderSpec
+
+_DEPLOYMENTS = "/openai/deployments/"
+# OpenAI's models, where a deployment has its model's name (learn.microsoft.com/azure/foundry/openai/how-to/reasoning);
+# nothing there says that Chat Completions takes files.
+_AZURE = replace(
+    quirks.OPENAI,
+    files=False,
+    models=tuple((names, replace(own, files=False)) for names, own in quirks.OPENAI.models),
+)
 
 # Google's API keys, and those of Vertex AI's express mode, are a 401 at every endpoint below
 # (github.com/Portkey-AI/gateway/issues/1441, github.com/googleapis/java-genai/issues/1000): express mode has Gemini's
@@ -16,6 +27,54 @@ _API_KEY = (
 
 CLOUDS: tuple[ProviderSpec, ...] = (
     ProviderSpec(
+        # learn.microsoft.com/azure/foundry/openai/api-version-lifecycle: /openai/v1 takes no api-version, and the model
+        # is the deployment's name. Of the versions for /openai/deployments the last stable one is 2024-10-21:
+        # github.com/Azure/azure-rest-api-specs, cognitiveservices/data-plane/AzureOpenAI/inference/stable (2026-11).
+        # Claude: platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry.
+        id="azure",
+        title="Azure OpenAI and Foundry",
+        prefixes=("AZURE",),
+        aliases=("azure_ai", "azure_openai"),
+        dialect="openai_chat",
+        base_url="https://RESOURCE.openai.azure.com/openai/v1",
+        auth=Auth.API_KEY,
+        key_variables=("AZURE_OPENAI_API_KEY", "ANTHROPIC_FOUNDRY_API_KEY"),
+        base_variables=("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"),
+        parts=(Part("RESOURCE", ("AZURE_RESOURCE_NAME",), needed=True),),
+        site=Site(
+            hosts=(".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"),
+            stem="/openai",
+            dated=_DEPLOYMENTS,
+            version="2024-10-21",
+            roots=(
+                ("openai_chat", "/openai/v1"),
+                ("openai_responses", "/openai/v1"),
+                ("anthropic", "/anthropic"),
+            ),
+            dated_roots=(("openai_chat", f"{_DEPLOYMENTS}{MODEL}"),),
+        ),
+        key_url="https://ai.azure.com",
+        default_model="gpt-5.4-mini",
+        quirks=_AZURE,
+        faces=(
+            Face("openai_responses", "https://RESOURCE.openai.azure.com/openai/v1", Auth.API_KEY),
+            Face(
+                "anthropic",
+                "https://RESOURCE.services.ai.azure.com/anthropic",
+                Auth.API_KEY,
+                quirks=quirks.CLAUDE,
+                default_model="claude-sonnet-5",
+                key_variables=("ANTHROPIC_FOUNDRY_API_KEY", "AZURE_OPENAI_API_KEY"),
+                base_variables=("ANTHROPIC_FOUNDRY_BASE_URL",),
+                parts=(Part("RESOURCE", ("ANTHROPIC_FOUNDRY_RESOURCE",), needed=True),),
+            ),
+        ),
+        examples=("gpt-5.4", "gpt-5.2", "o4-mini"),
+        as_of="2026-11",
+        note="A model is a deployment's name. AZURE_API_VERSION, a date, asks the older API under /openai/deployments; "
+        "Claude in Foundry: ANTHROPIC_FOUNDRY_RESOURCE, or AZURE_DIALECT=anthropic.",
+    ),
+    ProviderSpec(
         # docs.cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview: Gemini and open models, by
         # "vendor/model". Claude: platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai; paths and hosts as
         # the anthropic SDK 2.10.0 has them.
@@ -24,7 +83,7 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         prefixes=("VERTEX",),
         aliases=("vertex_ai", "vertex_ai_beta"),
         dialect="openai_chat",
-        base_url="https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/endpoints/openapi",
+        base_url="https://us-central1-aiplatform.googleapis.com/v1/projects/PROJECT/locations/us-central1/endpoints/openapi",
         auth=Auth.BEARER,
         key_url="https://console.cloud.google.com/iam-admin/serviceaccounts",
         default_model="google/gemini-3.5-flash",
@@ -39,18 +98,24 @@ CLOUDS: tuple[ProviderSpec, ...] = (
                 counts_tokens=True,
             ),
         ),
-        places=(
-            Place("project", ("VERTEX_PROJECT_ID", "ANTHROPIC_VERTEX_PROJECT_ID"), ("GOOGLE_CLOUD_PROJECT",)),
-            Place(
-                "location",
+        parts=(
+            Part(
+                "us-central1",
                 ("VERTEX_LOCATION",),
-                ("CLOUD_ML_REGION",),
-                default="us-central1",
+                name="location",
+                shared=("CLOUD_ML_REGION",),
                 hosts=(
                     ("global", "aiplatform.googleapis.com"),
                     ("us", "aiplatform.us.rep.googleapis.com"),
                     ("eu", "aiplatform.eu.rep.googleapis.com"),
                 ),
+            ),
+            Part(
+                "PROJECT",
+                ("VERTEX_PROJECT_ID", "ANTHROPIC_VERTEX_PROJECT_ID"),
+                needed=True,
+                name="project",
+                shared=("GOOGLE_CLOUD_PROJECT",),
             ),
         ),
         login=LoginKind.GOOGLE,
@@ -74,10 +139,12 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         id="bedrock",
         title="Amazon Bedrock",
         prefixes=("BEDROCK",),
+        aliases=("bedrock_converse",),
         dialect="anthropic",
         base_url="https://bedrock-runtime.us-east-1.amazonaws.com/anthropic",
         auth=Auth.BEARER,
         key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+        parts=(Part("us-east-1", ("AWS_REGION", "AWS_DEFAULT_REGION")),),
         key_url="https://console.aws.amazon.com/bedrock/home#/api-keys",
         default_model="global.anthropic.claude-opus-4-8",
         quirks=quirks.CLAUDE,
@@ -85,6 +152,6 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         models="../openai/v1/models",
         examples=("global.anthropic.claude-sonnet-4-6",),
         as_of="2026-11",
-        note="Another region is another host: set BEDROCK_BASE_URL to this one with that region in it.",
+        note="The region is us-east-1 unless AWS_REGION or AWS_DEFAULT_REGION names another.",
     ),
 )

@@ -218,7 +218,9 @@ _MODEL = (
 )
 
 _CAPABILITY = (
-    _rule(K.UNSUPPORTED, "0 400 422", "model_not_supported unsupported_parameter extra_forbidden"),
+    _rule(
+        K.UNSUPPORTED, "0 400 422", "model_not_supported unsupported_parameter extra_forbidden operationnotsupported"
+    ),
     _rule(
         K.UNSUPPORTED,
         "400 422",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from providers.catalog import CATALOG
-from providers.places import filled
-from providers.spec import ProviderSpec
+from providers.spec import Face, ProviderSpec
 from tests.gateway.place import Place, provider
 
 TWO_FACED = [row for row in CATALOG if row.faces]
+FACES = [(row, face) for row in CATALOG for face in row.faces]
 KEY = {"DEEPSEEK_API_KEY": "sk-deepseek-0123456789"}
 
 
@@ -21,19 +20,26 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def at(spec: ProviderSpec) -> str:
-    """Its base URL where nobody says more."""
-    return filled(spec.base_url, spec.places, {place.name: place.default for place in spec.places})
+@pytest.mark.parametrize(("row", "face"), FACES, ids=[f"{row.id}-{face.dialect}" for row, face in FACES])
+def test_every_face_of_every_row_can_be_chosen(place: Place, row: ProviderSpec, face: Face) -> None:
+    config = provider(place.load({f"{row.prefixes[0]}_DIALECT": face.dialect}), row.id)
+    shown = row.with_face(face)
+    assert (config.spec.dialect, config.spec.base_url, config.spec.auth) == (face.dialect, shown.base_url, face.auth)
+    assert config.base_url == ("" if row.placeless else shown.base_url)
+    assert config.quirks == (face.quirks or row.quirks)
+    assert config.spec.default_model == (face.default_model or row.default_model)
 
 
 @pytest.mark.parametrize("row", TWO_FACED, ids=lambda row: row.id)
-def test_every_row_with_two_faces_can_show_either(place: Place, row: ProviderSpec) -> None:
-    [face, *_] = row.faces
-    prefix = row.prefixes[0]
-    config = provider(place.load({f"{prefix}_DIALECT": face.dialect}), row.id)
-    assert (config.spec.dialect, config.base_url, config.spec.auth) == (face.dialect, at(row.turned(face)), face.auth)
-    same = provider(place.load({f"{prefix}_DIALECT": row.dialect}), row.id)
-    assert (replace(same.spec, lacks=""), same.base_url) == (row, at(row))
+def test_the_dialect_of_the_row_can_be_chosen_too(place: Place, row: ProviderSpec) -> None:
+    same = provider(place.load({f"{row.prefixes[0]}_DIALECT": row.dialect}), row.id)
+    assert (same.spec, same.base_url) == (row, "" if row.placeless else row.base_url)
+
+
+@pytest.mark.parametrize("written", ["responses", "openai_responses", "Responses"])
+def test_responses_has_two_names(place: Place, written: str) -> None:
+    config = provider(place.load({"OPENAI_API_KEY": "sk-1", "OPENAI_DIALECT": written}), "openai")
+    assert (config.spec.dialect, config.base_url) == ("openai_responses", "https://api.openai.com/v1")
 
 
 @pytest.mark.parametrize("written", ["openai", "openai_chat", " OpenAI "])
@@ -52,7 +58,7 @@ def test_the_file_can_say_it_too(place: Place) -> None:
     assert provider(settings, "deepseek").spec.dialect == "openai_chat"
 
 
-@pytest.mark.parametrize("name", ["GROQ_DIALECT", "DEEPSEEK_DIALECT"])
+@pytest.mark.parametrize("name", ["MISTRAL_DIALECT", "GROQ_DIALECT", "DEEPSEEK_DIALECT"])
 def test_a_face_that_is_none_is_refused(place: Place, name: str) -> None:
     [problem] = place.problems({name: "gemini"})
     assert problem.name == name

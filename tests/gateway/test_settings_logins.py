@@ -13,7 +13,7 @@ from gateway.settings.layers import Layers, environment_layer
 from gateway.settings.logins import LoginFinder
 from providers.logins import GoogleLogin
 from providers.secret import Secret
-from providers.spec import LoginKind, ProviderConfig
+from providers.spec import Lack, LoginKind, ProviderConfig
 from tests.gateway.place import Place, only, provider
 from tests.providers.google import EMAIL, service_account, user, written
 
@@ -21,10 +21,11 @@ CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 TOKENS = "https://oauth2.googleapis.com/token"
 GCLOUD = ".config/gcloud/application_default_credentials.json"
 PROJECT = {"VERTEX_PROJECT_ID": "p"}
-NO_CREDENTIALS = (
-    "no credentials: run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a service "
-    "account's file"
+GET_THEM = (
+    "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's file"
 )
+NO_CREDENTIALS = Lack("credentials", CREDENTIALS, GET_THEM)
+NO_PROJECT = Lack("project", "VERTEX_PROJECT_ID")
 
 
 @pytest.fixture
@@ -62,7 +63,6 @@ def base(location: str = "us-central1", project: str = "p", host: str = "") -> s
         ({"VERTEX_PROJECT_ID": "a", "GOOGLE_CLOUD_PROJECT": "z"}, base(project="a")),
         ({"ANTHROPIC_VERTEX_PROJECT_ID": "b", "GOOGLE_CLOUD_PROJECT": "z"}, base(project="b")),
         ({"GOOGLE_CLOUD_PROJECT": "z"}, base(project="z")),
-        ({"VERTEX_PROJECT_ID": "example.com:old"}, base(project="example.com:old")),
         ({**PROJECT, "VERTEX_LOCATION": "europe-west1", "CLOUD_ML_REGION": "us-east5"}, base("europe-west1")),
         ({**PROJECT, "CLOUD_ML_REGION": "us-east5"}, base("us-east5")),
         ({**PROJECT, "CLOUD_ML_REGION": "global"}, base("global", host="aiplatform.googleapis.com")),
@@ -83,18 +83,20 @@ def test_the_credentials_name_a_project(place: Place) -> None:
     assert vertex(place, named(place), {"GOOGLE_CLOUD_PROJECT": "z"}).base_url == base(project="z")
 
 
-@pytest.mark.parametrize("text", ["my project", "a/b", "a?b", "..", "{project}", "a\nb"])
-def test_what_cannot_stand_in_a_url_is_not_used(place: Place, text: str) -> None:
-    settings = place.load({**named(place), "VERTEX_PROJECT_ID": text, "GOOGLE_CLOUD_PROJECT": "z"})
-    [warning] = settings.warnings
-    assert warning.startswith("VERTEX_PROJECT_ID (from the environment): this cannot stand in a URL and is not used")
-    assert provider(settings, "vertex").base_url == base(project="z")
+@pytest.mark.parametrize("text", ["my project", "a/b", "a?b", "..", "{project}", "a\nb", "-a"])
+def test_what_cannot_stand_in_a_url_is_refused_and_of_what_is_meant_for_others_not_used(
+    place: Place, text: str
+) -> None:
+    problem = only(place.problems({**named(place), "VERTEX_PROJECT_ID": text}))
+    assert (problem.name, problem.problem) == ("VERTEX_PROJECT_ID", "is not made of letters, digits and -")
+    assert vertex(place, named(place), {"GOOGLE_CLOUD_PROJECT": text}).base_url == base(project="my-project")
 
 
-def test_a_base_url_of_ones_own_may_hold_places_and_moves_every_face(place: Place) -> None:
-    environ = {**PROJECT, "VERTEX_BASE_URL": "http://127.0.0.1:9/v1/projects/{project}/locations/l/endpoints/openapi"}
-    config = vertex(place, named(place), environ)
-    assert config.base_url == "http://127.0.0.1:9/v1/projects/p/locations/l/endpoints/openapi"
+def test_a_base_url_of_ones_own_moves_every_face(place: Place) -> None:
+    environ = {"VERTEX_BASE_URL": "http://127.0.0.1:9/v1/projects/p/locations/l/endpoints/openapi"}
+    config = vertex(place, {CREDENTIALS: named(place)[CREDENTIALS]}, environ)
+    assert config.base_url == environ["VERTEX_BASE_URL"]
+    assert config.usable
     claude = config.of("claude-sonnet-4-6")
     assert claude.base_url == "http://127.0.0.1:9/v1/projects/p/locations/l/publishers/anthropic/models"
     assert (claude.spec.dialect, claude.spec.counts_tokens) == ("anthropic", True)
@@ -227,7 +229,6 @@ def test_credentials_alone_choose_nothing(place: Place) -> None:
     assert provider(settings, "vertex").usable
     assert not provider(settings, "vertex").chosen
     assert settings.routing.default.provider == "demo"
-    assert vertex(place, named(place), {"VERTEX_LOCATION": "global"}).chosen
     assert vertex(place, named(place), {"ANTHROPIC_VERTEX_PROJECT_ID": "p"}).chosen
     assert vertex(place, named(place), {"MODEL": "vertex/claude-sonnet-4-6"}).chosen
 
@@ -235,27 +236,31 @@ def test_credentials_alone_choose_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     ("environ", "lacks"),
     [
-        ({}, f"{NO_CREDENTIALS}; no project: set VERTEX_PROJECT_ID"),
-        (PROJECT, NO_CREDENTIALS),
-        ({"VERTEX_API_KEY": "ya29.a-token"}, "no project: set VERTEX_PROJECT_ID"),
-        ({"K_SERVICE": "s"}, "no project: set VERTEX_PROJECT_ID"),
-        (
-            {**PROJECT, CREDENTIALS: "none.json"},
-            "no credentials: GOOGLE_APPLICATION_CREDENTIALS names none.json, which cannot be read (No such file or "
-            "directory)",
-        ),
+        ({}, (NO_CREDENTIALS, NO_PROJECT)),
+        (PROJECT, (NO_CREDENTIALS,)),
+        ({"VERTEX_API_KEY": "ya29.a-token"}, (NO_PROJECT,)),
+        ({"K_SERVICE": "s"}, (NO_PROJECT,)),
     ],
 )
-def test_what_is_missing(place: Place, environ: dict[str, str], lacks: str) -> None:
+def test_what_is_missing(place: Place, environ: dict[str, str], lacks: tuple[Lack, ...]) -> None:
     config = vertex(place, environ)
-    assert config.spec.lack == lacks
+    assert config.lacks == lacks
     assert not config.usable
 
 
-@pytest.mark.parametrize("text", ["", "nothing", "[]"])
-def test_a_file_that_is_no_json(place: Place, text: str) -> None:
-    place.write("sa.json", text)
-    assert vertex(place, PROJECT, {CREDENTIALS: "sa.json"}).spec.lack.startswith("no credentials: sa.json is not JSON.")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "GOOGLE_APPLICATION_CREDENTIALS names sa.json, which cannot be read (No such file or directory)"),
+        ("", f"sa.json is not JSON; {GET_THEM}"),
+        ("nothing", f"sa.json is not JSON; {GET_THEM}"),
+        ("[]", f"sa.json is not JSON; {GET_THEM}"),
+    ],
+)
+def test_a_file_that_is_none(place: Place, text: str | None, told: str) -> None:
+    if text is not None:
+        place.write("sa.json", text)
+    assert vertex(place, PROJECT, {CREDENTIALS: "sa.json"}).lacks == (Lack("credentials", CREDENTIALS, told),)
 
 
 def test_an_unreadable_file_stops_nobody_who_does_not_use_it(place: Place) -> None:
@@ -270,9 +275,12 @@ def test_who_names_it_is_told_what_is_missing(place: Place) -> None:
     assert warning.startswith("MODEL (from the environment): vertex has no credentials, so its requests get status 503")
     assert warning.endswith("Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a "
                             "service account's file.")  # fmt: skip
-    fault = not_configured(provider(settings, "vertex").spec)
+    config = provider(settings, "vertex")
+    fault = not_configured(config.spec, config.lacks)
     assert (fault.status, fault.retry) == (503, False)
-    assert fault.message == f"Provider vertex has {NO_CREDENTIALS}. Then restart Keyturn."
+    assert fault.message == (
+        f"Provider vertex has no credentials: {GET_THEM} in .env or the environment and restart Keyturn."
+    )
 
 
 def test_banner_and_check_tell_who_logs_in(place: Place) -> None:
@@ -285,8 +293,10 @@ def test_banner_and_check_tell_who_logs_in(place: Place) -> None:
 
 def test_banner_and_check_tell_what_is_missing(place: Place) -> None:
     settings = place.load(PROJECT)
-    assert f"providers  vertex  {NO_CREDENTIALS}\n" in banner(settings, 8082)
-    assert f"vertex  {NO_CREDENTIALS}\n" in report(settings)
+    assert f"providers  vertex  no credentials: {GET_THEM}\n" in banner(settings, 8082)
+    assert f"vertex  no credentials: {GET_THEM}\n" in report(settings)
+    assert "no credentials: " in banner(place.load({"MODEL": "vertex/claude-x"}), 8082)
+    assert "; no project: set VERTEX_PROJECT_ID\n" in banner(place.load({"MODEL": "vertex/claude-x"}), 8082)
 
 
 def test_an_entry_of_the_file_needs_no_key_where_there_are_credentials(place: Place) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -37,7 +38,7 @@ class Google:
     gateway: Gateway
     client: httpx.AsyncClient
 
-    async def post(self, model: str, path: str = "/v1/messages", headers: Json | None = None, **more: object) -> Json:
+    async def post(self, model: str, path: str = "/v1/messages", headers: Json | None = None, **more: Any) -> Json:
         reply = await self.client.post(path, json=ask(model=model, **more), headers=headers)
         assert reply.status_code == 200, reply.text
         found: Json = reply.json()
@@ -50,7 +51,7 @@ async def google(home: Path, **environ: str) -> AsyncIterator[Google]:
         file = written(home / "sa.json", service_account(tokens.token_uri))
         settings = {
             "GOOGLE_APPLICATION_CREDENTIALS": str(file),
-            "VERTEX_BASE_URL": f"{vertex.url}/v1/projects/{{project}}/locations/{{location}}/endpoints/openapi",
+            "VERTEX_BASE_URL": f"{vertex.url}{PLACE}/endpoints/openapi",
             "MODEL": f"vertex/{GEMINI}",
             "MODEL_OPUS": f"vertex/{OPUS}",
             "ANTHROPIC_AUTH_TOKEN": "freecc",
@@ -203,5 +204,5 @@ async def test_the_key_is_googles_and_never_the_clients(tmp_path: Path, streamed
 async def test_without_credentials_a_call_is_told_what_to_set(tmp_path: Path) -> None:
     async with serving(tmp_path, {"MODEL": f"vertex/{GEMINI}"}) as gateway, gateway.client() as client:
         said = refusal(await client.post("/v1/messages", json=ask()), 503)
-    assert said.startswith("Provider vertex has no credentials: run `gcloud auth application-default login`")
-    assert "no project: set VERTEX_PROJECT_ID" in said
+    assert said.startswith("Provider vertex has no credentials and no project: run `gcloud auth application-default")
+    assert "set VERTEX_PROJECT_ID" in said

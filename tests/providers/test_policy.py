@@ -368,3 +368,10 @@ def test_a_key_of_an_account_rests_with_its_account() -> None:
     order = policy.order(failure, NOON)
     assert order is not None
     assert (order.scope, order.seconds, order.probe, order.common) == (Scope.ACCOUNT, HALF_AN_HOUR, True, True)
+
+
+@pytest.mark.parametrize("kind", list(ErrorKind))
+def test_where_a_day_begins_moves_no_rest_but_a_days(kind: ErrorKind) -> None:
+    whose = policy.CONSEQUENCES[kind].scope
+    plain, moved = policy.default_rest(kind, whose), policy.default_rest(kind, whose, Calendar.CHINA_DAY)
+    assert moved == (Rest(calendar=Calendar.CHINA_DAY) if plain and plain.calendar else plain)

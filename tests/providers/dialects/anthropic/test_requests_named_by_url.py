@@ -16,14 +16,13 @@ from providers.chat.request import ChatRequest
 from providers.dialects import discover
 from providers.dialects.anthropic import DIALECT
 from providers.json_object import JsonObject
-from providers.places import filled
 from providers.spec import ProviderConfig, ProviderSpec
 from tests.providers.support import call
 from tests.upstream import Upstream, count_tokens, frames, message, stream, text
 
 ROW = next(row for row in CATALOG if row.id == "vertex")
 MODEL = "claude-sonnet-4-5@20250929"
-PLACES = {"project": "my-project", "location": "us-east5"}
+LOCATION, PROJECT = ROW.parts
 HOST = "https://us-east5-aiplatform.googleapis.com"
 PATH = "/v1/projects/my-project/locations/us-east5/publishers/anthropic/models"
 VERSION = "vertex-2023-10-16"
@@ -35,10 +34,14 @@ ASKED: dict[str, Any] = {
 }
 
 
-def claude(places: dict[str, str] = PLACES) -> ProviderConfig:
+def claude(location: str = "us-east5") -> ProviderConfig:
     """The live provider as it asks for Claude."""
-    spec: ProviderSpec = ROW.turned(ROW.faces[0])
-    return ProviderConfig(spec, filled(spec.base_url, spec.places, places), quirks=spec.quirks)
+    spec: ProviderSpec = ROW.with_face(ROW.faces[0])
+    return ProviderConfig(spec, placed(spec.base_url, location), quirks=spec.quirks)
+
+
+def placed(url: str, location: str) -> str:
+    return PROJECT.put(LOCATION.put(url, location), "my-project")
 
 
 def build(model: str = MODEL, operation: Operation = Operation.MESSAGES, **more: Any) -> UpstreamRequest:
@@ -58,10 +61,9 @@ def build(model: str = MODEL, operation: Operation = Operation.MESSAGES, **more:
     ],
 )
 def test_every_location_has_its_host(location: str, host: str) -> None:
-    places = {**PLACES, "location": location}
     path = f"https://{host}/v1/projects/my-project/locations/{location}"
-    assert claude(places).base_url == f"{path}/publishers/anthropic/models"
-    assert filled(ROW.base_url, ROW.places, places) == f"{path}/endpoints/openapi"
+    assert claude(location).base_url == f"{path}/publishers/anthropic/models"
+    assert placed(ROW.base_url, location) == f"{path}/endpoints/openapi"
 
 
 def test_a_stream() -> None:
