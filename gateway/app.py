@@ -33,18 +33,19 @@ from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.request_id import RequestId
+from providers.aws_login import aws_credential
 from providers.credentials import Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errors import Fault
 from providers.google_login import google_credential
-from providers.logins import GoogleLogin
+from providers.logins import AwsLogin, GoogleLogin
 from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
 
-LOGINS: Logins = {GoogleLogin: google_credential}
+LOGINS: Logins = {GoogleLogin: google_credential, AwsLogin: aws_credential}
 TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
 
 SERVED = {

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from providers.secret import Secret
 
+USUAL_REGION = "us-east-1"
+
 
 @dataclass(frozen=True, slots=True)
 class GoogleLogin:
@@ -18,4 +20,18 @@ class GoogleLogin:
     proxy: Secret | None = None  # a URL, on the way to the server that gives tokens
 
 
-Login = GoogleLogin
+@dataclass(frozen=True, slots=True)
+class AwsLogin:
+    """AWS's: a key with its secret, else a profile, else what the machine has."""
+
+    title: str
+    access_key: str = ""
+    secret_key: Secret | None = None
+    session_token: Secret | None = None
+    profile: str = ""
+    credentials_file: Path | None = None  # None = where AWS has it
+    config_file: Path | None = None
+    region: str = USUAL_REGION  # for an address that does not say
+
+
+Login = GoogleLogin | AwsLogin

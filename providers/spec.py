@@ -27,6 +27,7 @@ class LoginKind(StrEnum):
     """Credentials of a cloud that stand in for a key."""
 
     GOOGLE = "google"
+    AWS = "aws"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,7 @@ class ProviderSpec:
     note: str = ""  # what a person must know before using it
     advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
     login: LoginKind | None = None  # credentials that it takes in place of a key
+    logged_in: Face | None = None  # where it takes them, if not where it takes keys
     not_keys: tuple[tuple[str, str], ...] = ()  # beginnings of what is taken for its key, each with what to do
 
     @property

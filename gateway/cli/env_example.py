@@ -84,6 +84,7 @@ TIMEOUTS = {
 LOGINS = {
     LoginKind.GOOGLE: "Needs no key where there are Google's Application Default Credentials: "
     "GOOGLE_APPLICATION_CREDENTIALS or gcloud's.",
+    LoginKind.AWS: "Or AWS credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role), with keyturn[bedrock] installed.",
 }
 KEY_HELP = {KEY: "The key.", KEYS: "Further keys, between commas or spaces: Keyturn takes them in turn."}
 

@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from gateway.settings.layers import Layers, resolve
 from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
-from providers.logins import GoogleLogin, Login
+from gateway.settings.values import is_placeholder
+from providers.logins import USUAL_REGION, AwsLogin, GoogleLogin, Login
 from providers.secret import Secret
 from providers.spec import KeySource, Lack, LoginKind
 
@@ -20,6 +22,15 @@ GOOGLE_FILE = "application_default_credentials.json"
 GOOGLE_TOKENS = "https://oauth2.googleapis.com/token"
 GOOGLE_FIX = f"run `gcloud auth application-default login`, or set {GOOGLE_VARIABLE} to a service account's file"
 METADATA_HOST = "metadata.google.internal"
+AWS_ROLES = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+NO_SIGNER = (
+    "set BEDROCK_API_KEY, or install keyturn[bedrock], which signs requests with the AWS credentials that are here"
+)
+SIGNS = find_spec("botocore") is not None
 PRODUCT = Path("/sys/class/dmi/id/product_name")  # "Google Compute Engine" on Google's machines
 TITLES = {
     "authorized_user": "the user of gcloud",
@@ -43,8 +54,10 @@ class Found:
         """It as the one key of a pool. ``proxy`` is the provider's own."""
         if self.login is None:
             return ()
-        way = (proxy or standard_proxy(self.server, layers, report)) if self.server else None
-        return (KeySource(Secret(""), self.variable, login=replace(self.login, proxy=way)),)
+        login = self.login
+        if isinstance(login, GoogleLogin) and self.server:
+            login = replace(login, proxy=proxy or standard_proxy(self.server, layers, report))
+        return (KeySource(Secret(""), self.variable, login=login),)
 
 
 @dataclass(slots=True)
@@ -56,13 +69,14 @@ class LoginFinder:
     home: Path
     windows: bool = os.name == "nt"
     product: Path | None = None  # where Linux says what machine this is; None = not looked at
+    signs: bool = SIGNS
     _found: dict[LoginKind, Found] = field(default_factory=dict)
 
     def find(self, kind: LoginKind | None) -> Found:
         if kind is None:
             return Found()
         if kind not in self._found:
-            self._found[kind] = self._google()
+            self._found[kind] = self._google() if kind is LoginKind.GOOGLE else self._aws()
         return self._found[kind]
 
     def _google(self) -> Found:
@@ -75,6 +89,33 @@ class LoginFinder:
         if host := self._metadata_host():
             return Found(GoogleLogin("this machine's service account", metadata_host=host), GOOGLE_VARIABLE)
         return _nothing(GOOGLE_FIX)
+
+    def _aws(self) -> Found:
+        """docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html: a key, a profile, the machine's role."""
+        region = self._text("AWS_REGION") or self._text("AWS_DEFAULT_REGION") or USUAL_REGION
+        key, secret = self._text("AWS_ACCESS_KEY_ID"), self._text("AWS_SECRET_ACCESS_KEY")
+        if key and secret and not is_placeholder(secret):
+            token = self._text("AWS_SESSION_TOKEN")
+            login = AwsLogin("an AWS key", key, Secret(secret), Secret(token) if token else None, region=region)
+            return self._signing(login, "AWS_ACCESS_KEY_ID")
+        profile, files = self._text("AWS_PROFILE"), self._aws_files()
+        if profile or any(path.is_file() for path in files):
+            title = f"AWS profile {profile or 'default'}"
+            login = AwsLogin(title, profile=profile, credentials_file=files[0], config_file=files[1], region=region)
+            return self._signing(login, "AWS_PROFILE")
+        role = next((name for name in AWS_ROLES if self._text(name)), "")
+        return self._signing(AwsLogin("this machine's AWS role", region=region), role) if role else Found()
+
+    def _signing(self, login: AwsLogin, variable: str) -> Found:
+        return Found(login, variable) if self.signs else Found(lacks=(Lack("key", "BEDROCK_API_KEY", NO_SIGNER),))
+
+    def _aws_files(self) -> tuple[Path, Path]:
+        named = self._text("AWS_SHARED_CREDENTIALS_FILE"), self._text("AWS_CONFIG_FILE")
+        usual = self.home / ".aws/credentials", self.home / ".aws/config"
+        first, second = (
+            resolve(name, self.cwd, self.home) if name else path for name, path in zip(named, usual, strict=True)
+        )
+        return first, second
 
     def _gcloud(self) -> Path:
         """gcloud's folder, as google-auth 2.62.2 looks for it."""

@@ -50,6 +50,8 @@ class ProviderReader:
             spec = replace(spec, local=points_here(settings.base_url))
         keys = self._pools.read(spec, row.keys)
         found = self.logins.find(spec.login)
+        if found.login and spec.logged_in and not keys and spec.dialect == spec.logged_in.dialect:
+            spec = spec.with_face(spec.logged_in)
         used = bool(keys or row.listed or found.login)
         address = self._addresses.read(spec, settings, used, found.known)
         url = address.base_url

@@ -150,8 +150,20 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         quirks=quirks.CLAUDE,
         faces=(Face("openai_chat", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),),
         models="../openai/v1/models",
+        login=LoginKind.AWS,
+        logged_in=Face(
+            # The endpoint that takes both a key and a signature, for Claude; it counts tokens too
+            # (docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html). Its models bear no region.
+            "anthropic",
+            "https://bedrock-mantle.us-east-1.api.aws/anthropic",
+            models="../v1/models",
+            default_model="anthropic.claude-opus-4-8",
+            counts_tokens=True,
+        ),
         examples=("global.anthropic.claude-sonnet-4-6",),
         as_of="2026-11",
-        note="The region is us-east-1 unless AWS_REGION or AWS_DEFAULT_REGION names another.",
+        note="The region is us-east-1 unless AWS_REGION or AWS_DEFAULT_REGION names another. Without a key, AWS "
+        "credentials sign the requests where keyturn[bedrock] is installed: for Claude alone, by names such as "
+        "anthropic.claude-opus-4-8.",
     ),
 )

@@ -11,7 +11,7 @@ from gateway.cli.check import report
 from gateway.routing import not_configured
 from gateway.settings.layers import Layers, environment_layer
 from gateway.settings.logins import LoginFinder
-from providers.logins import GoogleLogin
+from providers.logins import AwsLogin, GoogleLogin
 from providers.secret import Secret
 from providers.spec import Lack, LoginKind, ProviderConfig
 from tests.gateway.place import Place, only, provider
@@ -44,7 +44,7 @@ def vertex(place: Place, *environs: dict[str, str]) -> ProviderConfig:
 
 def google(config: ProviderConfig) -> GoogleLogin:
     [key] = config.keys
-    assert key.login is not None
+    assert isinstance(key.login, GoogleLogin)
     assert (key.variable, bool(key.secret)) == (CREDENTIALS, False)
     return key.login
 
@@ -303,3 +303,74 @@ def test_an_entry_of_the_file_needs_no_key_where_there_are_credentials(place: Pl
     settings = place.toml("[[providers]]\nname = 'vertex'\nproject = 'q'\n", named(place))
     assert provider(settings, "vertex").usable
     assert provider(settings, "vertex").chosen
+
+
+# AWS
+
+AWS_KEY = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "a-secret-key"}
+
+
+def bedrock(place: Place, *environs: dict[str, str]) -> ProviderConfig:
+    return provider(place.load({name: text for each in environs for name, text in each.items()}), "bedrock")
+
+
+def aws(config: ProviderConfig) -> AwsLogin:
+    [key] = config.keys
+    assert isinstance(key.login, AwsLogin)
+    return key.login
+
+
+def test_an_aws_key_signs_at_the_endpoint_that_takes_signatures(place: Place) -> None:
+    config = bedrock(place, AWS_KEY, {"AWS_SESSION_TOKEN": "a-token", "AWS_REGION": "eu-west-1"})
+    assert config.base_url == "https://bedrock-mantle.eu-west-1.api.aws/anthropic"
+    assert (config.spec.default_model, config.spec.counts_tokens) == ("anthropic.claude-opus-4-8", True)
+    assert aws(config) == AwsLogin("an AWS key", "AKID", Secret("a-secret-key"), Secret("a-token"), region="eu-west-1")
+    assert config.usable
+    assert not config.chosen, "it is there for other programs"
+    assert config.keys[0].variable == "AWS_ACCESS_KEY_ID"
+
+
+def test_a_bedrock_key_goes_first_and_to_the_endpoint_of_keys(place: Place) -> None:
+    config = bedrock(place, AWS_KEY, {"AWS_BEARER_TOKEN_BEDROCK": "bedrock-key"})
+    assert config.base_url == "https://bedrock-runtime.us-east-1.amazonaws.com/anthropic"
+    assert [key.login for key in config.keys] == [None]
+
+
+@pytest.mark.parametrize("environ", [{"AWS_ACCESS_KEY_ID": "AKID"}, {**AWS_KEY, "AWS_SECRET_ACCESS_KEY": "***"}, {}])
+def test_half_a_key_is_none(place: Place, environ: dict[str, str]) -> None:
+    config = bedrock(place, environ)
+    assert config.lacks == (Lack("key", "BEDROCK_API_KEY"),)
+    assert config.base_url == "https://bedrock-runtime.us-east-1.amazonaws.com/anthropic"
+
+
+def test_a_profile(place: Place) -> None:
+    named = aws(bedrock(place, {"AWS_PROFILE": "work", "AWS_CONFIG_FILE": "~/aws.ini"}))
+    assert (named.profile, named.title, named.config_file) == ("work", "AWS profile work", place.home / "aws.ini")
+    place.write("~/.aws/credentials", "[default]\n")
+    usual = aws(bedrock(place))
+    assert (usual.profile, usual.title) == ("", "AWS profile default")
+    assert (usual.credentials_file, usual.config_file) == (
+        place.home / ".aws/credentials",
+        place.home / ".aws/config",
+    )
+
+
+def test_a_role_of_this_machines(place: Place) -> None:
+    config = bedrock(place, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token"})
+    assert aws(config) == AwsLogin("this machine's AWS role")
+    assert config.keys[0].variable == "AWS_WEB_IDENTITY_TOKEN_FILE"
+
+
+def test_without_the_extra_nothing_is_signed_and_that_is_told(tmp_path: Path) -> None:
+    layers = Layers((environment_layer(AWS_KEY),))
+    found = LoginFinder(layers, tmp_path, tmp_path, signs=False).find(LoginKind.AWS)
+    [lack] = found.lacks
+    assert found.login is None
+    assert (lack.what, lack.variable) == ("key", "BEDROCK_API_KEY")
+    assert "install keyturn[bedrock]" in lack.how
+
+
+def test_the_banner_tells_of_the_signature(place: Place) -> None:
+    shown = banner(place.load({**AWS_KEY, "MODEL": "bedrock/anthropic.claude-opus-4-8"}), 8082)
+    assert "bedrock  1 key: bedrock-01 by an AWS key\n" in shown
+    assert "a-secret" not in shown
