@@ -34,14 +34,19 @@ from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.request_id import RequestId
+from providers.aws_login import aws_credential
+from providers.credentials import Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover, of_clients
 from providers.errors import Fault
+from providers.google_login import google_credential
+from providers.logins import AwsLogin, GoogleLogin
 from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
 
+LOGINS: Logins = {GoogleLogin: google_credential, AwsLogin: aws_credential}
 TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
 
 SERVED = {
@@ -121,7 +126,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     usage = UsageLedger(lambda *_: None, moments.wall)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
+    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments, LOGINS)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
     faces = of_clients(dialects)

@@ -57,6 +57,12 @@ _FORMS = tuple(
         r"invalid parameter: NAME (?:of type \S+ )?is not supported",
     )
 )
+# "Unexpected value(s) `a`, `b` for the `anthropic-beta` header": Anthropic's, and so Vertex AI's and Bedrock's
+# (github.com/anthropics/claude-code/issues/12429 and /34802)
+_BETAS = re.compile(
+    r"(?:[\w-]+ error: )?unexpected value\(s\) (?P<names>`[^`\n]+`(?:,\s*`[^`\n]+`)*) for the `anthropic-beta` header",
+    re.IGNORECASE,
+)
 _QUIET_TOOLS = re.compile(r"function tools with reasoning_effort are not supported", re.IGNORECASE)
 _NO_THINKING = re.compile(
     r"\S{1,200} does not support thinking\b|(?:adaptive )?thinking(?: level| budget)? is not supported (?:on|by|for)\b"
@@ -115,6 +121,8 @@ def sayings(body: bytes, depth: int = 0) -> Iterator[str]:
 
 def named(said: str) -> Iterator[str]:
     """Members: a sentence names one or lists them, and the next line may be such a sentence too."""
+    if betas := _BETAS.match(said):
+        yield from (f"anthropic-beta.{name.strip()}" for name in betas["names"].replace("`", "").split(","))
     at = 0
     while found := next((found for form in _FORMS if (found := form.match(said, at))), None):
         yield from found["names"].split(", ")

@@ -39,7 +39,7 @@ class CountTokensEndpoint:
 
     async def _counted(self, call: Call, context: RequestContext) -> bytes | None:
         targets = self._routing.targets(call.model, context.pin)
-        if not self._registry.get(targets[0].provider).config.spec.counts_tokens:
+        if not self._registry.get(targets[0].provider).config.of(targets[0].model).spec.counts_tokens:
             return None
         body: bytes | None = None
         try:

@@ -39,7 +39,7 @@ def read_providers(top: Table, outside: Layers, folder: Path, home: Path) -> tup
     rows = {spec.id: Row(spec) for spec in CATALOG}
     values: dict[str, Value] = {}
     for table in top.tables("providers"):
-        table.refuse_unknown(KNOWN)
+        table.refuse_unknown((*KNOWN, *_places(table)))
         if row := _row(table, rows):
             keys = read_keys(table, outside, folder, home)
             rows[row.spec.id] = replace(row, keys=keys, models=read_models(table))
@@ -148,7 +148,18 @@ def _settings(table: Table, spec: ProviderSpec) -> dict[str, Value]:
         for key in RowSettings.model_fields
         if key in table.data
     }
+    found |= {
+        part.variables[0]: table.scalar(part.name, text_only=True)
+        for part in spec.parts
+        if part.name and part.name in table.data
+    }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _places(table: Table) -> list[str]:
+    """The keys that only this entry's provider has."""
+    row = names(CATALOG).get(str(table.data.get("name")))
+    return [part.name for spec in CATALOG if spec.id == row for part in spec.parts if part.name]
 
 
 def _keys(table: Table, spec: ProviderSpec, outside: Layers, folder: Path, home: Path) -> dict[str, Value]:
@@ -156,7 +167,8 @@ def _keys(table: Table, spec: ProviderSpec, outside: Layers, folder: Path, home:
     key = one_source(table, SOURCES)
     one, several = variables(spec, KEY), variables(spec, KEYS)
     if key is None:
-        if spec.needs_key and "keys" not in table.data and not outside.first((*one, *several)):
+        wanted = spec.needs_key and spec.login is None
+        if wanted and "keys" not in table.data and not outside.first((*one, *several)):
             table.reject("api_key", "the provider needs a key", f'Add for example api_key_env = "{spec.key_variable}".')
         return {}
     blank = {name: Value(table.name(key), "", table.origin) for name in (*one, *several)}

@@ -23,8 +23,9 @@ def place(tmp_path: Path) -> Place:
 @pytest.mark.parametrize(("row", "face"), FACES, ids=[f"{row.id}-{face.dialect}" for row, face in FACES])
 def test_every_face_of_every_row_can_be_chosen(place: Place, row: ProviderSpec, face: Face) -> None:
     config = provider(place.load({f"{row.prefixes[0]}_DIALECT": face.dialect}), row.id)
-    assert (config.spec.dialect, config.spec.base_url, config.spec.auth) == (face.dialect, face.base_url, face.auth)
-    assert config.base_url == ("" if row.placeless else face.base_url)
+    shown = row.with_face(face)
+    assert (config.spec.dialect, config.spec.base_url, config.spec.auth) == (face.dialect, shown.base_url, face.auth)
+    assert config.base_url == ("" if row.placeless else shown.base_url)
     assert config.quirks == (face.quirks or row.quirks)
     assert config.spec.default_model == (face.default_model or row.default_model)
 
