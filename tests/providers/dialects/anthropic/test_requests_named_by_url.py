@@ -13,7 +13,7 @@ import pytest
 from providers.call import Hints, Operation, UpstreamRequest
 from providers.catalog import CATALOG
 from providers.chat.request import ChatRequest
-from providers.dialects import discover
+from providers.dialects import discover, of_clients
 from providers.dialects.anthropic import DIALECT
 from providers.json_object import JsonObject
 from providers.spec import ProviderConfig, ProviderSpec
@@ -104,7 +104,7 @@ def test_a_version_of_the_clients_is_replaced() -> None:
 
 def test_a_request_of_another_dialect() -> None:
     body = {"model": "x", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
-    asked: ChatRequest = discover()["openai_chat"].read_request(JsonObject(json.dumps(body).encode()), MODEL, True)
+    asked: ChatRequest = of_clients(discover())["openai_chat"].read_request(JsonObject(json.dumps(body).encode()), MODEL, True)
     sent = DIALECT.write_request(asked, claude(), "", Hints("tok", 1)).request
     assert sent.url == f"{HOST}{PATH}/{MODEL}:streamRawPredict"
     written = json.loads(sent.body)
