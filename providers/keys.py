@@ -147,6 +147,11 @@ class KeyPool:
         """The key began to answer a call of this session."""
         self._affinity.served(session, key.candidate.id, self._time.clock())
 
+    def affinity(self, session: str, key: Key) -> str:
+        """``hit`` where a session met the key that it prefers, ``moved`` where another, ``new`` where it has none."""
+        preferred = self._affinity.preferred(session, self._time.clock())
+        return "new" if preferred is None else "hit" if preferred == key.candidate.id else "moved"
+
     def began(self, attempt: Attempt) -> None:
         self._observer.attempt_began(attempt)
 
@@ -258,6 +263,8 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
     def begin(self, attempt: Attempt) -> None:
         """The request goes out now."""
         attempt.key, attempt.passed = self.key.label, self.passed
+        if self._wish.session:
+            attempt.affinity = self._pool.affinity(self._wish.session, self.key)
         self._attempt = attempt
         self._pool.began(attempt)
 

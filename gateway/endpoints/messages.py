@@ -31,6 +31,7 @@ class MessagesEndpoint:
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
         targets = self._routing.targets(call.model, context.pin)
+        context.routed = self._desk.time.clock()
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 
