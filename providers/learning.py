@@ -26,6 +26,8 @@ DROPPABLE = frozenset(
         *("user", "user_id", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "verbosity"),
         *("stream_options", "usage", "parallel_tool_calls", "tool_choice", "response_format"),
         *("reasoning_effort", "reasoning", "reasoning_split", "reasoning_format", "include_reasoning"),
+        *("max_tool_calls", "moderation", "prediction", "prompt_cache_options", "prompt_cache_retention", "truncation"),
+        "web_search_options",
         *("parse_reasoning", "thinking", "enable_thinking", "thinking_budget", "reasoning_budget", "clear_thinking"),
         *("chat_template_kwargs", "context_management", "output_config", "speed", "inference_geo", "cache_control"),
         *("messages.reasoning_content", "messages.reasoning", "messages.reasoning_details"),
@@ -117,6 +119,23 @@ def without(body: dict[str, Any], members: Iterable[str]) -> dict[str, Any]:
     return body
 
 
+def forgone(body: Mapping[str, Any], extra: Mapping[str, Any], members: Iterable[str]) -> list[str]:
+    """What of a client's request, and of its ``extra_body``, goes with these members."""
+    named = list(members)
+    return [*dropped(body, named), *(f"extra_body.{member}" for member in dropped(extra, named))]
+
+
+def dropped(body: Mapping[str, Any], members: Iterable[str]) -> list[str]:
+    """Which of these members ``without`` takes out."""
+    return [member for member in members if _stands(body, *member.partition(".")[::2])]
+
+
+def _stands(body: Mapping[str, Any], head: str, inner: str) -> bool:
+    value = body.get(head)
+    holders = value if head == "messages" and isinstance(value, list) else [value]
+    return head in body and (not inner or any(isinstance(each, Mapping) and inner in each for each in holders))
+
+
 def edits(body: JsonObject, members: tuple[str, ...]) -> dict[str, bytes | None]:
     """The same as changes of a body that otherwise keeps its bytes. Messages keep theirs."""
     old = {head: body.get(head) for head in _heads(members) if head in body and head != "messages"}
@@ -126,6 +145,11 @@ def edits(body: JsonObject, members: tuple[str, ...]) -> dict[str, bytes | None]
         for head, value in old.items()
         if head not in new or new[head] is not value
     }
+
+
+def edited_out(body: JsonObject, members: tuple[str, ...]) -> list[str]:
+    """Which of these members ``edits`` takes out."""
+    return dropped({head: body.get(head) for head in _heads(members) if head in body and head != "messages"}, members)
 
 
 def _heads(members: Iterable[str]) -> set[str]:

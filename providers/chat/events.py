@@ -25,6 +25,7 @@ class Stop(StrEnum):
 
 class BlockKind(StrEnum):
     TEXT = "text"
+    REFUSAL = "refusal"  # text in which the model refuses, where its dialect says so
     THINKING = "thinking"
     TOOL_USE = "tool_use"
     RAW = "raw"
@@ -73,7 +74,7 @@ class ArgumentsDelta:
 
 @dataclass(frozen=True, slots=True)
 class RawDelta:
-    """A delta that only its dialect knows, as it came."""
+    """A delta that only its dialect knows, as it came, or where words come from: see ``chat.citations``."""
 
     value: Mapping[str, Any]
 
@@ -85,11 +86,12 @@ class BlockStopped:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Nothing but the end will follow. ``usage`` is the last word on it."""
+    """Nothing but the end will follow. ``usage`` is the last word on it, ``details`` why the model refused."""
 
     stop: Stop
     usage: Usage
     stop_sequence: str | None = None
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from providers import classify
@@ -146,21 +147,20 @@ class MessageReader(FrameReader):
         read_usage(event.get("usage"), self._usage)
         delta = event.get("delta")
         if isinstance(delta, dict) and delta.get("stop_reason"):
-            self._finished = Finished(stop_of(delta["stop_reason"]), self._counts(), delta.get("stop_sequence"))
+            self._finished = self._why(delta)
+
+    def _why(self, said: Mapping[str, Any]) -> Finished:
+        details = said.get("stop_details")
+        told = details if isinstance(details, dict) else None
+        return Finished(stop_of(said.get("stop_reason")), self._counts(), said.get("stop_sequence"), told)
 
     def _end(self) -> Iterator[Event]:
         yield from self._close()
-        finished = self._finished
-        yield Finished(
-            finished.stop if finished else Stop.END_TURN,
-            self._counts(),
-            finished.stop_sequence if finished else None,
-        )
+        yield replace(self._finished or Finished(Stop.END_TURN, Usage()), usage=self._counts())
         yield Ended()
 
     def _counts(self) -> Usage:
-        usage = self._usage
-        return Usage(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+        return replace(self._usage)
 
     def _whole(self, body: bytes) -> Iterator[Event]:
         try:
@@ -173,7 +173,7 @@ class MessageReader(FrameReader):
         yield self._start(message)
         for block in message["content"]:
             yield from self._whole_block(block if isinstance(block, dict) else {})
-        self._finished = Finished(stop_of(message.get("stop_reason")), self._counts(), message.get("stop_sequence"))
+        self._finished = self._why(message)
         yield from self._end()
 
     def _whole_block(self, block: Mapping[str, Any]) -> Iterator[Event]:

@@ -31,8 +31,11 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     edits |= _edits(call.body, call.model, model, thinking, quirks)
     edits |= learning.edits(call.body, quirks.learned)
     body = call.body.edited(edits)
-    lost = tuple(extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body))))
-    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts, lost)
+    lost = extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
+    lost += learning.edited_out(call.body, quirks.learned)
+    return UpstreamRequest(
+        url(config.base_url, call.operation), _versioned(headers), body, config.timeouts, tuple(lost)
+    )
 
 
 def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:

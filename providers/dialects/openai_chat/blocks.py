@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from providers.chat.events import (
@@ -10,6 +10,7 @@ from providers.chat.events import (
     BlockStarted,
     BlockStopped,
     Event,
+    RawDelta,
     SignatureDelta,
     Started,
     TextDelta,
@@ -65,6 +66,11 @@ class Blocks:
             return
         self.texted = True
         yield TextDelta(text)
+
+    def cite(self, sources: Iterable[Mapping[str, Any]]) -> Iterator[Event]:
+        """Where the open text's words come from."""
+        if self.open is BlockKind.TEXT:
+            yield from (RawDelta(source) for source in sources)
 
     def make_way(self, usage: Usage) -> Iterator[Event]:
         """For text or a call; a thought that cannot be shown, but has to go back, comes before it."""

@@ -140,7 +140,9 @@ class _Writer:
                 detail = {"detail": block.detail} if block.detail else {}
                 return [{"type": "image_url", "image_url": {"url": url, **detail}}]
             case Document():
-                return self._document(block)
+                return [*_context(block), *self._document(block)]
+            case Raw(dialect="openai_chat", type="file" | "input_audio") if self._quirks.files:
+                return [dict(block.value)]
             case Raw():
                 self._lost.append(f"messages.{block.type}")
         return []
@@ -158,6 +160,10 @@ class _Writer:
 
     def _drop(self, content: Iterable[Block], kept: Any) -> None:
         self._lost += [f"messages.{_kind(block)}" for block in content if not isinstance(block, kept)]
+
+
+def _context(document: Document) -> list[Json]:
+    return [_text(f"About {document.title or 'the document'}: {document.context}")] if document.context else []
 
 
 def _kind(block: Block) -> str:

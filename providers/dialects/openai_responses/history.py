@@ -125,12 +125,18 @@ class _Writer:
                 url = block.url or f"data:{block.media_type};base64,{block.data}"
                 return [{"type": "input_image", "image_url": url, "detail": block.detail or "auto"}]
             case Document():
-                return [_file(block)]
+                return [*_context(block), _file(block)]
+            case Raw(dialect="openai_responses", type="input_image" | "input_file"):
+                return [dict(block.value)]
         self._lose(block)
         return []
 
     def _lose(self, block: Block) -> None:
         self._lost.append(f"messages.{block.type if isinstance(block, Raw) else type(block).__name__.lower()}")
+
+
+def _context(document: Document) -> list[Json]:
+    return [_text(f"About {document.title or 'the document'}: {document.context}")] if document.context else []
 
 
 def _file(document: Document) -> Json:

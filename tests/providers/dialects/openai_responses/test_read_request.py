@@ -200,7 +200,6 @@ def test_limits_and_sampling() -> None:
         (None, True, Reasoning()),
         ({"effort": "low"}, True, Reasoning("adaptive", 0, "low", False)),
         ({"effort": "low", "summary": "auto"}, True, Reasoning("adaptive", 0, "low", True)),
-        ({"summary": "concise"}, True, Reasoning("unset", 0, "", True)),
         ({"effort": "none", "summary": "auto"}, True, Reasoning("off")),
         ({"effort": "high"}, False, Reasoning("off")),
     ],
@@ -234,6 +233,9 @@ def test_formats(form: Json, made: JsonSchema | None, lost: tuple[str, ...]) -> 
         ({"include": ["web_search_call.results"]}, "include.web_search_call.results"),
         ({"reasoning": {"context": "all"}}, "reasoning.context"),
         ({"max_tool_calls": 1}, "max_tool_calls"),
+        ({"metadata": {"a": "b"}}, "metadata"),
+        ({"reasoning": {"summary": "concise"}}, "reasoning.summary"),
+        ({"reasoning": {"effort": "utmost"}}, "reasoning.effort"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"client_metadata": {}}, "client_metadata"),
         ({"next_year": 1}, "next_year"),
@@ -246,7 +248,7 @@ def test_other_fields_are_lost_by_name(body: Json, lost: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"include": ["reasoning.encrypted_content"], "store": False, "prompt_cache_key": "k", "metadata": {"a": "b"}},
+        {"include": ["reasoning.encrypted_content"], "store": False, "prompt_cache_key": "k", "metadata": {}},
         {"truncation": "disabled", "service_tier": "auto", "text": {"verbosity": "medium"}, "next_year": None},
         {"stream_options": {"include_obfuscation": False}, "user": "u"},
     ],
