@@ -23,8 +23,8 @@ from providers.chat.events import (
     ThinkingDelta,
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
+from providers.chat.marks import is_bare
 from providers.chat.reader import note
-from providers.chat.request import OURS
 from providers.dialects.openai_chat import usage as usages
 from providers.dialects.openai_chat.errors import error_chunk
 from providers.errors import Fault
@@ -136,8 +136,8 @@ class ChunkWriter:
             note(self.lost, "citations" if "citation" in delta else str(delta.get("type")))
 
     def _sign(self, signature: str) -> None:
-        """Where a thought came from is ours to know; what its upstream made has no place here."""
-        if not signature.startswith(OURS) or "#" in signature:
+        """What an upstream signed or sealed has no place here; a mark of ours that only names a field says nothing."""
+        if not is_bare(signature):
             note(self.lost, "signature")
 
     def _finish(self, event: Finished) -> bytes:
