@@ -42,7 +42,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class BlockStarted:
-    """``id`` and ``name`` are a tool call's; ``raw`` is the whole start of a block that only its dialect knows."""
+    """``id`` and ``name`` are a tool call's; ``raw`` is the whole start of a block that only its dialect knows.
+
+    Of a text it is what its dialect alone says of it.
+    """
 
     kind: BlockKind
     id: str = ""

@@ -20,7 +20,10 @@ Role = Literal["user", "assistant", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """``phase`` is what a Responses upstream called its own words, commentary or final_answer: it wants that back."""
+
     text: str
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)

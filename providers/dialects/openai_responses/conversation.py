@@ -7,6 +7,7 @@ calls stand together, and so do the results of its calls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from providers.chat import unread
@@ -21,7 +22,7 @@ _OF_ANY = ("type", "id", "status")
 _OF_ITEM: Mapping[str, frozenset[str]] = {
     kind: frozenset({*_OF_ANY, *members})
     for kind, members in {
-        "message": ("role", "content"),
+        "message": ("role", "content", "phase"),
         "function_call": ("call_id", "name", "namespace", "arguments"),
         "custom_tool_call": ("call_id", "name", "namespace", "input"),
         "function_call_output": ("call_id", "output"),
@@ -77,10 +78,10 @@ def _role(item: Mapping[str, Any]) -> Role:
 def _blocks(item: Mapping[str, Any], toolbox: Toolbox, lost: list[str]) -> Iterator[Block]:
     kind = kind_of(item)
     if kind in _OF_ITEM:
-        unread.note(item, _OF_ITEM[kind], f"input.{kind}", lost)
+        unread.note(item, _OF_ITEM[kind], f"messages.{kind}", lost)
     match kind:
         case "message":
-            yield from _content(item["content"], lost)
+            yield from _said(_content(item["content"], lost), _text(item.get("phase")))
         case "function_call":
             name = toolbox.function_name(item["name"], item.get("namespace"))
             yield ToolUse(item["call_id"], name, item["arguments"])
@@ -93,6 +94,12 @@ def _blocks(item: Mapping[str, Any], toolbox: Toolbox, lost: list[str]) -> Itera
             yield marks.of_client(_thought(item), _text(item.get("encrypted_content")))
         case _:
             yield Raw(kind, item, "openai_responses")
+
+
+def _said(content: Iterator[Block], phase: str) -> Iterator[Block]:
+    if not phase:
+        return content
+    return (replace(block, phase=phase) if isinstance(block, Text) else block for block in content)
 
 
 def _thought(item: Mapping[str, Any]) -> str:

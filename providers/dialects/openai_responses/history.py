@@ -68,7 +68,7 @@ class _Writer:
                     self._think(block, thoughts)
                     continue
                 case Text():
-                    said = [_said(block.text)] if block.text else []
+                    said = [_said(block)] if block.text else []
                 case ToolUse():
                     said = [self._call(block)]
                 case _:
@@ -149,9 +149,10 @@ def _file(document: Document) -> Json:
     return {"type": "input_file", "filename": title, "file_data": data}
 
 
-def _said(text: str) -> Json:
-    part = {"type": "output_text", "text": text, "annotations": []}
-    return {"type": "message", "role": "assistant", "content": [part]}
+def _said(said: Text) -> Json:
+    part = {"type": "output_text", "text": said.text, "annotations": []}
+    phase = {"phase": said.phase} if said.phase else {}
+    return {"type": "message", "role": "assistant", "content": [part], **phase}
 
 
 def _output(identity: str, output: str | list[Json]) -> Json:

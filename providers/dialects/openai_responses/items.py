@@ -114,6 +114,11 @@ class Message(Item):
         self._said: dict[int, Said] = {}
         self._closed: set[int] = set()
         self._cited: dict[int, int] = {}  # annotations that were told, by part
+        self._phase: Json = {}
+
+    def begin(self, item: Json) -> None:
+        if phase := _text(item.get("phase")):
+            self._phase = {"phase": phase}
 
     def speaks(self, part: int) -> bool:
         """Whether the next piece of this part can go out as it is."""
@@ -140,7 +145,7 @@ class Message(Item):
         if self._open != part:
             self._close()
             self._open = part
-            self.ready.append(BlockStarted(kind))
+            self.ready.append(BlockStarted(kind, raw=self._phase))
         self._said.setdefault(part, Said()).add(text)
         self.ready.append(TextDelta(text))
 

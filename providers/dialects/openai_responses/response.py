@@ -86,9 +86,9 @@ def _echo(body: JsonObject) -> bytes:
     return encode({**said, **fixed})[1:]
 
 
-def message_item(identity: str, part: Json | None, status: str) -> Json:
+def message_item(identity: str, part: Json | None, status: str, phase: Mapping[str, Any]) -> Json:
     content = [] if part is None else [part]
-    return {"id": identity, "type": "message", "status": status, "role": "assistant", "content": content}
+    return {"id": identity, "type": "message", "status": status, "role": "assistant", "content": content, **phase}
 
 
 def text_part(text: str, annotations: Sequence[Json] = ()) -> Json:

@@ -216,7 +216,7 @@ class ResponseWriter:
         block = opened.block
         match block.kind:
             case BlockKind.TEXT | BlockKind.REFUSAL:
-                return message_item(opened.id, None, "in_progress")
+                return message_item(opened.id, None, "in_progress", block.raw)
             case BlockKind.TOOL_USE:
                 return call_item(opened.id, block.id, opened.origin, "", "in_progress")
         return reasoning_item(opened.id, "", "")
@@ -226,7 +226,7 @@ class ResponseWriter:
         block = opened.block
         match block.kind:
             case BlockKind.TEXT | BlockKind.REFUSAL:
-                return message_item(opened.id, opened.part, status)
+                return message_item(opened.id, opened.part, status, block.raw)
             case BlockKind.THINKING:
                 return reasoning_item(opened.id, opened.text, opened.signature)
             case BlockKind.TOOL_USE:
