@@ -1,4 +1,4 @@
-"""A Chat Completions request, checked, and in the neutral language. Pure.
+"""A checked Chat Completions request in the neutral language. Pure.
 
 Field names: openai SDK 3.51.0, ``types/chat/completion_create_params.py`` (2026-11-13).
 """
@@ -29,10 +29,8 @@ from providers.chat.request import (
 )
 from providers.dialects.openai_chat import parts
 from providers.dialects.openai_chat.parameters import ASIDES
-from providers.errors import bad_request as bad
 from providers.json_object import JsonObject, encode
 
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KNOWN = frozenset(
     {
         "model",
@@ -87,75 +85,6 @@ _USUAL: Mapping[str, tuple[Any, ...]] = {
     "store": (False,),
     "verbosity": ("medium",),
 }
-
-
-def check(body: JsonObject) -> None:
-    """Raises Fault (400) for the first field that no upstream could take."""
-    model = body.get("model")
-    if not isinstance(model, str) or not model.strip():
-        raise bad("model", "a model name is required, as a non-empty string")
-    if body.get("n") not in (None, 1):
-        raise bad("n", "one answer is made per request: leave n out, or send 1 and repeat the request")
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise bad("messages", "a list of at least one message is required")
-    for number, message in enumerate(messages):
-        _check_message(f"messages.{number}", message)
-    for name, (expected, word) in _TYPES.items():
-        value = body.get(name)
-        if value is not None and (
-            not isinstance(value, expected) or (expected is not bool and isinstance(value, bool))
-        ):
-            raise bad(name, f"should be {word}")
-    for number, tool in enumerate(body.get("tools") or ()):
-        function = tool.get("function", {}) if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("parameters") or {}, dict):
-            raise bad(f"tools.{number}", "should be an object with a function")
-
-
-_TYPES: Mapping[str, tuple[Any, str]] = {
-    "stream": (bool, "true or false"),
-    "stream_options": (dict, "an object"),
-    "max_tokens": (int, "a whole number"),
-    "max_completion_tokens": (int, "a whole number"),
-    "temperature": (int | float, "a number"),
-    "top_p": (int | float, "a number"),
-    "stop": (str | list, "a string or a list of strings"),
-    "tools": (list, "a list"),
-    "tool_choice": (str | dict, "a string or an object"),
-    "parallel_tool_calls": (bool, "true or false"),
-    "reasoning_effort": (str, "a string"),
-    "response_format": (dict, "an object"),
-    "extra_body": (dict, "an object"),
-    "top_k": (int, "a whole number"),
-    "seed": (int, "a whole number"),
-    "frequency_penalty": (int | float, "a number"),
-    "presence_penalty": (int | float, "a number"),
-    "logit_bias": (dict, "an object"),
-    "min_p": (int | float, "a number"),
-    "repetition_penalty": (int | float, "a number"),
-}
-
-
-def _check_message(path: str, message: Any) -> None:
-    if not isinstance(message, dict):
-        raise bad(path, "should be an object with a role")
-    if message.get("role") not in ROLES:
-        raise bad(f"{path}.role", f"should be one of {', '.join(ROLES)}")
-    content = message.get("content")
-    if content is not None and not isinstance(content, str | list):
-        raise bad(f"{path}.content", "should be a string or a list of parts")
-    for number, part in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-            raise bad(f"{path}.content.{number}", "should be an object with a type")
-    if message["role"] == "tool" and not isinstance(message.get("tool_call_id"), str):
-        raise bad(f"{path}.tool_call_id", "should be a string")
-    calls = message.get("tool_calls")
-    if calls is not None and not isinstance(calls, list):
-        raise bad(f"{path}.tool_calls", "should be a list")
-    for number, call in enumerate(calls or ()):
-        if not isinstance(call, dict) or not isinstance(call.get("function", {}), dict):
-            raise bad(f"{path}.tool_calls.{number}", "should be an object with a function")
 
 
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
