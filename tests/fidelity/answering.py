@@ -11,6 +11,7 @@ from typing import Any
 from middleware.shapes import error_body
 from providers import classify, policy
 from providers.call import Call, EventReader, EventWriter, Hints, Operation, StreamReader
+from providers.chat.guardian import Guardian
 from providers.chat.request import ChatRequest, Message, Text
 from providers.errors import UpstreamFailure
 from providers.json_object import JsonObject, encode
@@ -84,7 +85,7 @@ def _is_near(case: AnswerCase, answer: Json) -> bool:
 
 
 def _got(way: Way, sample: Json, stream: bool) -> Got:
-    reader = _straight(way, stream) if way.straight else _translation(way, stream)
+    reader = straight(way, stream) if way.straight else translation(way, stream)
     if stream or not way.straight:
         sent = reader.feed(stream_of(sample["stream"])) + reader.finish()
     else:
@@ -95,16 +96,18 @@ def _got(way: Way, sample: Json, stream: bool) -> Got:
     return Got(answer, tuple(getattr(reader, "lost", ())))
 
 
-def _straight(way: Way, stream: bool) -> StreamReader:
+def straight(way: Way, stream: bool) -> StreamReader:
+    """The reader of a call whose bytes pass."""
     line = DIALECTS[way.upstream].straight
     assert line is not None
     return line.reader(_call(way.client, stream))
 
 
-def _translation(way: Way, stream: bool) -> Translation:
+def translation(way: Way, stream: bool, guardian: Guardian | None = None) -> Translation:
+    """The reader of a call that is translated."""
     asked = ChatRequest("m", (Message("user", (Text("Hi"),)),), stop=("END",))
     made = DIALECTS[way.upstream].write_request(asked, way.config, "", HINTS)
-    return Translation(made.reader, DIALECTS[way.client].writer(_call(way.client, stream)), stream)
+    return Translation(made.reader, DIALECTS[way.client].writer(_call(way.client, stream)), stream, guardian)
 
 
 def _call(client: str, stream: bool) -> Call:
@@ -136,7 +139,7 @@ def _frame(event: Any) -> bytes:
     if isinstance(event, str):
         return (f"{event}\n\n" if event.startswith(":") else f"data: {event}\n\n").encode()
     name = f"event: {event['type']}\n" if isinstance(event.get("type"), str) else ""
-    return f"{name}data: {json.dumps(event)}\n\n".encode()
+    return f"{name}data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
 
 
 def whole(reader: EventReader, writer: EventWriter, upstream: str, given: str) -> Json:

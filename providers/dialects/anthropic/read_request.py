@@ -50,6 +50,7 @@ _KNOWN = frozenset(
         "extra_body",
     }
 )
+_BARE = {"text": 2, "tool_use": 4}  # members of a checked block that has only those that it must have
 # Claude Code's first system block changes from call to call and tells a model nothing.
 _ATTRIBUTION = "x-anthropic-billing-header:"
 _CHOICES = ("auto", "any", "tool", "none")
@@ -57,8 +58,8 @@ _THOUGHTS = (None, "adaptive", "disabled", "enabled")
 # What is read of a message, of each kind of block and of a tool.
 _OF_MESSAGE = frozenset({"role", "content"})
 _OF_TOOL = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
-_OF_BLOCK: Mapping[str, frozenset[str]] = {
-    kind: frozenset({"type", "cache_control", *members})
+_OF_BLOCK: Mapping[str, tuple[frozenset[str], str]] = {
+    kind: (frozenset({"type", "cache_control", *members}), f"messages.{kind}")
     for kind, members in {
         "text": ("text",),
         "image": ("source",),
@@ -107,7 +108,8 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
 
 
 def _message(message: Mapping[str, Any], lost: list[str]) -> Message:
-    unread.note(message, _OF_MESSAGE, "messages", lost)
+    if len(message) > 2:
+        unread.note(message, _OF_MESSAGE, "messages", lost)
     blocks = tuple(_blocks(message.get("content"), lost))
     if message["role"] == "assistant":  # with an empty text an answer began that was long waited for
         blocks = tuple(block for block in blocks if block != _EMPTY) or blocks
@@ -125,8 +127,8 @@ def _blocks(content: Any, lost: list[str]) -> Iterator[Block]:
 
 def _block(block: Mapping[str, Any], lost: list[str]) -> Block:
     kind = block["type"]
-    if kind in _OF_BLOCK:
-        unread.note(block, _OF_BLOCK[kind], f"messages.{kind}", lost)
+    if len(block) != _BARE.get(kind) and kind in _OF_BLOCK and not block.keys() <= _OF_BLOCK[kind][0]:
+        unread.note(block, *_OF_BLOCK[kind], lost)
     if kind == "text":
         return Text(_string(block, "text"))
     if kind == "image":
@@ -196,7 +198,8 @@ def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
         if not name or kind not in (None, "custom"):
             lost.append(f"tools.{kind or 'unnamed'}")
             continue
-        unread.note(tool, _OF_TOOL, "tools", lost)
+        if not tool.keys() <= _OF_TOOL:
+            unread.note(tool, _OF_TOOL, "tools", lost)
         schema = tool.get("input_schema") or {"type": "object", "properties": {}}
         strict = tool.get("strict") is True and strictable(schema)
         if tool.get("strict") and not strict:
