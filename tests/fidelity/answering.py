@@ -20,7 +20,7 @@ from tests.fidelity.cases import FOLDER, AnswerCase, base
 from tests.fidelity.heard import HEARD
 from tests.fidelity.match import holds, leaves
 from tests.fidelity.verdict import Fate, Verdict
-from tests.fidelity.ways import DIALECTS, Way
+from tests.fidelity.ways import DIALECTS, FACES, Way
 
 HINTS = Hints("0123abcd", 5)
 
@@ -107,7 +107,7 @@ def translation(way: Way, stream: bool, guardian: Guardian | None = None) -> Tra
     """The reader of a call that is translated."""
     asked = ChatRequest("m", (Message("user", (Text("Hi"),)),), stop=("END",))
     made = DIALECTS[way.upstream].write_request(asked, way.config, "", HINTS)
-    return Translation(made.reader, DIALECTS[way.client].writer(_call(way.client, stream)), stream, guardian)
+    return Translation(made.reader, FACES[way.client].writer(_call(way.client, stream)), stream, guardian)
 
 
 def _call(client: str, stream: bool) -> Call:

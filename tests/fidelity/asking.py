@@ -15,7 +15,7 @@ from tests.fidelity import answering
 from tests.fidelity.cases import EVERYWHERE, RequestCase
 from tests.fidelity.match import differing, holds, leaves
 from tests.fidelity.verdict import Fate, Verdict
-from tests.fidelity.ways import DIALECTS, MODEL, Way
+from tests.fidelity.ways import DIALECTS, FACES, MODEL, Way
 
 Json = dict[str, Any]
 
@@ -65,7 +65,7 @@ def _stands_near(case: RequestCase, way: Way, told: Json, members: tuple[str, ..
 
 def sent(way: Way, body: Json, headers: Mapping[str, str] = MappingProxyType({}), answer: str = "") -> Sent:
     """What the upstream is told of a body. Raises Fault where the client's dialect refuses it."""
-    client, upstream = DIALECTS[way.client], DIALECTS[way.upstream]
+    client, upstream = FACES[way.client], DIALECTS[way.upstream]
     parsed = JsonObject(json.dumps(body).encode())
     client.check(parsed)
     call = Call("req_1", way.client, Operation.MESSAGES, parsed, body["model"], False, tuple(headers.items()))

@@ -91,7 +91,7 @@ def test_the_command_prints_the_page() -> None:
 def test_every_dialect_is_a_column_and_has_answers() -> None:
     for client in CLIENTS:
         assert {way.upstream for way in ways(client)} == set(DIALECTS)
-    assert {path.stem for path in (FOLDER / "answers").glob("*.json")} == set(DIALECTS)
+    assert {path.stem for path in (FOLDER / "answers").glob("*.json")} >= set(DIALECTS)
 
 
 def said(client: str) -> set[str]:

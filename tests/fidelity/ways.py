@@ -10,6 +10,7 @@ from providers.spec import ProviderConfig, ProviderSpec, Quirks
 
 DIALECTS = discover()
 CLIENTS = ("anthropic", "openai_chat", "openai_responses")  # the faces of the gateway
+FACES = DIALECTS
 MODEL = "gpt-5-upstream"
 
 # A row that takes all that its dialect can say, so that what is lost is lost to the dialect.
