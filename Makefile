@@ -1,12 +1,15 @@
 # `make` lists the targets. Each sets up what it needs in .venv first; PYTHON= names the interpreter to make it with,
-# ARGS= passes arguments on: make test ARGS="-k routing", make run ARGS="--port 9000".
+# ARGS= passes arguments on: make test ARGS="-k routing", make run ARGS="--port 9000". The tests run on every core;
+# make test ARGS="-n0 --pdb" runs them in one process.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 SETUP = PYTHON="$(PYTHON)" scripts/setup.sh
 BIN = .venv/bin
+PARALLEL = --numprocesses auto --dist worksteal
 
-.PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev
+.PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev \
+	image up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,7 +24,7 @@ run: setup ## set everything up and start the gateway in the foreground
 	@exec $(BIN)/keyturn serve $(ARGS)
 
 test: setup-dev ## set everything up and run the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: lint spell guard types imports cov ## what CI runs: all the checks, and the tests with their coverage floor
 
@@ -51,10 +54,22 @@ imports: setup-dev ## check who imports whom
 	@$(BIN)/lint-imports --no-logo
 
 cov: setup-dev ## run the tests with branch coverage (those of make e2e apart)
-	@$(BIN)/python -m pytest --cov --ignore=tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) --cov --ignore=tests/e2e $(ARGS)
 
 newcomer: ## make run in a clean clone, twice, as the README has it
 	@scripts/newcomer.sh
+
+image: ## build the container image keyturn:latest (needs docker)
+	@docker build -f deploy/Dockerfile -t keyturn:latest .
+
+COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+up: ## start the gateway with Redis, Prometheus and Grafana (needs docker with compose, and deploy/.env)
+	@test -f deploy/.env || { echo "make up needs deploy/.env: cp deploy/env.example deploy/.env, and fill it in." >&2; exit 1; }
+	@$(COMPOSE) -p keyturn -f deploy/compose.yaml up --detach --build $(ARGS)
+
+down: ## stop what make up started
+	@$(COMPOSE) -p keyturn -f deploy/compose.yaml down $(ARGS)
 
 lock: ## pin the packages anew (needs uv); ARGS=--upgrade takes the newest
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH." >&2; exit 1; }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from providers.catalog import names
 from providers.errors import Fault
-from providers.spec import ProviderSpec
+from providers.spec import Lack, ProviderSpec
 
 ALIAS = "claude-"  # before provider/model in a list of models: Claude Code's picker keeps only such names
 TIERS = ("opus", "haiku", "sonnet")  # the order in which a model name is searched for them
@@ -81,6 +81,7 @@ class RoutingTable:
     routes: tuple[Route, ...] = ()
     fallbacks: tuple[Ref, ...] = ()  # after those of the route or the tier
     tier_fallbacks: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
+    lacks: Mapping[str, tuple[Lack, ...]] = field(default_factory=dict)  # what the others need
 
     def targets(self, requested: str, pin: str = "") -> tuple[Target, ...]:
         """The targets of a call, best first, each once. Providers without a key are left out.
@@ -90,7 +91,8 @@ class RoutingTable:
         choice = self._choose(requested, pin)
         refs = self.in_order(choice.primary, choice.spare)
         if not refs:
-            raise not_configured(self.specs[choice.primary.provider])
+            provider = choice.primary.provider
+            raise not_configured(self.specs[provider], self.lacks.get(provider, ()))
         thinks = self._thinks(requested)
         return tuple(Target(ref.provider, ref.model, thinks, choice.why_of(ref)) for ref in refs)
 
@@ -197,16 +199,24 @@ def parse_ref(
     return Ref(default, text)
 
 
-def not_configured(spec: ProviderSpec) -> Fault:
-    """The provider exists, its key does not."""
-    where = f" A key is made at {spec.key_url}." if spec.key_url else ""
+def not_configured(spec: ProviderSpec, lacks: Iterable[Lack] = ()) -> Fault:
+    """The provider exists; its key, or what else it ``lacks``, does not."""
+    what, how = missing(spec, lacks)
+    where = f" A key is made at {spec.key_url}." if spec.key_url and "key" in what else ""
     return Fault(
         503,
         "api_error",
-        f"Provider {spec.id} has no key: set {spec.key_variable} in .env or the environment and restart Keyturn."
-        f"{where}",
+        f"Provider {spec.id} has {what}: {how} in .env or the environment and restart Keyturn.{where}",
         retry=False,
     )
+
+
+def missing(spec: ProviderSpec, lacks: Iterable[Lack]) -> tuple[str, str]:
+    """What a provider has not, such as ``no key``, and what to do. It is a key where nothing is known."""
+    known = tuple(lacks) or (Lack("key", spec.key_variable),)
+    variables = " and ".join(lack.variable for lack in known if not lack.how)
+    fixes = [*(lack.how for lack in known if lack.how), *([f"set {variables}"] if variables else [])]
+    return " and ".join(f"no {lack.what}" for lack in known), "; ".join(fixes)
 
 
 def _named(provider: str, model: str, text: str) -> str:

@@ -19,6 +19,7 @@ WORDS: Mapping[str, str] = {
     ErrorKind.KEY_UNPAID: "nothing left to pay with",
     ErrorKind.KEY_FORBIDDEN: "not allowed",
     ErrorKind.NO_KEY: "no key",
+    ErrorKind.CREDENTIAL: "its credentials give no token",
     ErrorKind.RATE_LIMITED: "rate limited",
     ErrorKind.KEY_WINDOW: "the key's hours or its day are used up",
     ErrorKind.ACCOUNT_QUOTA: "the account's quota is used up",
@@ -46,3 +47,11 @@ WORDS: Mapping[str, str] = {
 def words(reason: str) -> str:
     """``rate limited`` for ``rate_limited``; "" for ""."""
     return WORDS.get(reason) or reason.replace("_", " ")
+
+
+def spell(seconds: float) -> str:
+    """``42 s``, ``30 min``, ``12 h``, ``3 days``."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(1.0, seconds):.0f} s"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,7 +19,7 @@ _FORWARDING = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"cf-connecting-ip"}
 )
 _PROTECTED = (
-    "This Keyturn has no client token and listens beyond this machine, so it serves only this machine. Add one of "
+    "This Keyturn has no client token, so it serves only this machine, and nobody through a proxy. Add one of "
     "two lines to its .env and restart it: ANTHROPIC_AUTH_TOKEN=<a token you choose>, or KEYTURN_ALLOW_OPEN=true."
 )
 _MISSING = "This Keyturn needs a client token. Set ANTHROPIC_AUTH_TOKEN to the one that its owner gave you."
@@ -27,11 +29,14 @@ _PAGE = (
 )
 _UNKNOWN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
 _ADMIN_OFF = (
-    "/admin is off here. To switch it on, set KEYTURN_ADMIN_TOKEN in this Keyturn's .env and restart it; started by "
-    "`keyturn serve` on 127.0.0.1, it makes a token of its own, which `keyturn status` finds."
+    "/admin and /ui are off here. To switch them on, set KEYTURN_ADMIN_TOKEN in this Keyturn's .env and restart it; "
+    "started by `keyturn serve` on 127.0.0.1, it makes a token of its own, which `keyturn status` finds."
 )
-_ADMIN = "/admin needs the admin token, KEYTURN_ADMIN_TOKEN in this Keyturn's settings: send it as a Bearer token."
-_ADMIN_PAGE = "Pages of other sites may not use /admin."
+_ADMIN = (
+    "/admin and /ui need the admin token, KEYTURN_ADMIN_TOKEN in this Keyturn's settings: send it as a Bearer token."
+)
+_ADMIN_PAGE = "Pages of other sites may not use /admin or /ui."
+_ASK_FOR_PASSWORD = ((b"www-authenticate", b'Basic realm="Keyturn, any name and the admin token", charset="UTF-8"'),)
 _METRICS = "The metrics need a token here: start Keyturn with METRICS_TOKEN set and send it as a Bearer token."
 
 
@@ -57,7 +62,7 @@ class Auth:
         if scope["type"] == "http" and not _needs_nothing(scope):
             if scope["path"] == "/metrics":
                 self._metrics(scope)
-            elif scope["path"].startswith("/admin/"):
+            elif scope["path"].startswith(("/admin/", "/ui/")) or scope["path"] == "/ui":
                 self._admin(scope)
             else:
                 self._client(scope)
@@ -68,7 +73,7 @@ class Auth:
         offered = list(credentials(scope))
         if self.access.tokens:
             context.principal, context.pin = self._known(offered)
-        elif not self.access.allow_open and _from_beyond(scope, self.access.beyond):
+        elif not self.access.allow_open and _from_beyond(scope):
             raise Fault(403, "permission_error", _PROTECTED, retry=False)
         elif not self.access.allow_open and _from_a_page(scope):
             raise Fault(403, "permission_error", _PAGE, retry=False)
@@ -89,7 +94,7 @@ class Auth:
         return matching[0] if matching else ""
 
     def _metrics(self, scope: Scope) -> None:
-        if not (self.access.beyond or _from_beyond(scope, self.access.beyond)):
+        if not (self.access.beyond or _from_beyond(scope)):
             return
         token = self.access.metrics_token
         if token is None or not any(token.matches(value) for value in credentials(scope)):
@@ -102,8 +107,10 @@ class Auth:
             raise Fault(404, "not_found_error", _ADMIN_OFF, retry=False)
         if _from_a_page(scope) and not _from_own_page(scope):
             raise Fault(403, "permission_error", _ADMIN_PAGE, retry=False)
-        if not any(token.matches(value) for value in credentials(scope)):
-            raise Fault(401, "authentication_error", _ADMIN, retry=False)
+        if any(token.matches(value) for value in (*credentials(scope), *_password(scope))):
+            return
+        asks = _ASK_FOR_PASSWORD if scope["path"].startswith("/ui") else ()
+        raise Fault(401, "authentication_error", _ADMIN, retry=False, headers=asks)
 
 
 def credentials(scope: Scope) -> Iterator[str]:
@@ -117,6 +124,14 @@ def credentials(scope: Scope) -> Iterator[str]:
         yield scheme
     if token := header(scope, b"anthropic-auth-token").strip():
         yield token.removeprefix("Bearer ").strip()
+
+
+def _password(scope: Scope) -> Iterator[str]:
+    """What a browser sends of a name and a password: the password, whatever the name."""
+    scheme, _, rest = header(scope, b"authorization").strip().partition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            yield base64.b64decode(rest, validate=True).decode("utf-8").partition(":")[2]
 
 
 def _split(value: str) -> tuple[str, str]:
@@ -146,9 +161,9 @@ def _from_own_page(scope: Scope) -> bool:
     return urlsplit(header(scope, b"origin")).netloc == header(scope, b"host") != ""
 
 
-def _from_beyond(scope: Scope, beyond: bool) -> bool:
-    """From another machine, or forwarded by somebody on this one where the gateway listens beyond loopback."""
+def _from_beyond(scope: Scope) -> bool:
+    """From another machine, or forwarded by somebody: a proxy on this one may stand open to the world."""
     peer = (scope.get("client") or ("",))[0]
     if peer and not is_loopback(peer):  # a unix socket has no peer, and is this machine's
         return True
-    return beyond and any(name in _FORWARDING for name, _ in scope["headers"])
+    return any(name in _FORWARDING for name, _ in scope["headers"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from providers import classify
 from providers.call import StreamReader
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import Calendar, ErrorKind, UpstreamFailure
 from providers.patience import Pace, Patience
 from providers.ports import Attempt
 from providers.transport import UpstreamReply
@@ -40,13 +40,14 @@ class StreamAnswer:
     idle: float | None  # seconds that may pass between two reads
     patience: Patience
     pace: Pace | None = None
+    day: Calendar | None = None  # where the provider's days begin
     held: bytes = b""
 
     @property
     def failure(self) -> UpstreamFailure | None:
         """What the reader found, by the rules of this provider."""
         found = self.reader.failure
-        return found and classify.settled(found, self.attempt.provider, self.reply.headers)
+        return found and classify.settled(found, self.attempt.provider, self.reply.headers, day=self.day)
 
     async def more(self) -> bytes:
         """The next bytes for the client, b"" where no event is whole yet. Raises UpstreamFailure (STALLED, CUT)."""

@@ -35,8 +35,12 @@ for round in first second; do
         sleep 0.1
     done
     .venv/bin/python -c "$ask" "$port"
+    # From another folder and by its absolute path, as an alias has it.
+    (cd / && HOME="$place" CLAUDE_PICK_PORT="$port" "$clone/claude-pick" --list) | grep -qx demo/demo
     pkill -TERM -P "$run" 2>/dev/null || kill "$run"
     wait "$run" || true
     run=
+    [ "$round" = second ] || rm -rf .venv  # claude-pick may come before make run
+    [ "$round" = second ] || "$clone/claude-pick" --help >/dev/null 2>&1
     echo "newcomer: $round make run served an answer and stopped"
 done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -48,13 +49,18 @@ class GatewayProcess:
 
 
 @contextmanager
-def running_gateway(home: Path, env: Mapping[str, str], arguments: tuple[str, ...] = ()) -> Iterator[GatewayProcess]:
-    """``python -m gateway.cli serve`` with these variables only, ready to answer; it must exit with 0 on SIGTERM."""
+def running_gateway(
+    home: Path, env: Mapping[str, str], arguments: tuple[str, ...] = (), verify: ssl.SSLContext | None = None
+) -> Iterator[GatewayProcess]:
+    """``python -m gateway.cli serve`` with these variables only, ready to answer; it must exit with 0 on SIGTERM.
+
+    ``verify`` where it speaks HTTPS. A test may have stopped it already.
+    """
     gateway = _start(home, env, arguments)
     try:
-        _wait_until_ready(gateway)
+        _wait_until_ready(gateway, verify)
         yield gateway
-        code = gateway.stop()
+        code = gateway.process.returncode if gateway.process.poll() is not None else gateway.stop()
         assert code == 0, f"the gateway ended with {code}:\n{gateway.stderr}"
     finally:
         gateway.process.kill()
@@ -92,9 +98,9 @@ def _environment(home: Path, env: Mapping[str, str]) -> dict[str, str]:
     return {**coverage, **base, **env}
 
 
-def _wait_until_ready(gateway: GatewayProcess) -> None:
+def _wait_until_ready(gateway: GatewayProcess, verify: ssl.SSLContext | None) -> None:
     deadline = time.monotonic() + READY_WITHIN
-    while not _is_ready(gateway.port):
+    while not _is_ready(gateway.port, verify):
         try:
             code = gateway.process.wait(_POLL)
         except subprocess.TimeoutExpired:
@@ -103,8 +109,12 @@ def _wait_until_ready(gateway: GatewayProcess) -> None:
             raise AssertionError(f"the gateway ended with {code}:\n{gateway.stdout}{gateway.stderr}")
 
 
-def _is_ready(port: int) -> bool:
-    probe = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_WITHIN)
+def _is_ready(port: int, verify: ssl.SSLContext | None) -> bool:
+    probe = (
+        http.client.HTTPSConnection("127.0.0.1", port, timeout=READY_WITHIN, context=verify)
+        if verify
+        else http.client.HTTPConnection("127.0.0.1", port, timeout=READY_WITHIN)
+    )
     try:
         probe.request("GET", "/readyz")
         return probe.getresponse().status == 200

@@ -53,7 +53,7 @@ def test_the_dashboard_selects_and_groups_by_labels_that_exist() -> None:
 
 
 def test_prometheus_scrapes_where_the_gateway_serves() -> None:
-    (job,) = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["scrape_configs"]
+    (job,) = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     assert job["metrics_path"] == "/metrics"
     assert job["static_configs"] == [{"targets": ["127.0.0.1:8082"]}]
 

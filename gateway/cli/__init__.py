@@ -1,4 +1,4 @@
-"""The command line: ``keyturn serve``, ``check``, ``status`` and ``version``."""
+"""The command line: ``keyturn serve``, ``init``, ``check``, ``doctor``, ``status`` and ``version``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERRUPTED = 130  # what a shell reports for a program that Ctrl+C ended
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 0, 1 where it failed, 2 where it was called or configured wrongly."""
-    options = _parser().parse_args(_with_command(sys.argv[1:] if argv is None else argv))
+    options = _options(_with_command(sys.argv[1:] if argv is None else argv))
     try:
         return _run(options)
     except ConfigError as error:
@@ -26,11 +26,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def pick_main() -> int:
+    """``claude-pick``: what it does not know itself is for claude."""
+    return main(["pick", *sys.argv[1:]])
+
+
 def _run(options: argparse.Namespace) -> int:
     if options.command == "version":
         print(f"keyturn {VERSION}")
         return 0
     # Each command imports what it needs: `check` starts in a third of the time without the web framework.
+    if options.command == "init":
+        from gateway.cli.init import init
+
+        return init(options.force)
     if options.command == "serve":
         from gateway.cli.serve import serve
 
@@ -38,11 +47,30 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "status":
         from gateway.cli.status import status
 
-        return status(load_from_process(options.config), options.url, options.json)
+        return status(load_from_process(options.config), options.url, options.json, options.ui)
+    if options.command == "pick":
+        from gateway.cli.pick import Wanted, pick
+
+        wanted = Wanted(options.model, options.list, options.print_env, tuple(options.arguments))
+        return pick(wanted, options.config)
+    if options.command == "doctor":
+        from gateway.cli.doctor import doctor
+
+        return doctor(load_from_process(options.config), options.json)
     from gateway.cli.check import report
 
     print(report(load_from_process(options.config)))
     return 0
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    options, further = parser.parse_known_args(argv)
+    if options.command == "pick":
+        options.arguments = further[1:] if further[:1] == ["--"] else further
+    elif further:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
+    return options
 
 
 def _with_command(argv: Sequence[str]) -> list[str]:
@@ -59,20 +87,40 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="start the gateway (what keyturn alone does)")
     serve.add_argument("--host", help="address to listen on (HOST)")
     serve.add_argument("--port", help="port to listen on (PORT)")
+    serve.add_argument("--ssl-certfile", metavar="FILE", help="PEM certificate, to speak HTTPS (SSL_CERTFILE)")
+    serve.add_argument("--ssl-keyfile", metavar="FILE", help="PEM file of its key (SSL_KEYFILE)")
+    init = commands.add_parser("init", help="write a .env file of your own under ~/.config/keyturn")
+    init.add_argument("--force", action="store_true", help="anew where one is there; its values are taken over")
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
+    pick = commands.add_parser(
+        "pick",
+        help="choose a model and start claude with it; further arguments are claude's",
+        allow_abbrev=False,  # --print is claude's own
+    )
+    pick.add_argument("--list", action="store_true", help="print the models, one a line")
+    pick.add_argument("--model", default="", metavar="REF", help="provider/model, instead of choosing in fzf")
+    pick.add_argument(
+        "--print-env",
+        choices=("shell", "vscode", "jetbrains", "cc-switch"),
+        default="",
+        help="print the variables for a client instead of starting one",
+    )
+    doctor = commands.add_parser("doctor", help="ask each key for each model, and say what to mend")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
     status = commands.add_parser("status", help="show the keys of a running gateway: which are ready, which rest, why")
     status.add_argument("--json", action="store_true", help="as JSON, the way GET /admin/pool sends it")
+    status.add_argument("--ui", action="store_true", help="print where the status page is, and its password")
     status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
-    for command in (serve, check, status):
+    for command in (serve, check, doctor, pick, status):
         command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
     commands.add_parser("version", help="print the version")
     return parser
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
-    given = {"HOST": options.host, "PORT": options.port}
+    given = {name: getattr(options, name.lower()) for name in ("HOST", "PORT", "SSL_CERTFILE", "SSL_KEYFILE")}
     return {name: text for name, text in given.items() if text is not None}
 
 

@@ -10,7 +10,7 @@ from gateway.cli import limits
 from gateway.cli.local_runtimes import Offer
 from gateway.routing import Ref, RoutingTable
 from gateway.settings import Settings
-from providers.spec import KeySource, ProviderConfig
+from providers.spec import KeySource, Lack, ProviderConfig, ProviderSpec
 from providers.version import VERSION
 
 TAIL = 4  # characters of a key that may be shown
@@ -24,10 +24,11 @@ def banner(settings: Settings, port: int, offers: Sequence[Offer] = ()) -> str:
     """``port`` is the one that was bound, which PORT=0 leaves to the system."""
     return sections(
         [
-            ("Keyturn", [f"{VERSION} on {url(settings.host, port)}"]),
+            ("Keyturn", [f"{VERSION} on {url(settings, port)}"]),
             ("token", token_state(settings)),
             ("providers", columns(provider_rows(settings)) or no_provider(settings)),
             ("models", columns(model_rows(settings))),
+            ("note", columns(notes(settings))),
             ("warning", list(settings.warnings)),
             ("found", [_offer(offer) for offer in offers]),
             ("start", [start_line(settings, port)]),
@@ -49,15 +50,19 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def url(host: str, port: int) -> str:
+def url(settings: Settings, port: int) -> str:
     """Where a program on this machine reaches the gateway."""
+    return f"{'https' if settings.certificate else 'http'}://{_reachable(settings.host)}:{port}"
+
+
+def _reachable(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return f"http://{host}:{port}"
+        return host
     if address.is_unspecified:
-        return f"http://{'127.0.0.1' if address.version == 4 else '[::1]'}:{port}"
-    return f"http://{f'[{host}]' if address.version == 6 else host}:{port}"
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return f"[{host}]" if address.version == 6 else host
 
 
 def token_state(settings: Settings) -> list[str]:
@@ -77,6 +82,12 @@ def token_state(settings: Settings) -> list[str]:
 
 def provider_rows(settings: Settings) -> list[tuple[str, str]]:
     return [(provider.id, _state(provider)) for provider in settings.providers if provider.chosen]
+
+
+def notes(settings: Settings, every: bool = False) -> list[tuple[str, str]]:
+    """What a person must know of a provider before using it: of those that cannot be used yet, or of ``every`` one."""
+    chosen = [provider for provider in settings.providers if provider.chosen and provider.spec.note]
+    return [(provider.id, provider.spec.note) for provider in chosen if every or provider.lacks]
 
 
 def no_provider(settings: Settings) -> list[str]:
@@ -109,25 +120,33 @@ def then(table: RoutingTable, primary: Ref, own: Sequence[Ref] = ()) -> str:
 
 def start_line(settings: Settings, port: int) -> str:
     token = "<your token>" if settings.tokens else "any"
-    return f"ANTHROPIC_BASE_URL={url(settings.host, port)} ANTHROPIC_AUTH_TOKEN={token} claude"
+    return f"ANTHROPIC_BASE_URL={url(settings, port)} ANTHROPIC_AUTH_TOKEN={token} claude"
 
 
 def masked(provider: str, number: int, key: KeySource) -> str:
     """A key's label, and its end where the key is long enough to lose nothing by it."""
+    if key.login is not None:
+        return f"{limits.label(provider, number, key)} by {key.login.title}"
     text = key.secret.reveal()
     return limits.label(provider, number, key) + (f" ...{text[-TAIL:]}" if len(text) >= LONG_ENOUGH else "")
 
 
 def _state(provider: ProviderConfig) -> str:
-    if not provider.usable:
-        where = f" (make one at {provider.spec.key_url})" if provider.spec.key_url else ""
-        return f"no key: set {provider.spec.key_variable}{where}"
+    if provider.lacks:
+        return "; ".join(f"no {lack.what}: {_fix(provider.spec, lack)}" for lack in provider.lacks)
     parts = [_keys(provider)] if provider.keys else []
     if not provider.keys or provider.base_url != provider.spec.base_url:
         parts.append(provider.base_url)
     if words := limits.of_provider(provider):
         parts.append(f"({words})")
     return "  ".join(parts)
+
+
+def _fix(spec: ProviderSpec, lack: Lack) -> str:
+    if lack.how:
+        return lack.how
+    hint = f" (make one at {spec.key_url})" if spec.key_url and lack.what == "key" else ""
+    return f"set {lack.variable}{f', such as {spec.base_url}' if lack.what == 'base URL' else hint}"
 
 
 def _keys(provider: ProviderConfig) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic.fields import FieldInfo
 
 from gateway.settings.row_settings import KEY, KEYS, RowSettings, takes_settings, variables
 from gateway.settings.variables import DEFAULTS, Globals
 from providers.catalog import CATALOG
-from providers.spec import ProviderSpec
+from providers.spec import Face, LoginKind, ProviderSpec
 
 HEAD = """\
 # Keyturn's settings. Copy this file to .env and take the # away from the lines that you need.
@@ -17,7 +17,7 @@ HEAD = """\
 # The environment wins over this file, except for ANTHROPIC_AUTH_TOKEN: there the file wins."""
 
 SECTIONS = {
-    "Where Keyturn listens": ("host", "port"),
+    "Where Keyturn listens": ("host", "port", "ssl_certfile", "ssl_keyfile", "forwarded_allow_ips"),
     "Who may use it": ("anthropic_auth_token", "keyturn_allow_open", "metrics_token", "keyturn_admin_token"),
     "Which model answers": (
         "model",
@@ -67,6 +67,7 @@ SHOWN = {
 }
 # Their default is another variable's value, or depends on the terminal.
 BLANK = (
+    "forwarded_allow_ips",
     "enable_opus_thinking",
     "enable_sonnet_thinking",
     "enable_haiku_thinking",
@@ -80,6 +81,11 @@ TIMEOUTS = {
     "write_timeout": DEFAULTS.write,
     "connect_timeout": DEFAULTS.connect,
     "first_token_timeout": DEFAULTS.first_token,
+}
+LOGINS = {
+    LoginKind.GOOGLE: "Needs no key where there are Google's Application Default Credentials: "
+    "GOOGLE_APPLICATION_CREDENTIALS or gcloud's.",
+    LoginKind.AWS: "Or AWS credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role), with keyturn[bedrock] installed.",
 }
 KEY_HELP = {KEY: "The key.", KEYS: "Further keys, between commas or spaces: Keyturn takes them in turn."}
 
@@ -123,17 +129,31 @@ def _provider(spec: ProviderSpec) -> str:
         lines.append(f"# Keys are made at {spec.key_url}")
     if not spec.needs_key:
         lines.append("# Runs on this machine; a key is sent where one is set.")
+    if spec.login:
+        lines.append(f"# {LOGINS[spec.login]}")
+    if spec.placeless:
+        lines.append(f"# Needs to know where it is: {spec.prefixes[0]}_BASE_URL={spec.base_url}, or one of these:")
     if spec.pooling:
         lines.append(f"# Several keys: {spec.pooling}")
     return "\n".join([*lines, *(f"#{name}={value}" for name, value in _values(spec).items())])
 
 
 def _values(spec: ProviderSpec) -> dict[str, str]:
-    settings = {KEY: "<your key>", KEYS: "", "BASE_URL": spec.base_url, "PROXY": ""}
+    settings = {KEY: "<your key>", KEYS: "", "BASE_URL": "" if spec.placeless else spec.base_url}
+    settings |= {"API_VERSION": ""} if spec.site else {}
+    settings |= {"PROXY": ""}
     settings |= {"DIALECT": spec.dialect} if spec.faces else {}
     settings |= {name.upper(): _plain(default) for name, default in TIMEOUTS.items()}
     settings |= {name: _plain(fact) for name, fact in _facts(spec) if fact is not None}
-    return {variables(spec, setting)[0]: value for setting, value in settings.items()}
+    return dict(_places(spec)) | {variables(spec, setting)[0]: value for setting, value in settings.items()}
+
+
+def _places(spec: ProviderSpec) -> Iterator[tuple[str, str]]:
+    """The other variables that say where it is."""
+    spoken: Sequence[ProviderSpec | Face] = (spec, *spec.faces)
+    for each in spoken:
+        yield from ((name, "") for name in each.base_variables or ())
+        yield from ((part.variables[0], "" if part.needed else part.text) for part in each.parts or ())
 
 
 def _facts(spec: ProviderSpec) -> Iterator[tuple[str, float | None]]:

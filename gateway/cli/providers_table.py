@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.settings.row_settings import KEY, takes_settings, variables
+from providers.addresses import Site
 from providers.catalog import CATALOG
 from providers.errors import Calendar
 from providers.spec import Auth, Face, ProviderSpec
@@ -19,8 +20,17 @@ with an API of the same kind."""
 
 NAMES = "What to write before the slash in `MODEL`, and where its key goes."
 ADDRESSES = (
-    "Which dialect each is asked in, and the other one that it speaks with the same keys: a variable such as "
-    "`DEEPSEEK_DIALECT=openai_chat` chooses it."
+    "Which dialect each is asked in, and the others that it speaks with the same keys: a variable such as "
+    "`DEEPSEEK_DIALECT=openai_chat` chooses one."
+)
+PARTS = (
+    "What else says where a provider is. Without `RESOURCE` in its base URL, or a base URL of your own, there is no "
+    "provider; a region has a default."
+)
+SITES = (
+    "A base URL that is one of these is asked in the cloud's way, whichever provider it is given to: the key goes into "
+    "the cloud's own header, and where the path has it, the version of the API behind the path. `AZURE_API_VERSION` "
+    "names another one."
 )
 LIMITS = "What a key of the usual plan may do, and what is published on having several. No line: nothing known."
 MODELS = "The default answers where `MODEL` names none. The others are examples of the month in the last column."
@@ -31,6 +41,7 @@ SENT_AS = {
     Auth.X_API_KEY: "`x-api-key`",
     Auth.BEARER: "`Authorization: Bearer`",
     Auth.API_KEY: "`api-key`",
+    Auth.X_GOOG_API_KEY: "`x-goog-api-key`",
     Auth.NONE: "not at all",
 }
 BEGINS = {
@@ -52,7 +63,14 @@ def text(rows: Iterable[ProviderSpec] = CATALOG) -> str:
             "Names and keys", NAMES, ("in MODEL", "provider", "also", "variable", "keys are made at"), map(_key, rows)
         ),
         _table(
-            "Addresses", ADDRESSES, ("", "dialect", "base URL", "key sent as", "other dialect"), map(_address, rows)
+            "Addresses", ADDRESSES, ("", "dialect", "base URL", "key sent as", "other dialects"), map(_address, rows)
+        ),
+        _table("Parts of addresses", PARTS, ("", "part", "variable"), (line for row in rows for line in _parts(row))),
+        _table(
+            "Clouds known by their addresses",
+            SITES,
+            ("", "host", "or in the path", "its version"),
+            (_site(row, row.site) for row in rows if row.site),
         ),
         _table(
             "Limits",
@@ -83,13 +101,29 @@ def _key(row: ProviderSpec) -> Line:
 
 
 def _address(row: ProviderSpec) -> Line:
-    others = "; ".join(_face(face, row.auth) for face in row.faces)
+    others = "; ".join(_face(face, row) for face in row.faces)
     return _code(row.id), _code(row.dialect), _code(row.base_url), SENT_AS[row.auth], others
 
 
-def _face(face: Face, usual: Auth) -> str:
-    where = f"{_code(face.dialect)} at {_code(face.base_url)}"
-    return where if face.auth is usual else f"{where}, {SENT_AS[face.auth]}"
+def _face(face: Face, row: ProviderSpec) -> str:
+    where = f"{_code(face.dialect)} at {_code(row.with_face(face).base_url)}"
+    where += f", always for {_codes([f'{name}*' for name in face.serves])}" if face.serves else ""
+    sent = "" if face.auth is row.auth else f", {SENT_AS[face.auth]}"
+    return f"{where}{sent}{', from the first 404 on' if face.dialect == row.falls_back else ''}"
+
+
+def _parts(row: ProviderSpec) -> Iterator[Line]:
+    spoken: Sequence[ProviderSpec | Face] = (row, *row.faces)
+    for each in spoken:
+        if each.base_variables:
+            yield _code(row.id), f"the base URL ({_code(each.dialect)})", _codes(each.base_variables)
+        for part in each.parts or ():
+            names = _codes((*part.variables, *part.shared))
+            yield _code(row.id), f"{_code(part.text)} ({_code(each.dialect)})", names
+
+
+def _site(row: ProviderSpec, site: Site) -> Line:
+    return _code(row.id), ", ".join(_code(f"*{host}") for host in site.hosts), _code(site.dated), _code(site.version)
 
 
 def _limits(row: ProviderSpec) -> Line:

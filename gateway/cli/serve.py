@@ -54,6 +54,7 @@ class Server(uvicorn.Server):
     """Prints the banner once it listens, and leaves with status 0 where a signal asked it to stop."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
+        tls = settings.certificate
         config = uvicorn.Config(
             app,
             host=settings.host,
@@ -65,8 +66,11 @@ class Server(uvicorn.Server):
             log_level=max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level]),
             access_log=False,
             server_header=False,
-            # The peer's real address decides in protected mode, whatever a header claims.
-            proxy_headers=False,
+            # The peer's real address decides in protected mode, whatever a header claims that nobody vouches for.
+            proxy_headers=bool(settings.believed_proxies),
+            forwarded_allow_ips=list(settings.believed_proxies),
+            ssl_certfile=tls.chain if tls else None,
+            ssl_keyfile=tls.key if tls else None,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout),
         )

@@ -33,7 +33,7 @@ def read_fallbacks(values: Iterable[Value], default: str, primary: Primary | Non
             value.reject(
                 refs.report, f"{value.text!r} is a duplicate: the list has it already", "Remove one of the two."
             )
-        refs.warn_of_keyless(value.name, value.origin, ref.provider, f"{ref} is left out")
+        refs.warn_of_unusable(value.name, value.origin, ref.provider, f"{ref} is left out")
         found.append(ref)
     return tuple(found)
 

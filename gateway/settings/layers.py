@@ -99,13 +99,19 @@ class Layers:
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
-    values = {name: Value(name, text, ENVIRONMENT) for name, text in environ.items()}
+    """``docker run --env-file`` hands quotes on as they stand in the file: one pair around a value is none of it."""
+    values = {name: Value(name, _unquoted(text), ENVIRONMENT) for name, text in environ.items()}
     return Layer(ENVIRONMENT, values, is_file=False)
+
+
+def _unquoted(text: str) -> str:
+    bare = text.strip()
+    return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'" else text
 
 
 def flag_layer(flags: Mapping[str, str]) -> Layer:
     """``flags`` by the variable they set, such as ``{"PORT": "9000"}``."""
-    values = {name: Value(f"--{name.lower()}", text, COMMAND_LINE) for name, text in flags.items()}
+    values = {name: Value(f"--{name.lower().replace('_', '-')}", text, COMMAND_LINE) for name, text in flags.items()}
     return Layer(COMMAND_LINE, values, is_file=False)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.settings.certificate import read_certificate
 from gateway.settings.delays import refuse_common_delays
 from gateway.settings.folders import run_folders
 from gateway.settings.layers import (
@@ -18,6 +19,7 @@ from gateway.settings.layers import (
     environment_layer,
     flag_layer,
 )
+from gateway.settings.logins import PRODUCT, LoginFinder
 from gateway.settings.model import SHARED, ClientToken, Settings
 from gateway.settings.provider_settings import ProviderReader
 from gateway.settings.references import Resolver, choose_named
@@ -41,7 +43,7 @@ def load_from_process(config: Path | None = None, flags: Mapping[str, str] = NO_
     """``load`` with this process's environment and folders. Nothing else in Keyturn reads the environment."""
     # expanduser answers "~" where there is no home; Path.home() would raise.
     home = Path(os.path.expanduser("~"))
-    return load(os.environ, Path.cwd(), home, config, flags, terminal=sys.stderr.isatty())
+    return load(os.environ, Path.cwd(), home, config, flags, sys.stderr.isatty(), PRODUCT)
 
 
 def load(
@@ -51,10 +53,12 @@ def load(
     config: Path | None = None,
     flags: Mapping[str, str] = NO_FLAGS,
     terminal: bool = False,
+    product: Path | None = None,
 ) -> Settings:
     """Read and check the whole configuration.
 
-    ``flags`` are by the variable that they set. Raises ConfigError with every problem.
+    ``flags`` are by the variable that they set, ``product`` is the file in which Linux names this machine's model.
+    Raises ConfigError with every problem.
     """
     report = Report()
     below = dotenv_layers(environ, cwd, home, report)
@@ -66,9 +70,11 @@ def load(
     refuse_removed(layers, report)
     common = Globals.read(layers, report)
     refuse_common_delays(common, layers, report)
-    providers = ProviderReader(layers, common, report).read_all(file.rows)
+    logins = LoginFinder(layers, cwd, home, product=product)
+    providers = ProviderReader(layers, common, report, logins).read_all(file.rows)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
+    certificate = read_certificate(layers, cwd, home, report)
     _warn(common, layers, providers, tokens, report)
     if report.problems:
         raise ConfigError(report.problems)
@@ -90,6 +96,8 @@ def load(
         providers=choose_named(providers, routing),
         routing=routing,
         warnings=tuple(report.warnings),
+        certificate=certificate,
+        believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )

@@ -22,6 +22,14 @@ class ClientToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """Two PEM files for HTTPS; ``key`` may be the same file as ``chain``."""
+
+    chain: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Times are in seconds, sizes in bytes."""
 
@@ -43,6 +51,8 @@ class Settings:
     routing: RoutingTable
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
+    certificate: Certificate | None = None  # None: HTTP
+    believed_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first
 
     @property

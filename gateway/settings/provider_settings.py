@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
+from gateway.settings.addresses import AddressReader, completed
 from gateway.settings.delays import refuse_delays
-from gateway.settings.faces import with_face
+from gateway.settings.faces import face_of, with_face
 from gateway.settings.labels import refuse_labels
 from gateway.settings.layers import Layers, Value
 from gateway.settings.limits import Chosen
+from gateway.settings.logins import LoginFinder
 from gateway.settings.pools import PoolReader
 from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
 from gateway.settings.row_settings import Row, RowSettings, takes_settings, variables
 from gateway.settings.values import fill, points_here
 from gateway.settings.variables import Globals
-from providers.spec import ProviderConfig, ProviderSpec, Retries
+from providers.spec import ProviderConfig, ProviderSpec, Quirks, Retries
 
 
 @dataclass(slots=True)
@@ -27,12 +28,13 @@ class ProviderReader:
     layers: Layers
     common: Globals
     report: Report
+    logins: LoginFinder
     _pools: PoolReader = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._pools = PoolReader(self.layers, self.report)
+    _addresses: AddressReader = field(init=False)
 
     def read_all(self, rows: Sequence[Row]) -> tuple[ProviderConfig, ...]:
+        self._pools = PoolReader(self.layers, self.report)
+        self._addresses = AddressReader([row.spec for row in rows if row.spec.site], self.layers, self.report)
         providers = tuple(self._read(row) for row in rows)
         refuse_labels(rows, providers, self.report)
         return providers
@@ -41,21 +43,29 @@ class ProviderReader:
         spec = row.spec
         if not takes_settings(spec):
             return ProviderConfig(spec, spec.base_url)
-        spec = with_face(spec, self.layers.first(variables(spec, "DIALECT")), self.report)
+        spec = with_face(spec, self.layers, self.report)
         values = self._values(spec)
         settings = fill(RowSettings, values, self.report)
-        url = _completed(settings.base_url or spec.base_url, spec)
         if row.added:
-            spec = replace(spec, base_url=url, local=points_here(url))
+            spec = replace(spec, local=points_here(settings.base_url))
         keys = self._pools.read(spec, row.keys)
+        found = self.logins.find(spec.login)
+        if found.login and spec.logged_in and not keys and spec.dialect == spec.logged_in.dialect:
+            spec = spec.with_face(spec.logged_in)
+        used = bool(keys or row.listed or found.login)
+        address = self._addresses.read(spec, settings, used, found.known)
+        url = address.base_url
+        spec = replace(spec, auth=address.auth, base_url=url if row.added else spec.base_url)
         chosen = Chosen(settings, self.common)
-        return ProviderConfig(
+        config = ProviderConfig(
             spec,
             base_url=url,
-            keys=keys,
+            query=address.query,
+            keys=keys or found.source(settings.proxy, self.layers, self.report),
+            missing=(*(() if keys else found.lacks), *address.lacks),
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=chosen.timeouts(),
-            quirks=spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks,
+            quirks=_quirks(spec, row),
             headers=row.headers,
             traffic=chosen.traffic(spec),
             retries=self._retries(chosen, values),
@@ -64,8 +74,9 @@ class ProviderReader:
             extra_body=row.extra_body,
             images=row.images,
             stream_floor=chosen.stream_floor(),
-            chosen=bool(keys or settings.base_url or row.listed),
+            chosen=bool(keys or address.given or row.listed),
         )
+        return replace(config, second=_second(config, settings, row), faces=_faces(config, row))
 
     def _values(self, spec: ProviderSpec) -> dict[str, Value]:
         found = {name: self.layers.first(variables(spec, name.upper())) for name in RowSettings.model_fields}
@@ -83,10 +94,28 @@ class ProviderReader:
         return retries
 
 
-def _completed(url: str, spec: ProviderSpec) -> str:
-    """A bare host of an OpenAI-shaped provider means ``/v1`` under it, as in ferryllm."""
-    bare = spec.dialect == "openai_chat" and not urlsplit(url).path
-    return f"{url}/v1" if bare else url
+def _quirks(spec: ProviderSpec, row: Row) -> Quirks:
+    return spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks
+
+
+def _faces(config: ProviderConfig, row: Row) -> tuple[tuple[tuple[str, ...], ProviderConfig], ...]:
+    """How those models are asked that only another face has."""
+    found: list[tuple[tuple[str, ...], ProviderConfig]] = []
+    for face in config.spec.faces:
+        if face.serves and face.dialect != config.spec.dialect and config.base_url:
+            spec = config.spec.with_face(face, config.base_url)
+            found.append((face.serves, replace(config, spec=spec, base_url=spec.base_url, quirks=_quirks(spec, row))))
+    return tuple(found)
+
+
+def _second(config: ProviderConfig, settings: RowSettings, row: Row) -> ProviderConfig | None:
+    """The same in the dialect that the row falls back to, unless an operator named one."""
+    face = face_of(config.spec, config.spec.falls_back)
+    if face is None or settings.dialect:
+        return None
+    spec = config.spec.with_face(face)
+    url = completed(settings.base_url or spec.base_url, spec)
+    return replace(config, spec=spec, base_url=url, quirks=_quirks(spec, row))
 
 
 def _has_v1(text: str, spec: ProviderSpec) -> bool:

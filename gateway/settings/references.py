@@ -30,8 +30,8 @@ class Resolver:
 
     def __post_init__(self) -> None:
         specs = {provider.id: provider.spec for provider in self.providers}
-        usable = frozenset(provider.id for provider in self.providers if provider.usable)
-        self._refs = RefReader(specs, usable, self.report)
+        lacks = {provider.id: provider.lacks for provider in self.providers if provider.lacks}
+        self._refs = RefReader(specs, frozenset(specs.keys() - lacks.keys()), self.report, lacks)
 
     def table(self, entries: Sequence[RouteEntry]) -> RoutingTable:
         model = self._written("model")
@@ -44,6 +44,7 @@ class Resolver:
         table = RoutingTable(
             specs=self._refs.specs,
             usable=self._refs.usable,
+            lacks=self._refs.lacks,
             default=default,
             explicit=bool(model),
             tiers=tiers,
@@ -110,7 +111,7 @@ class Resolver:
         for name, origin, provider, spare in self._places(table, routed):
             saved = any(ref.provider in table.usable for ref in (*spare, *table.fallbacks))
             consequence = "its fallbacks answer" if saved else "its requests get status 503"
-            self._refs.warn_of_keyless(name, origin, provider, consequence)
+            self._refs.warn_of_unusable(name, origin, provider, consequence)
 
     def _places(
         self, table: RoutingTable, routed: Iterable[tuple[RouteEntry, Route]]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gateway.routing import Ref, parse_ref
+from gateway.routing import Ref, missing, parse_ref
 from gateway.settings.layers import Value
 from gateway.settings.report import Report
 from providers.errors import Fault
-from providers.spec import ProviderSpec
+from providers.spec import Lack, ProviderSpec
 
 DEMO = "demo"
 EXAMPLE = "anthropic/claude-sonnet-5"
@@ -22,6 +22,7 @@ class RefReader:
     specs: Mapping[str, ProviderSpec]
     usable: frozenset[str]
     report: Report
+    lacks: Mapping[str, tuple[Lack, ...]] = field(default_factory=dict)  # what the others need
 
     def read(self, value: Value, default: str, strict: bool = False) -> Ref | None:
         """What ``value`` names, read against the provider ``default``; None, and a problem, where it is nothing."""
@@ -43,8 +44,8 @@ class RefReader:
             value.warn(self.report, f"{ref.provider} no longer serves {ref.model}. Use {ref.provider}/{successor}.")
         return ref
 
-    def warn_of_keyless(self, name: str, origin: str, provider: str, consequence: str) -> None:
-        """Say what a reference to a provider without a key comes to; of the others nothing."""
+    def warn_of_unusable(self, name: str, origin: str, provider: str, consequence: str) -> None:
+        """Say what a reference to a provider without a key, say, comes to; of the others nothing."""
         if provider not in self.usable:
-            variable = self.specs[provider].key_variable
-            self.report.warn(name, f"{provider} has no key, so {consequence}. Set {variable}.", origin)
+            what, how = missing(self.specs[provider], self.lacks.get(provider, ()))
+            self.report.warn(name, f"{provider} has {what}, so {consequence}. {how[:1].upper()}{how[1:]}.", origin)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.settings.layers import Value
 from gateway.settings.values import (
     Affinity,
+    ApiVersion,
     BaseUrl,
     Count,
     Delay,
@@ -29,6 +30,7 @@ from providers.spec import Limits, ProviderSpec, UnseenImages
 
 KEY = "API_KEY"
 KEYS = "API_KEYS"
+BASE_URL = "BASE_URL"
 
 
 class RowSettings(BaseModel):
@@ -36,9 +38,16 @@ class RowSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
 
-    base_url: BaseUrl = Field("", description="Where the provider is; replaces the whole URL.")
+    base_url: BaseUrl = Field(
+        "", description="Where the provider is; replaces the whole URL. {model} in it stands for the model's name."
+    )
+    api_version: ApiVersion = Field(
+        "", description="The api-version to ask Azure's URLs for; blank: AZURE_API_VERSION, else what the URL needs."
+    )
     dialect: Text = Field(
-        "", description="The format to ask in, where the provider has two: anthropic or openai. docs/providers.md."
+        "",
+        description="The format to ask in, where the provider has several: anthropic, openai, openai_responses or "
+        "gemini. docs/providers.md.",
     )
     proxy: ProxyUrl = Field(None, description="http://, https:// or socks5:// proxy for this provider alone.")
     read_timeout: Patience = Field(DEFAULTS.read, description="As HTTP_READ_TIMEOUT; blank: that one.")
@@ -102,4 +111,5 @@ def takes_settings(spec: ProviderSpec) -> bool:
 def variables(spec: ProviderSpec, setting: str) -> tuple[str, ...]:
     """All names of a provider's setting such as ``BASE_URL``, the one we write first."""
     names = tuple(f"{prefix}_{setting}" for prefix in spec.prefixes)
-    return names + spec.key_variables if setting == KEY else names
+    further = {KEY: spec.key_variables, BASE_URL: spec.base_variables}
+    return names + further.get(setting, ())

@@ -51,6 +51,12 @@ def host_name(text: str) -> str:
     return str(ipaddress.ip_address(bare))
 
 
+def networks(text: object) -> tuple[str, ...]:
+    """Addresses and networks between commas or blanks. "*" would let everybody claim to be anybody."""
+    parts = [part for part in re.split(r"[,\s]+", str(text)) if part] if isinstance(text, str) else []
+    return tuple(str(ipaddress.ip_network(part, strict=False)) for part in parts)
+
+
 def points_here(url: str) -> bool:
     """Whether a URL's host is this machine; False for what is no URL."""
     try:
@@ -136,6 +142,14 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def api_version(text: str) -> str:
+    """A date such as 2024-10-21, with -preview where it is one; preview or latest. "v1" is no version."""
+    version = text.lower()
+    if not re.fullmatch(r"(20\d\d-\d\d-\d\d(-preview)?|preview|latest|v1)?", version):
+        raise ValueError(text)
+    return "" if version == "v1" else version
+
+
 def proxy_url(text: str) -> Secret:
     if _split(text).scheme not in PROXY_SCHEMES:
         raise Rejected(
@@ -182,6 +196,9 @@ Window = Annotated[UsageWindow, BeforeValidator(str.lower), Expects("round, day 
 Patience = Annotated[
     float | None, BeforeValidator(patience), Expects("a number of seconds, or off to wait for ever", "180")
 ]
+Networks = Annotated[
+    tuple[str, ...], BeforeValidator(networks), Expects("addresses or networks between commas", "10.0.0.0/8")
+]
 Megabytes = Annotated[float, Field(gt=0, allow_inf_nan=False), Expects("a number of megabytes above 0", "32")]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -190,6 +207,9 @@ LogLevel = Annotated[
 ]
 LogFormat = Annotated[Literal["json", "console"], BeforeValidator(log_format), Expects("json, console or text", "json")]
 Token = Annotated[Secret | None, BeforeValidator(as_secret), Expects("a token", "<a token you choose>")]
+ApiVersion = Annotated[
+    str, AfterValidator(api_version), Expects("a version of Azure's API, such as 2024-10-21", "2024-10-21")
+]
 BaseUrl = Annotated[str, AfterValidator(base_url), Expects("a URL", "https://llm.example.com/v1")]
 ProxyUrl = Annotated[Secret | None, BeforeValidator(proxy_url), Expects("a URL", "http://127.0.0.1:3128")]
 

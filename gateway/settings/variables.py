@@ -21,6 +21,7 @@ from gateway.settings.values import (
     LogFormat,
     LogLevel,
     Megabytes,
+    Networks,
     Patience,
     Period,
     Port,
@@ -71,6 +72,12 @@ class Globals(BaseSettings):
 
     host: Host = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every address of this machine.")
     port: Port = Field(8082, description="Port to listen on.")
+    ssl_certfile: Text = Field("", description="PEM file of a certificate: Keyturn then speaks HTTPS itself.")
+    ssl_keyfile: Text = Field("", description="PEM file of its key, where the certificate's file does not hold it.")
+    forwarded_allow_ips: Networks = Field(
+        (),
+        description="Addresses of proxies whose X-Forwarded-For is believed, between commas: 10.0.0.0/8. Blank: none.",
+    )
     anthropic_auth_token: Token = Field(
         None, description="Token that clients send. Needed on any address but 127.0.0.1. Any text of your own."
     )

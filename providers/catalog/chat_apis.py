@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.catalog import quirks
+from providers.catalog import gemini_quirks, quirks
 from providers.errors import Calendar
 from providers.spec import Auth, Face, ProviderSpec, Quirks
 
@@ -56,6 +56,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://platform.openai.com/api-keys",
         default_model="gpt-4o",
         quirks=quirks.OPENAI,
+        faces=(Face("openai_responses", "https://api.openai.com/v1"),),
         examples=("gpt-6-sol", "gpt-6-luna", "gpt-5.6-sol"),
         retired=(
             ("gpt-3.5-turbo", "gpt-5.6-terra"),
@@ -66,6 +67,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
             ("o4-mini", "gpt-5.6-terra"),
         ),
         as_of="2026-11",
+        note="gpt-5.4 and later think together with tools only in Responses: OPENAI_DIALECT=openai_responses.",
     ),
     ProviderSpec(
         # console.groq.com/docs/rate-limits and /models; the retired ended on 2026-08-16: /docs/deprecations
@@ -79,6 +81,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         default_model="openai/gpt-oss-120b",
         namespaces=("meta-llama", "moonshotai", "openai", "qwen"),
         quirks=quirks.GROQ,
+        faces=(Face("openai_responses", "https://api.groq.com/openai/v1"),),
         pooling="limits are per organisation, whatever the key (console.groq.com/docs/rate-limits, read 2026-11)",
         concurrency=FREE_TIER,
         examples=("openai/gpt-oss-20b", "qwen/qwen3.8-27b"),
@@ -145,7 +148,10 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://platform.moonshot.ai/console/api-keys",
         default_model="kimi-k3",
         quirks=quirks.KIMI,
-        faces=(Face("anthropic", "https://api.moonshot.ai/anthropic", models="../v1/models"),),
+        faces=(
+            Face("anthropic", "https://api.moonshot.ai/anthropic", models="../v1/models"),
+            Face("openai_responses", "https://api.moonshot.ai/v1"),
+        ),
         examples=("kimi-k2.6", "kimi-k2.7-code"),
         retired=(
             ("kimi-k2-0711-preview", "kimi-k2.6"),
@@ -170,6 +176,14 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://aistudio.google.com/apikey",
         default_model="gemini-3.8-flash",
         quirks=quirks.GEMINI,
+        faces=(
+            Face(
+                "gemini",
+                "https://generativelanguage.googleapis.com/v1beta",
+                Auth.X_GOOG_API_KEY,
+                quirks=gemini_quirks.GEMINI,
+            ),
+        ),
         pooling="limits are per project, not per key (ai.google.dev/gemini-api/docs/rate-limits, read 2026-11)",
         concurrency=FREE_TIER,
         reset=Calendar.PACIFIC_DAY,
@@ -187,6 +201,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://console.x.ai",
         default_model="grok-4.7",
         quirks=quirks.XAI,
+        faces=(Face("openai_responses", "https://api.x.ai/v1"),),
         pooling="limits are per team and model, whatever the key (docs.x.ai, read 2026-11)",
         examples=("grok-4.5", "grok-4.3"),
         retired=(

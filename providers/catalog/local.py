@@ -53,7 +53,10 @@ LOCAL: tuple[ProviderSpec, ...] = (
         quirks=quirks.OLLAMA,
         local=True,
         root_dialect="anthropic",
-        faces=(Face("openai_chat", "http://127.0.0.1:11434/v1"),),
+        faces=(
+            Face("openai_chat", "http://127.0.0.1:11434/v1"),
+            Face("openai_responses", "http://127.0.0.1:11434/v1"),
+        ),
         as_of="2026-11",
         advice="Ollama: `ollama pull` gets a model, and OLLAMA_CONTEXT_LENGTH=65536 makes room for Claude Code.",
         note="Ollama's cloud: OLLAMA_BASE_URL=https://ollama.com and a key.",
@@ -123,7 +126,10 @@ LOCAL: tuple[ProviderSpec, ...] = (
         keeps=("claude-",),
         counts_tokens=True,
         local=True,
-        faces=(Face("openai_chat", "http://127.0.0.1:8317/v1"),),
+        faces=(
+            Face("openai_chat", "http://127.0.0.1:8317/v1"),
+            Face("openai_responses", "http://127.0.0.1:8317/v1"),
+        ),
         as_of="2026-11",
         advice="CLIProxyAPI: its own /v1/models lists what its accounts may use.",
         note="The key is one of the api-keys in its own configuration.",

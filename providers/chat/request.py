@@ -47,6 +47,11 @@ class Document:
     title: str = ""
     context: str = ""  # what the client says about it
 
+    @property
+    def about(self) -> str:
+        """The context as a sentence, "" where there is none."""
+        return f"About {self.title or 'the document'}: {self.context}" if self.context else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Thinking:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from providers import policy, reset
 from providers.classify.evidence import Evidence, decoded, error_object, gather, words
 from providers.classify.rules import RULES, Rule
-from providers.errors import ErrorKind, Rest, Scope, UpstreamFailure
+from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
 from providers.json_object import JsonObject, NotJson
 
 __all__ = ["classify", "error_inside", "matching", "no_answer", "settled", "status_failure", "words"]
@@ -19,12 +19,18 @@ _LIMIT_STATUSES = (0, 402, 403, 429)
 
 
 def classify(
-    provider: str, status: int | None, headers: Mapping[str, str], body: bytes, now: float | None = None
+    provider: str,
+    status: int | None,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: float | None = None,
+    day: Calendar | None = None,
 ) -> UpstreamFailure:
     """The first rule that fits decides. ``provider`` is an id of the catalog, "" where it is not known.
 
     ``status`` None: the error came inside a 200. ``headers`` are in lower case; ``now`` is the time of the answer in
-    seconds since 1970, for an upstream that names an instant and sends no Date.
+    seconds since 1970, for an upstream that names an instant and sends no Date. ``day`` is where the provider's days
+    begin, for a quota that is used up and says no time.
     """
     evidence = gather(provider, status, headers, body)
     rule = matching(evidence)
@@ -37,15 +43,20 @@ def classify(
         body=_anthropic(body),
         retry_after=_whole_seconds(headers) if status is not None else None,
         scope=whose,
-        rest=_rest(rule, whose, evidence, now),
+        rest=_rest(rule, whose, evidence, now, day),
     )
 
 
 def status_failure(
-    status: int, headers: Mapping[str, str], body: bytes, provider: str = "", now: float | None = None
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    provider: str = "",
+    now: float | None = None,
+    day: Calendar | None = None,
 ) -> UpstreamFailure:
     """An answer whose status is not 2xx."""
-    return classify(provider, status, headers, body, now)
+    return classify(provider, status, headers, body, now, day)
 
 
 def error_inside(body: bytes) -> UpstreamFailure:
@@ -59,12 +70,16 @@ def error_inside(body: bytes) -> UpstreamFailure:
 
 
 def settled(
-    failure: UpstreamFailure, provider: str, headers: Mapping[str, str], now: float | None = None
+    failure: UpstreamFailure,
+    provider: str,
+    headers: Mapping[str, str],
+    now: float | None = None,
+    day: Calendar | None = None,
 ) -> UpstreamFailure:
     """The same failure, judged again by the rules of its provider and by its answer's headers."""
     if failure.evidence is None:
         return failure
-    again = classify(provider, None, headers, failure.evidence, now)
+    again = classify(provider, None, headers, failure.evidence, now, day)
     failure.kind, failure.scope, failure.rest = again.kind, again.scope, again.rest
     failure.evidence = None
     return failure
@@ -85,8 +100,8 @@ def matching(evidence: Evidence) -> Rule:
     return next(rule for rule in RULES if rule.fits(evidence))
 
 
-def _rest(rule: Rule, whose: Scope, evidence: Evidence, now: float | None) -> Rest | None:
-    default = policy.default_rest(rule.kind, whose)
+def _rest(rule: Rule, whose: Scope, evidence: Evidence, now: float | None, day: Calendar | None) -> Rest | None:
+    default = policy.default_rest(rule.kind, whose, day)
     if default is None:
         return None
     limited = evidence.status in _LIMIT_STATUSES

@@ -11,8 +11,9 @@ import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.e2e.claude import Claude, end_group
 
@@ -64,17 +65,25 @@ class Terminal:
 @contextmanager
 def interactive(claude: Claude, token: str = "freecc") -> Iterator[Terminal]:
     """The CLI at its prompt, past the first-run screens; killed at the end."""
-    _skip_first_run(claude)
+    skip_first_run(claude)
+    with on_terminal([claude.program], claude.work, claude.environment(token)) as terminal:
+        yield terminal
+
+
+@contextmanager
+def on_terminal(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str]) -> Iterator[Terminal]:
+    """A program on a terminal of its own; killed at the end."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *_ROWS_COLUMNS, 0, 0))
     process = subprocess.Popen(
-        [claude.program],
-        cwd=claude.work,
-        env={**claude.environment(token), "TERM": "xterm-256color"},
+        command,
+        cwd=folder,
+        env={**environ, "TERM": "xterm-256color"},
         stdin=slave,
         stdout=slave,
         stderr=slave,
         start_new_session=True,
+        preexec_fn=_own_terminal,
     )
     os.close(slave)
     terminal = Terminal(master)
@@ -88,7 +97,12 @@ def interactive(claude: Claude, token: str = "freecc") -> Iterator[Terminal]:
         os.close(master)
 
 
-def _skip_first_run(claude: Claude) -> None:
+def _own_terminal() -> None:
+    """In the new process: its input is its session's terminal, which is what /dev/tty then means."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def skip_first_run(claude: Claude) -> None:
     project = {str(claude.work): {"hasTrustDialogAccepted": True}}
     seed = {"hasCompletedOnboarding": True, "theme": "dark", "projects": project}
     (claude.home / ".claude.json").write_text(json.dumps(seed))

@@ -12,7 +12,7 @@ from middleware.shapes import error_body
 from providers import classify, policy
 from providers.call import Call, EventReader, EventWriter, Hints, Operation, StreamReader
 from providers.chat.guardian import Guardian
-from providers.chat.request import ChatRequest, Message, Text
+from providers.chat.request import ChatRequest, Message, Reasoning, Text
 from providers.errors import UpstreamFailure
 from providers.json_object import JsonObject, encode
 from providers.translation import Translation
@@ -105,7 +105,8 @@ def straight(way: Way, stream: bool) -> StreamReader:
 
 def translation(way: Way, stream: bool, guardian: Guardian | None = None) -> Translation:
     """The reader of a call that is translated."""
-    asked = ChatRequest("m", (Message("user", (Text("Hi"),)),), stop=("END",))
+    thinking = Reasoning("adaptive", 0, "", True)
+    asked = ChatRequest("m", (Message("user", (Text("Hi"),)),), stop=("END",), reasoning=thinking)
     made = DIALECTS[way.upstream].write_request(asked, way.config, "", HINTS)
     return Translation(made.reader, FACES[way.client].writer(_call(way.client, stream)), stream, guardian)
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from providers.chat.effort import EFFORTS
-from providers.dialects import discover
+from providers.dialects import discover, of_clients
 from providers.spec import ProviderConfig, ProviderSpec, Quirks
 
 DIALECTS = discover()
 CLIENTS = ("anthropic", "openai_chat", "openai_responses")  # the faces of the gateway
-FACES = DIALECTS
+FACES = of_clients(DIALECTS)
 MODEL = "gpt-5-upstream"
 
 # A row that takes all that its dialect can say, so that what is lost is lost to the dialect.
-ABLE = Quirks(files=True, efforts=EFFORTS, samplers=("top_k", "min_p", "repetition_penalty"))
+ABLE = Quirks(
+    files=True,
+    efforts=EFFORTS,
+    samplers=("top_k", "min_p", "repetition_penalty"),
+    call_ids=True,
+    result_files=True,
+)
 
 
 @dataclass(frozen=True)

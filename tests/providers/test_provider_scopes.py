@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from providers.errors import ErrorKind, Rest, Scope, UpstreamFailure
+from providers import reset
+from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
 from providers.spec import ProviderConfig
+from tests.moments import Moments
 from tests.providers.support import SPEC, call, config, rig
 from tests.upstream import Upstream, frames, json_reply, sse, stream, text
 from tests.upstream import openai_chat as chat
@@ -62,6 +64,47 @@ async def test_an_event_after_the_content() -> None:
         with pytest.raises(UpstreamFailure) as raised:
             await live.ask()
     assert judged(raised.value) == WINDOW
+
+
+USED_UP = {"error": {"type": "rate_limit_error", "message": "You have used the 500 requests per day of your plan."}}
+
+
+@pytest.mark.parametrize(
+    ("begins", "calendar"),
+    [
+        (Calendar.PACIFIC_DAY, Calendar.PACIFIC_DAY),
+        (Calendar.CHINA_DAY, Calendar.CHINA_DAY),
+        (Calendar.UTC_MONTH, Calendar.UTC_DAY),  # its days are not known
+        (None, Calendar.UTC_DAY),
+    ],
+)
+async def test_a_day_that_is_used_up_ends_where_the_rows_days_do(begins: Calendar | None, calendar: Calendar) -> None:
+    async with Upstream() as upstream:
+        upstream.script(json_reply(USED_UP, 429))
+        configured = config(upstream.url, spec=replace(SPEC, reset=begins))
+        async with rig(configured, Moments(frozen=True)) as live:
+            with pytest.raises(UpstreamFailure) as raised:
+                await live.ask()
+            [rest] = (await live.pool.snapshot()).keys[0].rests
+    assert judged(raised.value) == (ErrorKind.KEY_WINDOW, Scope.KEY_MODEL, Rest(calendar=calendar))
+    assert rest.seconds == pytest.approx(reset.until(calendar, live.moments.wall()), abs=1)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_so_it_does_where_the_refusal_comes_inside_a_200(streamed: bool) -> None:
+    async with Upstream() as upstream:
+        inside = {"type": "error", **USED_UP}
+        upstream.script(stream(sse(inside)) if streamed else json_reply(inside))
+        configured = config(upstream.url, spec=replace(SPEC, reset=Calendar.CHINA_DAY))
+        failure, reason = await failure_of(configured, streamed)
+    assert (failure.rest, reason) == (Rest(calendar=Calendar.CHINA_DAY), "key_window")
+
+
+async def test_a_time_that_the_answer_gives_is_believed_first() -> None:
+    async with Upstream() as upstream:
+        upstream.script(json_reply(USED_UP, 429, [("retry-after", "77")]))
+        failure, _ = await failure_of(config(upstream.url, spec=replace(SPEC, reset=Calendar.CHINA_DAY)))
+    assert failure.rest == Rest(77.0, honest=True)
 
 
 async def test_a_translated_answer_with_a_code_of_its_own() -> None:

@@ -175,7 +175,9 @@ def _document(block: Mapping[str, Any], lost: list[str]) -> Block:
 def _search_result(block: Mapping[str, Any], lost: list[str]) -> Block:
     title, source = _string(block, "title"), _string(block, "source")
     text = _plain(block.get("content"), "search_result", lost)
-    return Document("text/plain", text=text, title=title or source, context=f"Source: {source}" if title else "")
+    return Document(
+        "text/plain", text=text, title=title or source, context=f"It was found at {source}." if title else ""
+    )
 
 
 def _plain(content: Any, holder: str, lost: list[str]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from providers.addresses import endpoint
 from providers.call import (
     Call,
-    Dialect,
+    ClientDialect,
     EventWriter,
     Hints,
     StraightLine,
@@ -26,8 +25,6 @@ from providers.headers import own_headers
 from providers.json_object import JsonObject, encode
 from providers.spec import ProviderConfig, Quirks
 
-_BARE_HOST = re.compile(r"https?://[^/]+/?")
-
 
 class Passing:
     """See ``providers.call.StraightLine``."""
@@ -36,14 +33,14 @@ class Passing:
         return thinking and requests.fits(quirks, model)
 
     def request(self, call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
-        return requests.build(call, model, config, key, url(config.base_url))
+        return requests.build(call, model, config, key, url(config.base_url, model, config.query))
 
     def reader(self, call: Call) -> StreamReader:
         return replies.ChunkStream(call) if call.stream else replies.PassedCompletion(call)
 
 
 class OpenAIChatDialect:
-    """See ``providers.call.Dialect``."""
+    """See ``providers.call.ClientDialect``."""
 
     name = "openai_chat"
     straight: StraightLine | None = Passing()
@@ -57,7 +54,8 @@ class OpenAIChatDialect:
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
         written = write_request.write(request, config)
         headers = own_headers(config, key, "text/event-stream")
-        sent = UpstreamRequest(url(config.base_url), headers, encode(written.body), config.timeouts)
+        where = url(config.base_url, request.model, config.query)
+        sent = UpstreamRequest(where, headers, encode(written.body), config.timeouts)
         hidden = request.reasoning.mode == "off"
         tags = think_tags(request.model, config.quirks.of(request.model), hidden)
         reader = ChatReader(hints.token, config.id, hints.estimate, request.stop, written.names, tags, hidden)
@@ -77,10 +75,8 @@ def think_tags(model: str, quirks: Quirks, off: bool) -> ThinkTags:
     return ThinkTags(think_names(model, quirks), known=known, unopened=unopened)
 
 
-def url(base: str) -> str:
-    """``/chat/completions`` under the base; a bare host means ``/v1`` under it."""
-    bare = "/v1" if _BARE_HOST.fullmatch(base) else ""
-    return base.rstrip("/") + bare + "/chat/completions"
+def url(base: str, model: str = "", query: str = "") -> str:
+    return endpoint(base, "/chat/completions", model, query)
 
 
-DIALECT: Dialect = OpenAIChatDialect()
+DIALECT: ClientDialect = OpenAIChatDialect()

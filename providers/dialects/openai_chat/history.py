@@ -140,7 +140,7 @@ class _Writer:
                 detail = {"detail": block.detail} if block.detail else {}
                 return [{"type": "image_url", "image_url": {"url": url, **detail}}]
             case Document():
-                return [*_context(block), *self._document(block)]
+                return [*_about(block), *self._document(block)]
             case Raw(dialect="openai_chat", type="file" | "input_audio") if self._quirks.files:
                 return [dict(block.value)]
             case Raw():
@@ -160,10 +160,6 @@ class _Writer:
 
     def _drop(self, content: Iterable[Block], kept: Any) -> None:
         self._lost += [f"messages.{_kind(block)}" for block in content if not isinstance(block, kept)]
-
-
-def _context(document: Document) -> list[Json]:
-    return [_text(f"About {document.title or 'the document'}: {document.context}")] if document.context else []
 
 
 def _kind(block: Block) -> str:
@@ -188,3 +184,7 @@ def _joined(parts: list[Json]) -> str | list[Json]:
     if all(part["type"] == "text" for part in parts):
         return "\n\n".join(part["text"] for part in parts)
     return parts
+
+
+def _about(document: Document) -> list[Json]:
+    return [_text(document.about)] if document.about else []

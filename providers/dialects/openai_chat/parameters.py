@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from providers.chat import schemas
 from providers.chat.request import JSON_MODE, JSON_ONLY, ChatRequest, JsonSchema, Tool, ToolChoice
 from providers.chat.strict import strictable
-from providers.dialects.openai_chat import schemas
 from providers.json_object import encode
 from providers.spec import Quirks
 
@@ -37,8 +37,7 @@ def fitted(members: Mapping[str, Any], quirks: Quirks, lost: list[str]) -> Json:
     kept: Json = {}
     for name, value in members.items():
         if not takes(name, quirks):
-            if name not in _OURS and (name not in _NO_LOSS or value != _NO_LOSS[name]):
-                lost.append(_CLIENTS.get(name, name))
+            leave_out(name, value, lost)
         else:
             kept[names.get(name, name)] = value
     return kept
@@ -47,6 +46,12 @@ def fitted(members: Mapping[str, Any], quirks: Quirks, lost: list[str]) -> Json:
 def clients(names: Iterable[str]) -> list[str]:
     """Members by the names that a client has for them."""
     return [_CLIENTS.get(name, name) for name in names if name not in _OURS]
+
+
+def leave_out(name: str, value: Any, lost: list[str]) -> None:
+    """Name a member that is not sent, where that changes anything."""
+    if name not in _OURS and (name not in _NO_LOSS or value != _NO_LOSS[name]):
+        lost.append(_CLIENTS.get(name, name))
 
 
 def takes(name: str, quirks: Quirks) -> bool:

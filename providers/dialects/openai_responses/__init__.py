@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
-from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
+from providers.addresses import endpoint
+from providers.call import Call, ClientDialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
 from providers.chat.request import ChatRequest
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_responses import checks, read_request, write_request
@@ -14,11 +13,9 @@ from providers.headers import own_headers
 from providers.json_object import JsonObject, encode
 from providers.spec import ProviderConfig
 
-_BARE_HOST = re.compile(r"https?://[^/]+/?")
-
 
 class OpenAIResponsesDialect:
-    """See ``providers.call.Dialect``."""
+    """See ``providers.call.ClientDialect``."""
 
     name = "openai_responses"
     straight: StraightLine | None = None  # what one provider sealed would reach another
@@ -32,7 +29,8 @@ class OpenAIResponsesDialect:
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
         written = write_request.write(request, config)
         headers = own_headers(config, key, "text/event-stream")
-        sent = UpstreamRequest(url(config.base_url), headers, encode(written.body), config.timeouts)
+        where = url(config.base_url, request.model, config.query)
+        sent = UpstreamRequest(where, headers, encode(written.body), config.timeouts)
         return Translated(sent, ResponseReader(hints.token, config.id, hints.estimate, written.names), written.lost)
 
     def writer(self, call: Call) -> EventWriter:
@@ -42,10 +40,8 @@ class OpenAIResponsesDialect:
         return ChatWaiting()
 
 
-def url(base: str) -> str:
-    """``/responses`` under the base; a bare host means ``/v1`` under it."""
-    bare = "/v1" if _BARE_HOST.fullmatch(base) else ""
-    return base.rstrip("/") + bare + "/responses"
+def url(base: str, model: str = "", query: str = "") -> str:
+    return endpoint(base, "/responses", model, query)
 
 
-DIALECT: Dialect = OpenAIResponsesDialect()
+DIALECT: ClientDialect = OpenAIResponsesDialect()

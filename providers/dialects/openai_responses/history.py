@@ -125,7 +125,7 @@ class _Writer:
                 url = block.url or f"data:{block.media_type};base64,{block.data}"
                 return [{"type": "input_image", "image_url": url, "detail": block.detail or "auto"}]
             case Document():
-                return [*_context(block), _file(block)]
+                return [*_about(block), _file(block)]
             case Raw(dialect="openai_responses", type="input_image" | "input_file"):
                 return [dict(block.value)]
         self._lose(block)
@@ -133,10 +133,6 @@ class _Writer:
 
     def _lose(self, block: Block) -> None:
         self._lost.append(f"messages.{block.type if isinstance(block, Raw) else type(block).__name__.lower()}")
-
-
-def _context(document: Document) -> list[Json]:
-    return [_text(f"About {document.title or 'the document'}: {document.context}")] if document.context else []
 
 
 def _file(document: Document) -> Json:
@@ -161,3 +157,7 @@ def _output(identity: str, output: str | list[Json]) -> Json:
 
 def _text(text: str) -> Json:
     return {"type": "input_text", "text": text}
+
+
+def _about(document: Document) -> list[Json]:
+    return [_text(document.about)] if document.about else []

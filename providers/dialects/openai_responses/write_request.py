@@ -8,7 +8,7 @@ from typing import Any
 
 from providers import extra_body, learning
 from providers.chat import asides
-from providers.chat.effort import effort_of, nearest
+from providers.chat.effort import effort_of, nearest, shown
 from providers.chat.request import JSON_MODE, ChatRequest, JsonSchema, Tool, ToolChoice
 from providers.chat.strict import strictable
 from providers.dialects.openai_chat.naming import tool_name
@@ -123,8 +123,7 @@ def _reasoning(request: ChatRequest, reasons: bool, quirks: Quirks, lost: list[s
     asked: dict[str, Any] = {}
     if wanted:
         asked["effort"] = nearest(wanted, quirks.efforts or _EFFORTS)
-    shown = request.reasoning.shown
-    if shown or (shown is None and request.reasoning.mode in ("adaptive", "budget")):
+    if shown(request.reasoning):
         asked["summary"] = dict(asides.told(request, (SUMMARY,), lost)).get(SUMMARY, "auto")
     if asked:
         yield "reasoning", asked

@@ -99,6 +99,36 @@ def test_a_provider_without_a_key_page(place: Place) -> None:
     assert "providers  mine  no key: set MINE_API_KEY\n" in banner(place.load(), 8082)
 
 
+def test_a_provider_whose_address_only_an_operator_knows(place: Place) -> None:
+    """Its note is in the banner as long as it cannot be used, and in the check always."""
+    settings = place.load({"AZURE_API_KEYS": "k1,k2"})
+    assert settings.routing.default.provider == "azure"
+    text = banner(settings, 8082)
+    assert (
+        "providers  azure  no base URL: set AZURE_BASE_URL, such as https://RESOURCE.openai.azure.com/openai/v1\n"
+        in text
+    )
+    assert "note       azure  A model is a deployment's name." in text
+    usable = place.load({"AZURE_API_KEYS": "k1,k2", "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com"})
+    assert "providers  azure  2 keys: azure-01, azure-02  https://mine.openai.azure.com/openai/v1\n" in banner(
+        usable, 1
+    )
+    assert "deployment's name" not in banner(usable, 1)
+    assert "note       azure  A model is a deployment's name." in report(usable)
+
+
+def test_what_lacks_two_things_names_both(place: Place) -> None:
+    text = banner(place.load({"MODEL": "azure/gpt-5.4"}), 8082)
+    assert (
+        "azure  no base URL: set AZURE_BASE_URL, such as https://RESOURCE.openai.azure.com/openai/v1; "
+        "no key: set AZURE_API_KEY (make one at https://ai.azure.com)\n" in text
+    )
+    assert (
+        "MODEL (from the environment): azure has no base URL and no key, so its requests get status 503. "
+        "Set AZURE_BASE_URL and AZURE_API_KEY." in text
+    )
+
+
 def test_local_runtimes_are_offered_with_the_line_that_uses_them(place: Place) -> None:
     offers = [
         Offer("ollama", "Ollama", "127.0.0.1:11434", "llama3.2:3b"),
@@ -121,8 +151,8 @@ def test_local_runtimes_are_offered_with_the_line_that_uses_them(place: Place) -
         ("localhost", "http://localhost:1"),
     ],
 )
-def test_the_address_is_one_that_a_client_here_can_use(host: str, used: str) -> None:
-    assert url(host, 1) == used
+def test_the_address_is_one_that_a_client_here_can_use(place: Place, host: str, used: str) -> None:
+    assert url(place.load({"HOST": host}), 1) == used
 
 
 @pytest.mark.parametrize(
@@ -239,6 +269,8 @@ def test_fallbacks_limits_and_labels(place: Place) -> None:
         limits     work      30 requests a minute, 6000 tokens a minute
                    groq-02   2 at once
                    groq/big  1 request a minute
+        note       ollama  Ollama's cloud: OLLAMA_BASE_URL=https://ollama.com and a key.
+                   vllm    Tools need the server's option --enable-auto-tool-choice.
         warning    model_fallbacks (from ./keyturn.toml): open_router has no key, so open_router/no-key is left out. Set OPENROUTER_API_KEY.
         """  # noqa: E501 - a line as it is printed
     )

@@ -32,9 +32,16 @@ def test_every_global_is_in_one_section() -> None:
 def test_every_provider_has_its_lines_and_its_facts() -> None:
     for spec in CATALOG[1:]:
         assert f"\n#{spec.key_variable}=<your key>\n" in text()
-        assert f"\n#{spec.prefixes[0]}_BASE_URL={spec.base_url}\n" in text()
+        url = "" if spec.placeless else spec.base_url
+        assert f"\n#{spec.prefixes[0]}_BASE_URL={url}\n" in text()
+        assert not spec.placeless or f"_BASE_URL={spec.base_url}, or one of these:\n" in text()
         assert spec.key_url in text()
         assert spec.pooling in text()
+
+
+def test_what_else_says_where_a_provider_is_has_its_line() -> None:
+    for name in ("AZURE_OPENAI_ENDPOINT=", "ANTHROPIC_FOUNDRY_RESOURCE=", "AZURE_API_VERSION=", "AWS_REGION=us-east-1"):
+        assert f"\n#{name}\n" in text()
 
 
 def test_the_legend_names_every_setting_of_a_provider() -> None:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 from gateway.cli.providers_table import BEGINS, SENT_AS, text
+from providers.addresses import Part, Site
 from providers.catalog import CATALOG
 from providers.errors import Calendar
 from providers.spec import Auth, Face, ProviderSpec
@@ -58,6 +59,26 @@ def test_every_fact_of_a_row_has_its_place() -> None:
         "| `acme` | `acme-0` | `acme-1` |",
         "| `acme` | Handle with care. |",
     ]
+
+
+def test_a_cloud_has_its_parts_and_its_addresses() -> None:
+    part = Part("NAME", ("ACME_NAME", "AC_NAME"), needed=True)
+    face = Face("anthropic", "https://NAME.acme.test", Auth.API_KEY, base_variables=("ACME_CLAUDE_URL",), parts=(part,))
+    site = Site((".acme.test", ".acme.example"), "", "/dated/", "2024-10-21", ())
+    row = replace(ROW, faces=(face,), falls_back="anthropic", parts=(Part("eu", ("AC_REGION",)),), site=site)
+    assert lines(row)[1].endswith("| `anthropic` at `https://NAME.acme.test`, from the first 404 on |")
+    assert lines(row)[2:6] == [
+        "| `acme` | `eu` (`openai_chat`) | `AC_REGION` |",
+        "| `acme` | the base URL (`anthropic`) | `ACME_CLAUDE_URL` |",
+        "| `acme` | `NAME` (`anthropic`) | `ACME_NAME`, `AC_NAME` |",
+        "| `acme` | `*.acme.test`, `*.acme.example` | `/dated/` | `2024-10-21` |",
+    ]
+
+
+def test_every_face_of_every_row_is_listed() -> None:
+    for row in CATALOG[1:]:
+        [line] = re.findall(rf"^\| `{row.id}` \| `{row.dialect}` \| .*$", text(), re.MULTILINE)
+        assert all(f"`{face.dialect}` at `{row.with_face(face).base_url}`" in line for face in row.faces)
 
 
 def test_what_is_not_known_has_no_line() -> None:

@@ -1,0 +1,1 @@
+"""``keyturn pick``: choose a model for one run of Claude Code, and start it."""
