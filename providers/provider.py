@@ -6,17 +6,19 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from providers import classify, policy, reset
 from providers.advice import advise
 from providers.answer import MAX_ERROR_BODY, MAX_WHOLE, Answer, StreamAnswer, WholeAnswer, error_body, whole_body
 from providers.budget import RetryBudget
-from providers.call import Call, Dialect
+from providers.call import Call, Dialect, Estimate, Operation
 from providers.chat.sse import begins_stream
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.exchange import Exchange, arrange
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
+from providers.measures import Measures, Windows
 from providers.patience import Pace, Patience
 from providers.ports import Attempt, Time
 from providers.pupil import Pupil
@@ -36,13 +38,16 @@ class Provider:
         transport: Transport,
         pool: KeyPool,
         time: Time,
+        windows: Windows = lambda model: None,
     ) -> None:
+        """``windows`` has what is known of how many tokens its models hold."""
         self.config = config
         self.pool = pool
         self.time = time
         self.gate = Gate(config.traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
+        self.measures = Measures(windows)
         self._dialects = dialects
         self._transport = transport
 
@@ -62,6 +67,8 @@ class Provider:
         is on ``stack``. ``room`` caps the answer's tokens.
         """
         config = self.pupil.config(attempt.model, room)
+        estimate = call.estimate
+        call = replace(call, estimate=self.measures.corrected(estimate, attempt.model))
         client, upstream = self._dialects[call.dialect], self._dialects[config.spec.dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
@@ -71,20 +78,29 @@ class Provider:
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
-                reply = await self._send(exchange, attempt, stack)
+                reply = await self._send(exchange, estimate, attempt, stack)
                 await self._heed(reply, key, attempt.model)
                 waiting = Patience(self.config.timeouts.read)
                 stack.callback(waiting.close)
-                answer = await self._answer(exchange, call, attempt, reply, deadline, waiting)
+                answer = await self._answer(exchange, call, estimate, attempt, reply, deadline, waiting)
         except TimeoutError as error:
             raise _too_late(exchange, self.config, limit) from error
         attempt.first_content = self.time.clock()
+        if call.operation is Operation.MESSAGES:
+            stack.callback(self._learn, exchange, estimate, attempt)
         return answer
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def _send(self, exchange: Exchange, attempt: Attempt, stack: AsyncExitStack) -> UpstreamReply:
+    def _learn(self, exchange: Exchange, estimate: Estimate, attempt: Attempt) -> None:
+        """From an answer that has come to its end."""
+        if exchange.reader.ended:
+            self.measures.answered(estimate, attempt.model, exchange.reader.usage)
+
+    async def _send(
+        self, exchange: Exchange, estimate: Estimate, attempt: Attempt, stack: AsyncExitStack
+    ) -> UpstreamReply:
         reply = await self._transport.send(exchange.request)
         stack.push_async_callback(reply.aclose)
         attempt.status = reply.status
@@ -92,11 +108,15 @@ class Provider:
             return reply
         body = await error_body(reply)
         failure = classify.status_failure(reply.status, reply.headers, body, self.config.id, self.time.wall())
-        raise self._understood(failure, attempt.model, reply.status, body)
+        raise self._understood(failure, estimate, attempt.model, reply.status, body)
 
-    def _understood(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes) -> UpstreamFailure:
+    def _understood(
+        self, failure: UpstreamFailure, estimate: Estimate, model: str, status: int | None, body: bytes
+    ) -> UpstreamFailure:
         """The same, with what it teaches of the model taken in and the row's advice behind its words."""
         self.pupil.learn(failure, model, status, body)
+        if failure.kind is ErrorKind.CONTEXT_OVERFLOW:
+            self.measures.overflowed(failure, estimate, model, body)
         return advise(failure, self.config.spec.advice)
 
     async def _heed(self, reply: UpstreamReply, key: Key, model: str) -> None:
@@ -109,6 +129,7 @@ class Provider:
         self,
         exchange: Exchange,
         call: Call,
+        estimate: Estimate,
         attempt: Attempt,
         reply: UpstreamReply,
         deadline: asyncio.Timeout,
@@ -126,7 +147,7 @@ class Provider:
             answer.held = reader.take_whole(body)
         evidence = reader.failure and reader.failure.evidence
         if failure := answer.failure:
-            raise self._understood(failure, attempt.model, None, evidence or b"")
+            raise self._understood(failure, estimate, attempt.model, None, evidence or b"")
         attempt.usage = reader.usage
         return answer if call.stream else WholeAnswer(answer.held, reply)
 

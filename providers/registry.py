@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from providers.call import Dialect
 from providers.errors import KeyturnError
@@ -29,13 +30,15 @@ class Registry:
         store: StateStore,
         observer: Observer,
         time: Time,
+        windows: Callable[[str, str], int | None] = lambda provider, model: None,
     ) -> None:
-        """``transports`` by the scheme of a base URL."""
+        """``transports`` by the scheme of a base URL; ``windows`` are of a provider's model, in tokens of a prompt."""
         self._configs = {config.id: config for config in configs if config.usable}
         self._pools = {name: KeyPool(config, store, observer, time) for name, config in self._configs.items()}
         self._dialects = dialects
         self._transports = transports
         self._time = time
+        self._windows = windows
         self._live: dict[str, Provider] = {}
 
     def get(self, provider: str) -> Provider:
@@ -66,4 +69,5 @@ class Registry:
     def _make(self, config: ProviderConfig) -> Provider:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
-        return Provider(config, self._dialects, transport, self._pools[config.id], self._time)
+        windows = partial(self._windows, config.id)
+        return Provider(config, self._dialects, transport, self._pools[config.id], self._time, windows)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tokens import IMAGE, PER_BLOCK, estimate, text_tokens
+from gateway.tokens import PER_BLOCK, Estimate, text_tokens
+from gateway.tokens.media import IMAGE
 from providers.json_object import JsonObject
 from tests.serving import Json
 
@@ -52,8 +53,8 @@ WEATHER: Json = {
 WEATHER_TOKENS = 403 - 346
 
 
-def tokens(body: Json) -> int:
-    return estimate(JsonObject(json.dumps(body).encode()))
+def tokens(body: Json, model: str = "") -> int:
+    return Estimate(JsonObject(json.dumps(body).encode()))(model)
 
 
 def said(content: Any) -> Json:
@@ -138,7 +139,7 @@ def test_a_million_spaces_are_few_tokens() -> None:
 
 
 def test_lone_surrogates_are_counted() -> None:
-    assert estimate(JsonObject(b'{"messages":[{"role":"user","content":"\\u00e9 \\ud83d\\ude00"}]}')) >= 1
+    assert Estimate(JsonObject(b'{"messages":[{"role":"user","content":"\\u00e9 \\ud83d\\ude00"}]}'))() >= 1
 
 
 SENTENCE = "The quick brown fox jumps over the lazy dog. " * 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers import overflow
 from providers.errors import Fault
 from providers.json_object import encode
 
@@ -22,6 +23,10 @@ _TYPES: Mapping[str, str] = {
 def error_object(fault: Fault) -> dict[str, Any]:
     """What stands under ``error``."""
     kind = _TYPES.get(fault.type, "server_error")
+    if fault.overflow is not None:
+        advice = fault.message.partition(overflow.for_anthropic(fault.overflow))[2]
+        message = overflow.for_openai(fault.overflow) + advice.removeprefix(".")
+        return {"message": message, "type": kind, "param": "messages", "code": overflow.CODE}
     return {"message": fault.message, "type": kind, "param": fault.param, "code": fault.type}
 
 
