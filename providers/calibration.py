@@ -2,7 +2,7 @@
 
 Four numbers for a model: the ratio of what was counted to what was estimated, how far single prompts are from it, how
 many were seen, and how many of the last ones in a row were far off on one side. A prompt moves the ratio by its share
-of all that were seen, the last 32 at most; one that is far off moves it little, unless six in a row agree, as they do
+of all that were seen, the last 32 at most; one that is far off does not move it, unless six in a row agree, as they do
 when another model answers by the same name.
 """
 
@@ -19,8 +19,8 @@ SMALL = 1000.0  # tokens; a prompt of so many counts half
 MEMORY = 32.0  # prompts
 PRIOR = 1.0  # prompts that the estimate itself is worth
 DOUBT = 0.25  # relative error where nothing was seen
-REACH = 3.0  # errors; what is farther off is taken as if it were so far off
-NEAREST = 0.1  # that reach is never shorter
+REACH = 3.0  # errors; what is farther off does not count
+NEAREST = 0.15  # that reach is never shorter
 PATIENCE = 6  # prompts in a row
 
 
@@ -53,12 +53,12 @@ class Calibration:
             return replace(Calibration(), ratio=self.ratio, error=abs(off)).observed(estimate, counted)
         weight = estimate / (estimate + SMALL)
         share = weight / (min(self.seen, MEMORY) + PRIOR + weight)
-        step = max(-reach, min(reach, off)) * share
+        if astray:
+            return replace(self, error=self.error + (reach - self.error) * share / 4, astray=astray)
         return Calibration(
-            min(MOST, max(LEAST, self.ratio * math.exp(step))),
-            self.error + (min(reach, abs(off)) - self.error) * share,
+            min(MOST, max(LEAST, self.ratio * math.exp(off * share))),
+            self.error + (abs(off) - self.error) * share,
             min(MEMORY, self.seen + weight),
-            astray,
         )
 
     def _astray(self, off: float, reach: float) -> int:

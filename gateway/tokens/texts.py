@@ -40,7 +40,8 @@ SCRIPTS: tuple[tuple[str, int, int], ...] = (
 )
 RUNS = ("words", "humps", "signs", "numbers", "gaps")
 BYTES = ("lower", "upper", "digit", "space", "line", "sign")
-FEATURES = (*BYTES, *RUNS, *(name for name, _, _ in SCRIPTS))
+FEATURES = (*BYTES, *RUNS, *(name for name, _, _ in SCRIPTS), "foreign")
+ACCENT = 40.0  # letters that one beyond ASCII shows to be of another language than English
 
 
 def _table(**classes: bytes) -> bytes:
@@ -70,7 +71,9 @@ def features(text: bytes) -> tuple[float, ...]:
     beyond_ascii = beyond_blanks.translate(None, _SIGNS)
     steps = (text, beyond_lower, beyond_letters, beyond_digits, beyond_spaces, beyond_blanks, beyond_ascii)
     counts = [float(len(before) - len(after)) for before, after in pairwise(steps)]
-    return (*counts, *_runs(text, counts), *_scripts(beyond_ascii))
+    scripts = _scripts(beyond_ascii)
+    foreign = min(counts[0] + counts[1], ACCENT * (scripts[0] + scripts[1]))
+    return (*counts, *_runs(text, counts), *scripts, foreign)
 
 
 def _runs(text: bytes, counts: Sequence[float]) -> Sequence[float]:

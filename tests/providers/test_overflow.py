@@ -1,4 +1,4 @@
-"""A prompt that does not fit: what a refusal tells, and what its clients are told. tests/wire/overflow.toml has both."""
+"""A prompt that does not fit: what a refusal tells, and what clients are told (tests/wire/overflow.toml)."""
 
 from __future__ import annotations
 
