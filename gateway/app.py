@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -18,7 +18,9 @@ from starlette.types import ASGIApp
 from gateway.endpoints import admin, models
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
+from gateway.endpoints.models import ModelList
 from gateway.endpoints.table import Endpoints, EndpointTable, template
+from gateway.inventory import Inventory
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.pool_view import PoolView
@@ -36,6 +38,7 @@ from middleware.request_id import RequestId
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errors import Fault
+from providers.json_object import encode
 from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
@@ -113,7 +116,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     stories = Stories(clock, CALLS)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
+    inventory = Inventory(moments, settings.catalog_refresh)
+    observers = Observers(metrics, log)
+    registry = Registry(settings.providers, dialects, TRANSPORTS, store, observers, moments, inventory.windows)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
     messages = dialects["anthropic"]
@@ -143,12 +148,14 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry),
+        lifespan=_lifespan(registry, inventory),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock)
+    _add_models(app, ModelList(settings.routing, inventory, registry.measures))
     app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories, clock))
     app.state.registry = registry
+    app.state.inventory = inventory
     return app
 
 
@@ -156,11 +163,17 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(registry: Registry, inventory: Inventory) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await registry.aclose()
+        looking = asyncio.ensure_future(inventory.run(registry))
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            await inventory.aclose()
+            await registry.aclose()
 
     return lifespan
 
@@ -224,16 +237,18 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
             metrics.provider_state(name, live.gate.waiting if live else 0, live.budget.left(clock()) if live else 1.0)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+
+def _add_models(app: FastAPI, listed: ModelList) -> None:
     @app.get("/v1/models")
-    async def all_models() -> dict[str, Any]:
-        return models.listing(table)
+    async def all_models(request: Request) -> Response:
+        return Response(encode(listed.page(request.query_params)), media_type="application/json")
 
     @app.get("/v1/models/{model:path}")
-    async def one_model(model: str) -> dict[str, Any]:
-        found = models.find(table, model)
+    async def one_model(model: str) -> Response:
+        found = listed.find(model)
         if found is None:
             raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
-        return found
+        return Response(encode(found), media_type="application/json")
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -64,13 +64,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A POST, ready for a transport. ``lost`` names what of a request that passed straight through was taken out."""
+    """A request, ready for a transport. ``lost`` names what of one that passed straight through was taken out."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     timeouts: Timeouts
     lost: tuple[str, ...] = ()
+    method: str = "POST"
 
 
 class StreamReader(Protocol):

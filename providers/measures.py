@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from providers.calibration import Calibration
 from providers.call import Estimate
@@ -17,8 +17,19 @@ EAGER = 8  # prompts of a model that are all counted
 RARELY = 16  # from then on, one of so many: an estimate takes a millisecond for a prompt of 100 KB
 MOSTLY_TEXT = 0.1  # the share of images and documents, which are guesses, in a prompt that teaches
 
-Windows = Callable[[str], int | None]
-"""The tokens that a model's prompt may have, as somebody else knows it."""
+AT_ODDS = 1.5  # times the estimate: a larger window is not what refused the prompt
+
+
+class Windows(Protocol):
+    """The tokens that a prompt may have, as they are known before anything was asked."""
+
+    def __call__(self, model: str, sure: bool = False) -> int | None:
+        """None where nobody knows; with ``sure`` too, where it is known of models of this name elsewhere only."""
+
+
+def nobody_knows(model: str, sure: bool = False) -> int | None:
+    """See Windows."""
+    return None
 
 
 @dataclass(slots=True)
@@ -49,7 +60,7 @@ class Corrected:
 class Measures:
     """One per provider and process. ``windows`` is asked where no refusal has told."""
 
-    def __init__(self, windows: Windows = lambda model: None) -> None:
+    def __init__(self, windows: Windows = nobody_knows) -> None:
         self._windows = windows
         self._known: dict[str, Measured] = {}
 
@@ -58,10 +69,9 @@ class Measures:
         """By model."""
         return self._known
 
-    def window(self, model: str) -> int | None:
-        """The most tokens that a prompt may have."""
-        known = self._known.get(model)
-        return known.window if known and known.window else self._windows(model)
+    def window(self, model: str, sure: bool = False) -> int | None:
+        """The most tokens that a prompt may have. See Windows."""
+        return self._of(model).window or self._windows(model, sure)
 
     def corrected(self, estimate: Estimate, model: str) -> Corrected:
         """The estimate as this model's upstream would count."""
@@ -69,10 +79,15 @@ class Measures:
 
     def outgrows(self, estimate: Estimate, model: str, size: int) -> bool:
         """Whether the prompt certainly does not fit. ``size`` in bytes: no prompt has more tokens."""
-        window = self.window(model)
+        window = self.window(model, sure=True)
         if window is None or size <= window:
             return False
         return self._of(model).calibration.at_least(estimate(model)) > window
+
+    def smaller(self, model: str, prompt: int) -> bool:
+        """Whether the window is certainly smaller than a prompt of so many tokens, as another model counts them."""
+        window = self.window(model, sure=True)
+        return window is not None and window * AT_ODDS < prompt
 
     def answered(self, estimate: Estimate, model: str, usage: Usage) -> None:
         """A prompt was answered, with this usage in the end."""
@@ -97,7 +112,8 @@ class Measures:
         """
         found = measured(body)
         corrected = self.corrected(estimate, model)()
-        failure.overflow = completed(found, corrected, self.window(model))
+        window = self.window(model)
+        failure.overflow = completed(found, corrected, None if window and window > corrected * AT_ODDS else window)
         if found.limit and (found.answer is None or not failure.overflow.answer):
             self._remembered(model).window = failure.overflow.limit
         if failure.room is None and (left := room(found, corrected)):

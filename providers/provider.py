@@ -18,7 +18,7 @@ from providers.errors import ErrorKind, UpstreamFailure
 from providers.exchange import Exchange, arrange
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
-from providers.measures import Measures, Windows
+from providers.measures import Measures
 from providers.patience import Pace, Patience
 from providers.ports import Attempt, Time
 from providers.pupil import Pupil
@@ -38,18 +38,17 @@ class Provider:
         transport: Transport,
         pool: KeyPool,
         time: Time,
-        windows: Windows = lambda model: None,
+        measures: Measures | None = None,
     ) -> None:
-        """``windows`` has what is known of how many tokens its models hold."""
         self.config = config
         self.pool = pool
         self.time = time
         self.gate = Gate(config.traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
-        self.measures = Measures(windows)
+        self.measures = measures or Measures()
+        self.transport = transport
         self._dialects = dialects
-        self._transport = transport
 
     async def ask(
         self,
@@ -91,7 +90,7 @@ class Provider:
         return answer
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        await self.transport.aclose()
 
     def _learn(self, exchange: Exchange, estimate: Estimate, attempt: Attempt) -> None:
         """From an answer that has come to its end."""
@@ -101,7 +100,7 @@ class Provider:
     async def _send(
         self, exchange: Exchange, estimate: Estimate, attempt: Attempt, stack: AsyncExitStack
     ) -> UpstreamReply:
-        reply = await self._transport.send(exchange.request)
+        reply = await self.transport.send(exchange.request)
         stack.push_async_callback(reply.aclose)
         attempt.status = reply.status
         if 200 <= reply.status < 300:

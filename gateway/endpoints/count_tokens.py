@@ -38,7 +38,7 @@ class CountTokensEndpoint:
 
     def _estimated(self, call: Call, context: RequestContext) -> int:
         target = self._routing.targets(call.model, context.pin)[0]
-        return self._registry.get(target.provider).measures.corrected(call.estimate, target.model)()
+        return self._registry.measures[target.provider].corrected(call.estimate, target.model)()
 
     async def _counted(self, call: Call, context: RequestContext) -> bytes | None:
         targets = self._routing.targets(call.model, context.pin)

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.measures import EAGER, RARELY, REMEMBERED, Measures
+from providers.measures import EAGER, RARELY, REMEMBERED, Measures, Windows
 from providers.ports import Usage
 from tests.providers.support import Counted
 
 PROMPT = Counted(10_000)
+
+
+def holds(tokens: int, elsewhere: bool = False) -> Windows:
+    """A window that is known; with ``elsewhere``, of other providers' models of the name."""
+
+    def window(model: str, sure: bool = False) -> int | None:
+        return None if sure and elsewhere else tokens
+
+    return window
 
 
 def taught(times: int = 8, counted: int = 13_000, **usage: int) -> Measures:
@@ -77,7 +86,7 @@ def test_after_the_first_prompts_few_are_counted() -> None:
 
 
 def test_a_refusal_gets_numbers_and_the_words_of_its_clients() -> None:
-    failure = overflow("Input is too long for requested model.", measures=Measures(lambda model: 8_000))
+    failure = overflow("Input is too long for requested model.", measures=Measures(holds(8_000)))
     assert failure.words == "prompt is too long: 10000 tokens > 8000 maximum"
     assert (failure.mendable, failure.body) == (False, None)
 
@@ -96,7 +105,7 @@ def test_the_estimate_in_a_refusal_is_a_corrected_one() -> None:
 
 
 def test_a_window_is_learned_and_beats_what_was_known() -> None:
-    measures = Measures(lambda model: 999_999)
+    measures = Measures(holds(999_999))
     assert measures.window("m") == 999_999
     overflow("Current length is 9312 while limit is 8192", measures=measures)
     assert (measures.window("m"), measures.window("n")) == (8192, 999_999)
@@ -130,9 +139,20 @@ def test_a_prompt_that_was_not_counted_may_pass_with_a_shorter_answer() -> None:
     ("size", "estimate", "grown"), [(8_000, 99_999, False), (90_000, 15_000, False), (90_000, 16_100, True)]
 )
 def test_a_prompt_outgrows_a_window_only_where_that_is_certain(size: int, estimate: int, grown: bool) -> None:
-    measures = Measures(lambda model: 8_000)
+    measures = Measures(holds(8_000))
     assert measures.outgrows(Counted(estimate), "m", size) is grown
     assert not Measures().outgrows(Counted(estimate), "m", size)
+
+
+def test_what_is_known_elsewhere_only_is_told_and_not_acted_on() -> None:
+    measures = Measures(holds(8_000, elsewhere=True))
+    assert not measures.outgrows(Counted(99_000), "m", 990_000)
+    assert "8000" in overflow("Input is too long for requested model.", measures=measures).words
+
+
+def test_a_window_that_the_refusal_contradicts_is_not_told() -> None:
+    said = "Input is too long for requested model."
+    assert overflow(said, measures=Measures(holds(200_000))).words == f"prompt is too long: {said}"
 
 
 def test_a_correction_makes_it_surer() -> None:
