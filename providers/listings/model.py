@@ -10,6 +10,7 @@ from typing import Any
 from providers.facts import MILLION, Price
 
 LONGEST = 200  # characters of a name
+_LONGEST_TEXT = 1000
 _LEAST = 256  # tokens of a size that is believed
 _MOST = 100_000_000
 # Words in the names of models that do something else: vectors, pictures, sound, judgements.
@@ -66,7 +67,7 @@ def inner(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def text(value: Any) -> str:
     """A string of a sensible length, "" for anything else."""
-    return value[:LONGEST] if isinstance(value, str) and value.isprintable() else ""
+    return value if isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable() else ""
 
 
 def price(paid: Any, written: Any, read: Any = None, cached: Any = None, unit: float = MILLION) -> Price | None:

@@ -84,6 +84,6 @@ def _talks(item: Mapping[str, Any]) -> bool | None:
     if isinstance(written, list):
         return "text" in written
     kind = item.get("type")
-    if isinstance(kind, str) and kind:
-        return None if kind in _TYPES_THAT_TALK else False
-    return True if abilities.get("completion_chat") is True else None
+    if abilities.get("completion_chat") is True:
+        return True
+    return False if isinstance(kind, str) and kind and kind not in _TYPES_THAT_TALK else None
