@@ -1,8 +1,8 @@
 """What a text is made of, as far as its number of tokens depends on it: counts of bytes by class, and of runs. Pure.
 
 Byte-pair vocabularies cut a text where its letters, digits, signs and blanks change, so the number of such runs says
-more than the number of bytes. Counting bytes costs 2.5 us for a kilobyte; runs cost ten times as much, so that of a
-long text they are counted in pieces spread over it, and projected.
+more than the number of bytes. Counting bytes takes 3 to 5 us for a kilobyte, and runs 12 us (2 cores, 2026-11), so that
+of a long text they are counted in pieces spread over it, and projected.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-PIECES = 32  # that are looked at of a long text
-PIECE = 512  # bytes
+PIECES = 64  # that are looked at of a long text: 1 % off on average, 3 % at most (2026-11, 60 to 800 KB)
+PIECE = 128  # bytes
 WHOLE = PIECES * PIECE
 
 _LOWER = bytes(range(ord("a"), ord("z") + 1))

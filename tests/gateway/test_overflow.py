@@ -128,6 +128,12 @@ async def test_counts_follow_what_the_upstream_reports(tmp_path: Path) -> None:
             await client.post("/v1/messages", json=body)
         assert abs(before - 30_000) > 5_000
         assert await count() == pytest.approx(30_000, rel=0.03)
+        async with gateway.admin() as admin:
+            [provider, *_] = (await admin.get("/admin/pool")).json()["providers"]
+    [measured] = provider["measured"]
+    assert measured["model"] == "openai/gpt-oss-120b"
+    assert measured["tokens_per_estimate"] == pytest.approx(30_000 / before, rel=0.03)
+    assert measured["max_input_tokens"] is None
 
 
 async def test_numbers_that_the_refusal_lacks_are_estimated(tmp_path: Path) -> None:
