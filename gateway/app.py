@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
@@ -167,6 +168,7 @@ def _lifespan(registry: Registry, inventory: Inventory) -> Callable[[FastAPI], A
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         looking = asyncio.ensure_future(inventory.run(registry))
+        looking.add_done_callback(_ended)
         try:
             yield
         finally:
@@ -176,6 +178,12 @@ def _lifespan(registry: Registry, inventory: Inventory) -> Callable[[FastAPI], A
             await registry.aclose()
 
     return lifespan
+
+
+def _ended(looking: asyncio.Task[None]) -> None:
+    """Nobody waits for what runs in the background, so an end before its time is told."""
+    if not looking.cancelled() and (error := looking.exception()):
+        structlog.get_logger().error("model_lists_ended", exc_info=error)
 
 
 def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:

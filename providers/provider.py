@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 from providers import classify, policy, reset
 from providers.advice import advise
@@ -67,7 +66,7 @@ class Provider:
         """
         config = self.pupil.config(attempt.model, room)
         estimate = call.estimate
-        call = replace(call, estimate=self.measures.corrected(estimate, attempt.model))
+        call = call.estimated_by(self.measures.corrected(estimate, attempt.model))
         client, upstream = self._dialects[call.dialect], self._dialects[config.spec.dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""

@@ -44,6 +44,7 @@ class ModelList:
         self._measures = measures
         self._made = -1
         self._entries: dict[str, Entry] = {}
+        self._items: dict[str, dict[str, Any]] = {}
 
     def page(self, query: Mapping[str, str]) -> dict[str, Any]:
         """A page of Anthropic's, which is all of OpenAI's. Raises Fault (400)."""
@@ -73,12 +74,19 @@ class ModelList:
             self._made = self._inventory.version
             own, listed = list(_routed(self._table)), list(_listed(self._table, self._inventory))
             aliased = [Entry(f"{ALIAS}{entry.id}", entry.ref, entry.title) for entry in listed]
-            self._entries = {}
+            self._entries, self._items = {}, {}
             for entry in (*own, *aliased, *listed):
                 self._entries.setdefault(entry.id, entry)
         return self._entries
 
     def _item(self, entry: Entry) -> dict[str, Any]:
+        if entry.id not in self._items:
+            self._items[entry.id] = self._described(entry)
+        item, measures = self._items[entry.id], self._measures.get(entry.ref.provider)
+        learned = measures.known.get(entry.ref.model) if measures else None
+        return {**item, "max_input_tokens": learned.window} if learned and learned.window else item
+
+    def _described(self, entry: Entry) -> dict[str, Any]:
         provider, model = entry.ref.provider, entry.ref.model
         listed = self._inventory.lists().get(provider, {}).get(model)
         created = (listed and listed.created) or _CREATED
@@ -88,7 +96,7 @@ class ModelList:
             "display_name": entry.title,
             "created_at": datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z"),
             "lifecycle": "active",
-            "max_input_tokens": self._measures[provider].window(model) if provider in self._measures else None,
+            "max_input_tokens": self._inventory.window(provider, model),
             "max_tokens": self._inventory.output(provider, model),
             "object": "model",
             "created": created,

@@ -14,7 +14,17 @@ import pytest
 
 from tests.gateway.endpoints.faces import UPSTREAMS, Faces, Said, faces, refusal
 from tests.serving import TOKEN, Gateway, Json, serving
-from tests.upstream import ChatUpstream, Reply, Request, Upstream, json_reply, openai_chat, openai_responses
+from tests.upstream import (
+    ChatUpstream,
+    Reply,
+    Request,
+    Upstream,
+    json_reply,
+    message,
+    openai_chat,
+    openai_responses,
+    text,
+)
 
 each_upstream = pytest.mark.parametrize("dialect", UPSTREAMS)
 both = pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
@@ -134,6 +144,19 @@ async def test_counts_follow_what_the_upstream_reports(tmp_path: Path) -> None:
     assert measured["model"] == "openai/gpt-oss-120b"
     assert measured["tokens_per_estimate"] == pytest.approx(30_000 / before, rel=0.03)
     assert measured["max_input_tokens"] is None
+
+
+@both
+async def test_they_follow_upstreams_that_speak_messages_too(tmp_path: Path, streamed: bool) -> None:
+    body = {"model": "m", "max_tokens": 9, "messages": prompt(20_000)}
+    async with Upstream() as upstream:
+        upstream.always(message(text("Hello"), usage={"input_tokens": 100, "cache_read_input_tokens": 29_900}))
+        environ = {"OLLAMA_BASE_URL": upstream.url, "MODEL": "ollama/m"}
+        async with serving(tmp_path, environ) as gateway, gateway.client(token=None) as client:
+            for _ in range(8):
+                await client.post("/v1/messages", json=body | {"stream": streamed})
+            reply = await client.post("/v1/messages/count_tokens", json=body)
+    assert reply.json()["input_tokens"] == pytest.approx(30_000, rel=0.03)
 
 
 async def test_numbers_that_the_refusal_lacks_are_estimated(tmp_path: Path) -> None:
