@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Response
+import structlog
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -19,7 +20,9 @@ from gateway.endpoints import admin, models, ui
 from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
+from gateway.endpoints.models import ModelList
 from gateway.endpoints.table import Endpoints, EndpointTable, template
+from gateway.inventory import Inventory
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.metrics.scrape import scrape
@@ -42,6 +45,7 @@ from providers.demo import DemoTransport
 from providers.dialects import discover, of_clients
 from providers.errors import Fault
 from providers.google_login import google_credential
+from providers.json_object import encode
 from providers.logins import AwsLogin, GoogleLogin
 from providers.ports import Attempt, Observer, Time
 from providers.registry import Registry
@@ -124,20 +128,23 @@ TIME = Time(
 def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     """The whole gateway. Opens nothing before it is served."""
     clock = moments.clock
+    inventory = Inventory(moments, settings.catalog_refresh)
     metrics = Metrics(
         _models(settings),
         CALLS,
         models.failovers(settings.routing),
         _rotating(settings),
         [token.name for token in settings.tokens] or [""],
-        clock=clock,
+        inventory.cost,
+        clock,
     )
     log = RequestLog(clock)
     stories = Stories(clock, CALLS)
-    usage = UsageLedger(lambda *_: None, moments.wall)
+    usage = UsageLedger(inventory.cost, moments.wall)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments, LOGINS)
+    observers = Observers(metrics, log)
+    registry = Registry(settings.providers, dialects, TRANSPORTS, store, observers, moments, LOGINS, inventory.windows)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
     faces = of_clients(dialects)
@@ -168,15 +175,17 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry),
+        lifespan=_lifespan(registry, inventory),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, moments)
+    _add_models(app, ModelList(settings.routing, inventory, registry.measures))
     view, keys = PoolView(registry, clock, moments.wall), admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories, clock))
     app.include_router(usages.routes(usage))
     app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
+    app.state.inventory = inventory
     return app
 
 
@@ -184,13 +193,26 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(registry: Registry, inventory: Inventory) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await registry.aclose()
+        looking = asyncio.ensure_future(inventory.run(registry))
+        looking.add_done_callback(_ended)
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            await inventory.aclose()
+            await registry.aclose()
 
     return lifespan
+
+
+def _ended(looking: asyncio.Task[None]) -> None:
+    """Nobody waits for what runs in the background, so an end before its time is told."""
+    if not looking.cancelled() and (error := looking.exception()):
+        structlog.get_logger().error("model_lists_ended", exc_info=error)
 
 
 def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:
@@ -249,16 +271,18 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
         await scrape(metrics, registry, moments)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+
+def _add_models(app: FastAPI, listed: ModelList) -> None:
     @app.get("/v1/models")
-    async def all_models() -> dict[str, Any]:
-        return models.listing(table)
+    async def all_models(request: Request) -> Response:
+        return Response(encode(listed.page(request.query_params)), media_type="application/json")
 
     @app.get("/v1/models/{model:path}")
-    async def one_model(model: str) -> dict[str, Any]:
-        found = models.find(table, model)
+    async def one_model(model: str) -> Response:
+        found = listed.find(model)
         if found is None:
             raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
-        return found
+        return Response(encode(found), media_type="application/json")
 
 
 def __getattr__(name: str) -> FastAPI:

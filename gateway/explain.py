@@ -70,7 +70,7 @@ def _step(step: Step) -> Json:
     told: Json = {"what": step.what, "provider": step.provider, "model": step.model}
     if step.reason:
         told |= {"reason": step.reason, "why": words(step.reason)}
-    if step.what in ("moved", "given_up"):
+    if step.what in ("moved", "given_up", "skipped"):
         return told | ({"to": step.to, "stage": step.stage} if step.to else {})
     told |= {"seconds": _rounded(step.seconds), "times": step.times}
     return told | ({"passed": _passed(step.passed)} if step.what == "refused" else {})

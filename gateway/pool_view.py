@@ -16,6 +16,7 @@ from providers.errors import Calendar
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
 from providers.learning import Learned
+from providers.measures import Measured
 from providers.ports import Clock
 from providers.registry import Registry
 from providers.spec import ProviderConfig, UsageWindow
@@ -70,6 +71,7 @@ class PoolView:
             },
             "retry_budget": round(live.budget.left(self._clock()), 3) if live else 1.0,
             "learned": [_learned(model, found) for model, found in live.pupil.known.items()] if live else [],
+            "measured": [_measured(model, found) for model, found in self._registry.measures[config.id].known.items()],
         }
 
 
@@ -111,6 +113,18 @@ def _learned(model: str, found: Learned) -> Json:
         "limit_member": found.limit or None,
         "tools_without_effort": found.quiet_tools,
         "no_images": found.blind,
+    }
+
+
+def _measured(model: str, found: Measured) -> Json:
+    """What a model's answers and refusals told of its counts and its window."""
+    calibration = found.calibration
+    return {
+        "model": model,
+        "tokens_per_estimate": round(calibration.ratio, 3),
+        "error": round(calibration.error, 3),
+        "prompts": round(calibration.seen, 1),
+        "max_input_tokens": found.window,
     }
 
 

@@ -230,10 +230,11 @@ class KeyPool:
 class Lease(AbstractAsyncContextManager["Lease", None]):
     """The whole life of a key in one attempt."""
 
-    __slots__ = ("_attempt", "_held", "_id", "_pool", "_probe", "_wish", "passed")
+    __slots__ = ("_attempt", "_held", "_id", "_pool", "_probe", "_wish", "idle", "passed")
 
     def __init__(self, pool: KeyPool, wish: Wish) -> None:
         self.passed: Sequence[Passed] = ()
+        self.idle = False  # what was done with the key says nothing of it, and is no use of it
         self._id = ""
         self._pool = pool
         self._wish = wish
@@ -245,6 +246,11 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
     def key(self) -> Key:
         assert self._held is not None, "the lease was not entered"  # noqa: S101 - for the type checker
         return self._held
+
+    @property
+    def probing(self) -> bool:
+        """Others wait for what becomes of this attempt."""
+        return self._probe
 
     async def __aenter__(self) -> Lease:
         """Raises NoneFits."""
@@ -280,9 +286,9 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
     ) -> None:
         if self._held is None:
             return
-        outcome, reason = _verdict(error)
+        outcome, reason = ("abandoned", "") if self.idle else _verdict(error)
         order = None
-        if isinstance(error, UpstreamFailure):
+        if isinstance(error, UpstreamFailure) and not self.idle:
             error.provider, error.key_label = self._pool.provider, self._held.label
             error.key_variable = self._held.variable
             _scrub(error, self._held.credential or self._held.secret)

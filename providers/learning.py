@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from providers import refusals
+from providers import overflow, refusals
 from providers.classify.evidence import decoded
 from providers.json_object import JsonObject, encode
 from providers.spec import ProviderConfig, Quirks
@@ -189,18 +189,19 @@ def lesson(status: int | None, body: bytes) -> Lesson:
     named: list[str] = [*refusals.located(decoded(body))]
     learned, room = Learned(), None
     for said in refusals.sayings(body):
-        learned = learned.joined(_special(said))
-        room = refusals.room(said) if room is None else room
+        left = overflow.left(said)
+        learned = learned.joined(_special(said, left))
+        room = left if room is None else room
         named += refusals.named(said)
     if not learned and room is None:
         learned = _dropping(named)
     return Lesson(learned, room)
 
 
-def _special(said: str) -> Learned:
+def _special(said: str, room: int | None) -> Learned:
     thinking = frozenset(_THINKING if refusals.cannot_think(said) else ())
     quiet = refusals.wants_quiet_tools(said)
-    return Learned(thinking, None if refusals.room(said) else refusals.cap(said), "", quiet, refusals.cannot_see(said))
+    return Learned(thinking, None if room else refusals.cap(said), "", quiet, refusals.cannot_see(said))
 
 
 def _dropping(named: Iterable[str]) -> Learned:

@@ -13,7 +13,7 @@ from providers.state import Passed
 
 _NEAR = 6  # steps back that may be the same again
 _MOST = 100  # steps of waiting that one call's story tells
-_DECISIONS = ("moved", "given_up")
+_DECISIONS = ("moved", "given_up", "skipped")
 
 Clock = Callable[[], float]
 """Seconds since any fixed moment, never going back (``time.monotonic``)."""
@@ -75,7 +75,7 @@ class Step:
     """What happened to a call beside its attempts."""
 
     at: float  # on the Clock, when it began
-    what: str  # queued | refused | waited | moved | given_up
+    what: str  # queued | refused | waited | moved | given_up | skipped
     provider: str
     model: str
     reason: str = ""  # an ErrorKind, a limit, queue_full, queue_wait; limit or backoff of a wait

@@ -43,7 +43,8 @@ class Visit:
         self._next = 0.0  # seconds until the next attempt
         self._room: int | None = None  # tokens for the answer, where the last refusal counted them
         self._for_a_limit = False
-        self._tokens = call.estimate() if provider.pool.counts_tokens else 0
+        counts = provider.pool.counts_tokens
+        self._tokens = provider.measures.corrected(call.estimate, model)() if counts else 0
 
     async def run(self) -> Answer:
         """Raises UpstreamFailure. The first attempt stands outside of the retrying, which costs 24 us to set up."""

@@ -95,6 +95,7 @@ def _environment(home: Path, env: Mapping[str, str]) -> dict[str, str]:
     # coverage measures the programs that tests start, and tells them so by these
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     base = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    base |= {"CATALOG_REFRESH": "off"}  # upstreams are asked for what the test asks, and for nothing else
     return {**coverage, **base, **env}
 
 

@@ -36,6 +36,7 @@ TOKEN = "freecc"
 KEY = "sk-upstream-key"
 AT_ONCE = 1.0  # seconds; ten times what the gateway may take to let go of an upstream, or to notice something
 _TLS = ssl.create_default_context()  # made once: it reads every root certificate of this machine
+NO_LISTS = {"CATALOG_REFRESH": "off"}  # a scripted upstream is asked for what the test asks, and for nothing else
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 Json = dict[str, Any]
@@ -113,9 +114,9 @@ async def serving(
 ) -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
 
-    Its pauses pass at once, and its timers are ``moments``'s.
+    Its pauses pass at once, its timers are ``moments``'s, and it looks at no provider's list of models unless told to.
     """
-    settings, moments = load({**environ}, home, home), moments or Moments()
+    settings, moments = load({**NO_LISTS, **environ}, home, home), moments or Moments()
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
     with captured_log(level) as log, with_admin_token(settings, port) as own:

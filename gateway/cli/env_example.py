@@ -35,6 +35,7 @@ SECTIONS = {
         "model_sonnet_fallbacks",
         "model_haiku_fallbacks",
     ),
+    "Which models are listed": ("catalog_refresh",),
     "How long to wait": (
         "http_connect_timeout",
         "http_write_timeout",

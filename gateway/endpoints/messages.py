@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
-from gateway import sessions, tokens
+from gateway import sessions
 from gateway.reply import Desk, Reply
 from gateway.routing import RoutingTable
+from gateway.tokens import Estimate
 from middleware.asgi import Receive, Scope, Send, header
 from middleware.context import RequestContext, context_of
 from providers.call import Call, ClientDialect, Operation
@@ -58,7 +58,7 @@ async def read_call(scope: Scope, receive: Receive, dialect: ClientDialect, oper
         model=body.get("model"),
         stream=operation is Operation.MESSAGES and body.get("stream") is True,
         received=int(time.time()),
-        estimate=partial(tokens.estimate, body),
+        estimate=Estimate(body, body.get("model")),
         session=sessions.session(header(scope, sessions.HEADER), body),
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
     )

@@ -91,6 +91,7 @@ def load(
         drain_timeout=common.drain_timeout,
         request_deadline=common.request_deadline,
         keepalive_after=common.stream_keepalive_after,
+        catalog_refresh=common.catalog_refresh,
         log_level=common.log_level,
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
         providers=choose_named(providers, routing),

@@ -45,6 +45,7 @@ class Settings:
     drain_timeout: float
     request_deadline: float  # from the request to the first content of its answer
     keepalive_after: float  # without content, until a client that waits is told so
+    catalog_refresh: float | None  # between two looks at the providers' lists of models; None = never
     log_level: str
     log_format: str  # json or console
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not

@@ -143,6 +143,9 @@ class Globals(BaseSettings):
         ROTATION.affinity,
         description="Keeps a session at the key that served it last: on (300 seconds), off, or seconds.",
     )
+    catalog_refresh: Patience = Field(
+        3600.0, description="Seconds between two looks at the providers' lists of models. 0 or off: never."
+    )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")
     drain_timeout: Seconds = Field(120.0, description="Seconds that open streams get to finish when Keyturn stops.")
