@@ -108,7 +108,9 @@ class ModelList:
 
 def _pricing(price: Price | None) -> dict[str, float | None] | None:
     """US dollars for a million tokens."""
-    return price and {
+    if price is None:
+        return None
+    return {
         "input": price.input,
         "output": price.output,
         "cache_read": price.cache_read,
