@@ -19,6 +19,7 @@ from gateway.endpoints import admin, models
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
+from gateway.local_reply import LocalReplies
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.pool_view import PoolView
@@ -117,8 +118,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
     messages = dialects["anthropic"]
+    local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
-        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
+        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk, local),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
         ("POST", "/v1/chat/completions"): MessagesEndpoint(dialects["openai_chat"], settings.routing, desk),
         ("POST", "/v1/responses"): MessagesEndpoint(dialects["openai_responses"], settings.routing, desk),

@@ -38,6 +38,7 @@ class RequestContext:
     session: bool = False  # the client named the session that the request is of
     targets: Sequence[Chosen] = ()  # where it may go, in this order
     target: tuple[str, str] = ("", "")  # provider and model that were asked last
+    local: str = ""  # the kind of probe that was answered here, by no provider
     sent: float | None = None  # when the first attempt was sent
     content: float | None = None  # when an upstream's first content, or its last failure, had come
     status: int = 0  # 0 until the reply starts

@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 from gateway import sessions, tokens
+from gateway.local_reply import LocalReplies
 from gateway.reply import Desk, Reply
 from gateway.routing import RoutingTable
 from middleware.asgi import Receive, Scope, Send, header
@@ -16,18 +17,21 @@ from providers.json_object import JsonObject, NotJson
 
 
 class MessagesEndpoint:
-    """Reads, checks and routes; the reply does the rest."""
+    """Reads, checks and routes; the reply does the rest, or ``local`` where it finds a probe."""
 
-    def __init__(self, dialect: Dialect, routing: RoutingTable, desk: Desk) -> None:
+    def __init__(self, dialect: Dialect, routing: RoutingTable, desk: Desk, local: LocalReplies | None = None) -> None:
         self._dialect = dialect
         self._routing = routing
         self._desk = desk
+        self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
         call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
         context.requested = call.model
         targets = self._routing.targets(call.model, context.pin)
+        if self._local and await self._local.answered(call, context, send):
+            return
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 

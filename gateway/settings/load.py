@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.local_answers import Probe
 from gateway.settings.delays import refuse_common_delays
 from gateway.settings.folders import run_folders
 from gateway.settings.layers import (
@@ -85,6 +86,7 @@ def load(
         drain_timeout=common.drain_timeout,
         request_deadline=common.request_deadline,
         keepalive_after=common.stream_keepalive_after,
+        local_answers=frozenset(probe for probe in Probe if getattr(common, probe.lower())),
         log_level=common.log_level,
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
         providers=choose_named(providers, routing),

@@ -89,6 +89,6 @@ def interactive(claude: Claude, token: str = "freecc") -> Iterator[Terminal]:
 
 
 def _skip_first_run(claude: Claude) -> None:
-    project = {str(claude.work): {"hasTrustDialogAccepted": True}}
+    project = {str(claude.work): {"hasTrustDialogAccepted": True, "allowedTools": []}}
     seed = {"hasCompletedOnboarding": True, "theme": "dark", "projects": project}
     (claude.home / ".claude.json").write_text(json.dumps(seed))
