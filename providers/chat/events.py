@@ -47,6 +47,7 @@ class BlockStarted:
     id: str = ""
     name: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    ours: bool = field(default=False, compare=False)  # the upstream gave no id, or one twice: this one is made up
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ class RawDelta:
 
 @dataclass(frozen=True, slots=True)
 class BlockStopped:
-    """The open block is whole."""
+    """The open block is whole. A call's ``unargued`` says that its {} stands for nothing at all."""
+
+    unargued: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

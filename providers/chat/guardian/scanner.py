@@ -27,7 +27,11 @@ _CLOSES_FENCE = re.compile(rb"[`~]{3,64}[ \t]{0,64}(?:\r?\n|\r?\Z)")
 
 _stirs = re.compile(r"[<\[`~]").search
 _stirs_code = re.compile(r"[`~]").search
+# In JSON, where some servers write what is special in HTML by its number.
+_stirs_json = re.compile(rb"[<\[`~]|\\u00[2-7]").search
+_stirs_json_code = re.compile(rb"[`~]|\\u00[2-7]").search
 never = re.compile(r"(?!)").match
+never_json = re.compile(rb"(?!)").match
 
 Piece = str | TextCall
 
@@ -73,6 +77,13 @@ class Scanner:
         if self.tired:
             return never
         return _stirs_code if self._context.fence else _stirs
+
+    @property
+    def stirs_json(self) -> Callable[[bytes], object]:
+        """The same of the JSON that has the text; it may have brackets and words of its own."""
+        if self.tired:
+            return never_json
+        return _stirs_json_code if self._context.fence else _stirs_json
 
     @property
     def quiet(self) -> bool:
