@@ -109,7 +109,7 @@ class Quirks:
     signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
     signature_space: str = "google"  # where calls that another model made say so: google | vertex
 
-    guarded_calls: bool = False  # its models write tool calls as text, or wrong: they are looked for and repaired
+    guarded_calls: bool = False  # its models write tool calls as text: they are looked for
 
     # What this process found out about one model: see learning.py.
     learned: tuple[str, ...] = ()  # members that it refused, whoever wants them sent; a dot leads into an object
@@ -292,6 +292,7 @@ class ProviderConfig:
     proxy: Secret | None = None  # a URL, which may hold a password
     timeouts: Timeouts = Timeouts()
     quirks: Quirks = Quirks()
+    guardian: bool | None = None  # whether calls are looked for in text; None: as ``quirks`` say; False: nor repaired
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent with every call; may hold a credential
     traffic: Traffic = Traffic()
     retries: Retries = Retries()

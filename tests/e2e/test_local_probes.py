@@ -60,7 +60,7 @@ def turns(*answers: Answer) -> Callable[[Request], Reply]:
     return answer
 
 
-def bash(command: str) -> Answer:
+def bash(command: str) -> Callable[[Request], Reply]:
     return message(tool_use("Bash", {"command": command, "description": "Does it"}))
 
 

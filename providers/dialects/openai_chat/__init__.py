@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from providers.call import (
     Call,
@@ -40,6 +41,9 @@ class Passing:
 
     def reader(self, call: Call) -> StreamReader:
         return replies.ChunkStream(call) if call.stream else replies.PassedCompletion(call)
+
+    def guarded(self, call: Call, token: str) -> tuple[StreamReader, Mapping[str, int]] | None:
+        return None
 
 
 class OpenAIChatDialect:
