@@ -27,13 +27,19 @@ _CLOSES_FENCE = re.compile(rb"[`~]{3,64}[ \t]{0,64}(?:\r?\n|\r?\Z)")
 
 _stirs = re.compile(r"[<\[`~]").search
 _stirs_code = re.compile(r"[`~]").search
-# In JSON, where some servers write what is special in HTML by its number.
-_stirs_json = re.compile(rb"[<\[`~]|\\u00[2-7]").search
-_stirs_json_code = re.compile(rb"[`~]|\\u00[2-7]").search
 never = re.compile(r"(?!)").match
 never_json = re.compile(rb"(?!)").match
 
 Piece = str | TextCall
+
+
+def _stirs_json_code(data: bytes) -> bool:
+    # Some servers write by its number what is special in HTML.
+    return b"`" in data or b"~" in data or b"\\u00" in data
+
+
+def _stirs_json(data: bytes) -> bool:
+    return b"<" in data or b"[" in data or _stirs_json_code(data)
 
 
 class Scanner:

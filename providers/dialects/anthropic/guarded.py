@@ -6,20 +6,37 @@ begin a call are passed on after one look for the characters that all marks have
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
-from providers.chat.events import BlockKind, BlockStarted, Ended, Event, Failed, Finished
+import msgspec
+
+from providers.chat.events import BlockKind, BlockStarted, Ended, Event, Failed, Finished, TextDelta
 from providers.chat.fold import fold
 from providers.chat.guardian import Guardian
 from providers.chat.guardian.scanner import never_json
-from providers.chat.sse import FrameSplitter, data_of, frame, name_of
+from providers.chat.sse import data_of, frame, name_of
 from providers.dialects.anthropic.read_reply import MessageReader
-from providers.dialects.anthropic.replies import MessageStream, PassedMessage
+from providers.dialects.anthropic.replies import MessageStream, PassedMessage, only_deltas
 from providers.dialects.anthropic.write_reply import MessageWriter
-from providers.json_object import JsonObject, NotJson, encode
+from providers.json_object import JsonObject, encode
 
 _MOST_PASSED = 256  # reads whose text is kept
+
+
+class _Delta(msgspec.Struct, gc=False):
+    type: str
+    text: str = ""
+
+
+class _Piece(msgspec.Struct, gc=False):
+    delta: _Delta
+    index: int = 0
+
+
+_piece = msgspec.json.Decoder(_Piece).decode
+_literal = msgspec.json.Decoder(str).decode
+_TEXT = re.compile(rb'"text"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 
 
 class GuardedStream(MessageStream):
@@ -31,27 +48,54 @@ class GuardedStream(MessageStream):
         self._reader = MessageReader()
         self._writer = MessageWriter(echo, request_id)
         self._passed: list[bytes] = []  # deltas of text that were not read
-        self._stirs: Callable[[bytes], object] | None = None  # in them; None where all have to be read
+        self._stirs: Callable[[bytes], object] | None = None  # in deltas; None where all have to be read
         self._start = b""  # of a block of text, which waits for what it turns out to be
         self._last: list[bytes] = []  # that wait for the end, which says whether the model has called
         self._blind = False  # the upstream's events are out of order, and pass as they are
 
     def feed(self, data: bytes) -> bytes:
+        if not (self._blind or self._over or self._frames.holding) and only_deltas(data):
+            if self.begun and self._stirs is not None and not self._stirs(data):
+                self._keep(data)
+                return data
+            if self._reader.in_text and (pieces := _texts(data, self._reader.open)) is not None:
+                return self._read_text(data, pieces)
         return super().feed(data) + self._flush()
 
     def finish(self) -> bytes:
         return super().finish() + self._flush()
 
     def _unread(self, data: bytes) -> bool:
-        if self._blind:
-            return super()._unread(data)
-        if self._stirs is None or not super()._unread(data) or self._stirs(data):
-            return False
+        return self._blind and super()._unread(data)
+
+    def _keep(self, data: bytes) -> None:
         if self._stirs is not never_json:
             self._passed.append(data)
             if len(self._passed) > _MOST_PASSED:
                 self._catch_up()
-        return True
+
+    def _read_text(self, data: bytes, pieces: list[Event]) -> bytes:
+        """Deltas of the open block of text, past all that looks at other events."""
+        self.begun = True
+        self._catch_up()
+        made = self._guardian.take(pieces)
+        new = len(made) - len(pieces)  # what begins the block, where its text goes out as it came
+        if made[new:] == pieces and self._follows(made[:new]):
+            passed = self._written(made[:new]) + data
+        else:
+            passed = self._written(made)
+        self._stirs = self._guardian.lets_pass if self._in_step else None
+        return passed
+
+    def _follows(self, made: list[Event]) -> bool:
+        """Whether the client knows the open block by the upstream's number once it has got these events."""
+        begun = sum(isinstance(event, BlockStarted) for event in made)
+        return self._reader.open == self._writer.index + begun
+
+    @property
+    def _in_step(self) -> bool:
+        """Whether the client knows the open block, and by the same number."""
+        return self._reader.open == self._writer.index
 
     def _take(self, event: bytes) -> bytes:
         taken = super()._take(event)
@@ -66,8 +110,7 @@ class GuardedStream(MessageStream):
         events = self._reader.feed(taken)
         index = before if self._reader.open is None else self._reader.open
         passed = self._guarded(taken, name, events, index)
-        in_step = self._reader.open == self._writer.index
-        self._stirs = self._guardian.lets_pass if in_step else None
+        self._stirs = self._guardian.lets_pass if self._in_step else None
         return passed
 
     def _guarded(self, taken: bytes, name: bytes, events: list[Event], index: int | None) -> bytes:
@@ -81,8 +124,8 @@ class GuardedStream(MessageStream):
         if isinstance(last, Ended):
             return b"".join(self._closing(taken, events, made))
         begins = isinstance(last, BlockStarted)
-        if begins and not made:
-            self._start = taken
+        if begins:
+            self._start = b"" if made else taken
         if len(events) > 1 or made[-1:] != events:
             return self._written(made)
         before = self._written(made[:-1])
@@ -95,7 +138,7 @@ class GuardedStream(MessageStream):
         """A frame without a meaning, such as a ping, or an empty delta, which needs its block."""
         if name == b"message_delta" or name == b"content_block_stop":
             return b""
-        return taken if name != b"content_block_delta" or self._reader.open == self._writer.index else b""
+        return taken if name != b"content_block_delta" or self._in_step else b""
 
     def _closing(self, taken: bytes, events: list[Event], made: list[Event]) -> Iterator[bytes]:
         for event in made:
@@ -131,7 +174,7 @@ class GuardedStream(MessageStream):
 
     def _catch_up(self) -> None:
         if self._passed:
-            self._guardian.went_past("".join(_texts(self._passed)))
+            self._guardian.went_past(_said(b"".join(self._passed)))
             self._passed.clear()
 
     def _flush(self) -> bytes:
@@ -161,13 +204,23 @@ class GuardedMessage(PassedMessage):
         return JsonObject(passed).edited({name: bytes(written.view(name)) for name in ("content", "stop_reason")})
 
 
-def _texts(passed: list[bytes]) -> Iterator[str]:
-    for each in FrameSplitter().feed(b"".join(passed)):
-        with suppress(NotJson):
-            delta = JsonObject(data_of(each)).get("delta")
-            text = delta.get("text") if isinstance(delta, dict) else None
-            if isinstance(text, str):
-                yield text
+def _said(deltas: bytes) -> str:
+    """The text of many deltas at once. They have passed unread, so their JSON may be broken."""
+    try:
+        return _literal(b'"' + b"".join(_TEXT.findall(deltas)) + b'"')
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+def _texts(deltas: bytes, index: int | None) -> list[Event] | None:
+    """The text in whole delta events of one block; None where they are anything else."""
+    try:
+        pieces = [_piece(event.partition(b"\ndata:")[2]) for event in deltas.split(b"\n\n")[:-1]]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if any(piece.delta.type != "text_delta" or piece.index != index for piece in pieces):
+        return None
+    return [TextDelta(piece.delta.text) for piece in pieces if piece.delta.text]
 
 
 def _stopped(event: bytes, finished: Finished) -> bytes:

@@ -57,6 +57,11 @@ class MessageReader(FrameReader):
         return self._open
 
     @property
+    def in_text(self) -> bool:
+        """Whether a block of text is open."""
+        return self._grammar.state is State.TEXT
+
+    @property
     def closing(self) -> bool:
         """The reason to stop has come; only the end can follow."""
         return self._finished is not None

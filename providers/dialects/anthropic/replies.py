@@ -51,7 +51,7 @@ class MessageStream:
 
     def _unread(self, data: bytes) -> bool:
         """Whether these bytes, which begin an event, can be passed on unread."""
-        return _only_deltas(data)
+        return only_deltas(data)
 
     def finish(self) -> bytes:
         if self._over:
@@ -232,7 +232,7 @@ class PassedMessage(Verbatim):
         return b""
 
 
-def _only_deltas(data: bytes) -> bool:
+def only_deltas(data: bytes) -> bool:
     """Whether a read is whole delta events and nothing else, as nearly all are."""
     if not data.endswith(b"\n\n") or b"\r" in data:
         return False

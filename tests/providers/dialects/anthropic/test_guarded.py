@@ -152,7 +152,25 @@ def test_thoughts_pass_unread() -> None:
     machine, written = reader(), frames(thought, said("Hello"))
     outs = [machine.feed(frame) for frame in written]
     assert b"".join(outs) == b"".join(written)
-    assert sum(out is frame for out, frame in zip(outs, written, strict=True) if b"thinking_delta" in frame) == 9
+    deltas = [out is frame for out, frame in zip(outs, written, strict=True) if b'"thinking_delta"' in frame]
+    assert deltas[1:] == [True] * 8
+
+
+@pytest.mark.parametrize("first", [messages.thinking("Hm", "c2ln"), said("Hello"), said(WRITTEN)])
+def test_an_answer_has_begun_with_its_first_content(first: Block) -> None:
+    """Though nothing of it may be out."""
+    machine, written = reader(), frames(first)
+    assert not [frame for frame in written[:3] if machine.feed(frame) and machine.begun]
+    machine.feed(written[3])
+    assert machine.begun
+
+
+def test_a_block_that_ends_without_saying_so() -> None:
+    texts = [said(WRITTEN, "\nDone."), said("Bye.")]
+    open_ended = [frame for frame in frames(*texts) if b"content_block_stop" not in frame]
+    got, reason = shown(through(reader(), open_ended))
+    assert got == [["Bash", '{"command": "ls"}'], ["text", "\nDone."], ["text", "Bye."]]
+    assert reason == "tool_use"
 
 
 def test_proper_calls_are_repaired() -> None:
