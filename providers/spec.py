@@ -129,6 +129,16 @@ class Quirks:
                     longest, found = len(beginning), own
         return found
 
+    def guarded(self, but: tuple[str, ...] = ()) -> Quirks:
+        """These quirks for models of open weights, all of which write tool calls as text now and then.
+
+        ``but`` are the beginnings of those that are not.
+        """
+        models = [(names, own if set(names) <= set(but) else own.guarded()) for names, own in self.models]
+        known = {name for names, _ in self.models for name in names}
+        rest = tuple(name for name in but if name not in known)
+        return replace(self, guarded_calls=True, models=(*models, *([(rest, self)] if rest else [])))
+
     def capped(self, tokens: int) -> Quirks:
         """These quirks with one cap on max_tokens for all models, whatever they had."""
         models = tuple((names, own.capped(tokens)) for names, own in self.models)

@@ -56,6 +56,7 @@ class ProviderReader:
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=chosen.timeouts(),
             quirks=spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks,
+            guardian=settings.tool_guardian,
             headers=row.headers,
             traffic=chosen.traffic(spec),
             retries=self._retries(chosen, values),
