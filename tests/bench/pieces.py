@@ -20,7 +20,7 @@ from providers.spec import ProviderConfig, ProviderSpec, Quirks
 from tests.bench import bodies
 
 ROUNDS = 5
-CHUNKS = 2000
+MANY = 2000  # chunks of an answer, and requests
 _WORD = "and so on "
 _CODE = ["for `x` in ", "[1, 2]: ", "if a < b ", "~ c "]  # every piece has something of a mark's first character
 
@@ -73,6 +73,7 @@ def _reader(upstream: Dialect, call: Call, guardian: bool | None) -> StreamReade
 
 
 def _per_chunk(dialect: str, guardian: bool | None, pieces: list[str]) -> float:
+    """In seconds."""
     start, deltas, end = _WRITERS[dialect](pieces)
     call = _call(tools=True)
     least = float("inf")
@@ -85,31 +86,32 @@ def _per_chunk(dialect: str, guardian: bool | None, pieces: list[str]) -> float:
         least = min(least, time.process_time() - began)
         reader.feed(end)
         assert reader.ended
-    return least / len(deltas) * 1e6
+    return least / len(deltas)
 
 
-def _per_request(tools: bool) -> float:
-    call, count = _call(tools), 2000
+def _per_request(tools: bool, count: int) -> float:
+    """In seconds."""
+    call = _call(tools)
     least = float("inf")
     for _ in range(ROUNDS):
         began = time.process_time()
         for _ in range(count):
             assert local_answers.answer(call.body) is None
         least = min(least, time.process_time() - began)
-    return least / count * 1e6
+    return least / count
 
 
 def _in_pieces(text: str, size: int = 12) -> list[str]:
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
-def figures() -> Iterator[tuple[str, float]]:
-    """(what, microseconds)."""
-    arguments = json.dumps({"field_0": _WORD * (CHUNKS * 12 // len(_WORD))})
+def figures(many: int = MANY) -> Iterator[tuple[str, float]]:
+    """(what, seconds)."""
+    arguments = json.dumps({"field_0": _WORD * many})
     call = f'<tool_call>{{"name": "Tool1", "arguments": {arguments}}}</tool_call>'
     texts = {
-        "prose": [_WORD] * CHUNKS,
-        "code, each piece with a mark's first character": _CODE * (CHUNKS // 4),
+        "prose": [_WORD] * many,
+        "code, each piece with a mark's first character": _CODE * (many // 4),
         "a call in the text": _in_pieces(call),
     }
     lines = {"anthropic": "straight line", "openai_chat": "translated"}
@@ -118,13 +120,13 @@ def figures() -> Iterator[tuple[str, float]]:
             for guardian, state in ((False, "no guardian"), (None, "for proper calls"), (True, "for calls in text")):
                 if dialect != "anthropic" or guardian is not None:
                     yield f"chunk, {line}, {state}: {what}", _per_chunk(dialect, guardian, pieces)
-    yield "request of 100 KB with tools: is it a probe?", _per_request(tools=True)
-    yield "request of 60 KB without tools: is it a probe?", _per_request(tools=False)
+    yield "request of 100 KB with tools: is it a probe?", _per_request(True, many)
+    yield "request of 60 KB without tools: is it a probe?", _per_request(False, many)
 
 
 def main() -> int:
-    for what, microseconds in figures():
-        print(f"{microseconds:8.2f} us  {what}")
+    for what, seconds in figures():
+        print(f"{seconds * 1e6:8.2f} us  {what}")
     return 0
 
 

@@ -81,16 +81,23 @@ class Guardian:
 
     def take(self, events: list[Event]) -> list[Event]:
         """What may go out now."""
+        if self._easy and len(events) == 1 and self._passes(events[0]):
+            return events
         out: list[Event] = []
         for event in events:
-            # Nearly every event of an answer: text that cannot begin anything.
-            if self._easy and type(event) is TextDelta and not self._stirs(event.text):
-                self._passed.append(event.text)
-                self._easy = len(self._passed) < _MOST_PASSED
+            if self._easy and self._passes(event):
                 out.append(event)
             else:
                 out += _HANDLERS.get(type(event), Guardian.other)(self, event)
         return out or self._sign_of_life(events)
+
+    def _passes(self, event: Event) -> bool:
+        """Nearly every event of an answer: text that cannot begin anything."""
+        if type(event) is not TextDelta or self._stirs(event.text):
+            return False
+        self._passed.append(event.text)
+        self._easy = len(self._passed) < _MOST_PASSED
+        return True
 
     def _sign_of_life(self, events: list[Event]) -> list[Event]:
         """Claude Code leaves a stream without events of an answer; a slow model takes minutes for a long call."""
