@@ -23,6 +23,7 @@ from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.models import ModelList
 from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.inventory import Inventory
+from gateway.local_reply import LocalReplies
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.metrics.scrape import scrape
@@ -149,8 +150,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     desk = Desk(relay, moments, settings.keepalive_after)
     faces = of_clients(dialects)
     messages = faces["anthropic"]
+    local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
-        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
+        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk, local),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
         ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk),
         ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk),

@@ -87,6 +87,7 @@ class RequestLog:
             model=context.target[1] or None,
             key=attempt.key if attempt else None,
             attempts=len(context.attempts),
+            local=context.local or None,
             status=context.status,
             outcome=context.outcome,
             seconds=round(now - context.started, 4),

@@ -127,6 +127,12 @@ class StraightLine(Protocol):
     def reader(self, call: Call) -> StreamReader:
         """A reader that gives the answer the model name that the client asked for."""
 
+    def guarded(self, call: Call, token: str) -> tuple[StreamReader, Mapping[str, int]] | None:
+        """The same with calls looked for in text and repaired, and the count of repairs, which grows.
+
+        ``token`` makes ids. None where only a translation can do that.
+        """
+
 
 class EventReader(Protocol):
     """An upstream's answer in, neutral events out in the order of ``chat.grammar``; Ended or Failed is the last.

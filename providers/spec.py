@@ -136,7 +136,7 @@ class Quirks:
     result_files: bool = False  # takes images and files inside a call's result
     prefill: bool = True  # takes a conversation that ends with the model's own words
 
-    guarded_calls: bool = False  # its models write tool calls as text, or wrong: they are looked for and repaired
+    guarded_calls: bool = False  # its models write tool calls as text: they are looked for
 
     # What this process found out about one model: see learning.py.
     learned: tuple[str, ...] = ()  # members that it refused, whoever wants them sent; a dot leads into an object
@@ -155,6 +155,16 @@ class Quirks:
                 if len(beginning) > longest and model.startswith(beginning):
                     longest, found = len(beginning), own
         return found
+
+    def guarded(self, but: tuple[str, ...] = ()) -> Quirks:
+        """These quirks for models of open weights, all of which write tool calls as text now and then.
+
+        ``but`` are the beginnings of those that are not.
+        """
+        models = [(names, own if set(names) <= set(but) else own.guarded()) for names, own in self.models]
+        known = {name for names, _ in self.models for name in names}
+        rest = tuple(name for name in but if name not in known)
+        return replace(self, guarded_calls=True, models=(*models, *([(rest, self)] if rest else [])))
 
     def capped(self, tokens: int) -> Quirks:
         """These quirks with one cap on max_tokens for all models, whatever they had."""
@@ -362,6 +372,7 @@ class ProviderConfig:
     proxy: Secret | None = None  # a URL, which may hold a password
     timeouts: Timeouts = Timeouts()
     quirks: Quirks = Quirks()
+    guardian: bool | None = None  # whether calls are looked for in text; None: as ``quirks`` say; False: nor repaired
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent with every call; may hold a credential
     traffic: Traffic = Traffic()
     retries: Retries = Retries()

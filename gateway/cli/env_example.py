@@ -58,6 +58,13 @@ SECTIONS = {
         "provider_retry_max_delay",
         "session_affinity",
     ),
+    "What Keyturn answers itself: Claude Code's trivial questions (docs/local-answers.md)": (
+        "enable_title_generation_skip",
+        "enable_suggestion_mode_skip",
+        "fast_prefix_detection",
+        "enable_filepath_extraction_mock",
+        "enable_network_probe_mock",
+    ),
     "Size of requests, and logs": ("body_limit_mb", "log_level", "log_format"),
 }
 SHOWN = {

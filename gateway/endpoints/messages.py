@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from gateway import sessions
+from gateway.local_reply import LocalReplies
 from gateway.reply import Desk, Reply
 from gateway.routing import RoutingTable
 from gateway.tokens import Estimate
@@ -18,12 +19,15 @@ AGENT = b"x-claude-code-agent-id"  # on every request of a subagent (Claude Code
 
 
 class MessagesEndpoint:
-    """Reads, checks and routes; the reply does the rest."""
+    """Reads, checks and routes; the reply does the rest, or ``local`` where it finds a probe."""
 
-    def __init__(self, dialect: ClientDialect, routing: RoutingTable, desk: Desk) -> None:
+    def __init__(
+        self, dialect: ClientDialect, routing: RoutingTable, desk: Desk, local: LocalReplies | None = None
+    ) -> None:
         self._dialect = dialect
         self._routing = routing
         self._desk = desk
+        self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
@@ -32,6 +36,8 @@ class MessagesEndpoint:
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
         targets = self._routing.targets(call.model, context.pin)
         context.routed = self._desk.time.clock()
+        if self._local and await self._local.answered(call, context, send):
+            return
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 

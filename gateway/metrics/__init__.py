@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.local_answers import Probe
 from gateway.metrics.calls import OTHER, CallMetrics, Price
 from gateway.metrics.children import Children
 from middleware.context import RequestContext
@@ -144,8 +145,16 @@ class Metrics:
         self.calls = CallMetrics(self.registry, self._models, clients, price)
         self._clock = clock
         self._routes = frozenset(routes)
+        self._local = Counter(
+            "keyturn_local_answers",
+            "Probes of a client's that were answered here, by kind",
+            ("kind",),
+            registry=self.registry,
+        )
         for kind in Repair:
             self._repairs.labels(kind.value)
+        for probe in Probe:
+            self._local.labels(probe.kind)
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
@@ -197,9 +206,11 @@ class Metrics:
 
     def request_ended(self, context: RequestContext) -> None:
         provider, model = context.target
-        if provider and (provider, model) not in self._models:
+        if provider and not context.local and (provider, model) not in self._models:
             model = OTHER
         self._asked[context.route, provider, model, context.outcome].inc()
+        if context.local:
+            self._local.labels(context.local).inc()
         for step in context.trail.steps:
             if step.what == "moved":
                 self._failovers.labels(step.provider, step.to, step.stage).inc()

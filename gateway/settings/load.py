@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.local_answers import Probe
 from gateway.settings.certificate import read_certificate
 from gateway.settings.delays import refuse_common_delays
 from gateway.settings.folders import run_folders
@@ -92,6 +93,7 @@ def load(
         request_deadline=common.request_deadline,
         keepalive_after=common.stream_keepalive_after,
         catalog_refresh=common.catalog_refresh,
+        local_answers=frozenset(probe for probe in Probe if getattr(common, probe.lower())),
         log_level=common.log_level,
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
         providers=choose_named(providers, routing),

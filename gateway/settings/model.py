@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.local_answers import Probe
 from gateway.routing import RoutingTable
 from middleware.loopback import is_loopback
 from providers.secret import Secret
@@ -46,6 +47,7 @@ class Settings:
     request_deadline: float  # from the request to the first content of its answer
     keepalive_after: float  # without content, until a client that waits is told so
     catalog_refresh: float | None  # between two looks at the providers' lists of models; None = never
+    local_answers: frozenset[Probe]  # probes that are answered here
     log_level: str
     log_format: str  # json or console
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not

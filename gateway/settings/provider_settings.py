@@ -66,6 +66,7 @@ class ProviderReader:
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=chosen.timeouts(),
             quirks=_quirks(spec, row),
+            guardian=settings.tool_guardian,
             headers=row.headers,
             traffic=chosen.traffic(spec),
             retries=self._retries(chosen, values),

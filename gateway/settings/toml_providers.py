@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from gateway.local_answers import PROVIDER
 from gateway.settings.faces import face_of
 from gateway.settings.layers import Layers, Value
 from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
@@ -89,6 +90,9 @@ def _added(table: Table, name: str, rows: Iterable[Row]) -> ProviderSpec | None:
         table.reject(
             "name", "is not made of a-z, 0-9, _, . and -", "Write it in lower case, without spaces or slashes."
         )
+        return None
+    if name == PROVIDER:
+        table.reject("name", "Keyturn's own answers have that name", "Choose another name.")
         return None
     table.required("type", "openai")
     table.required("base_url", "https://llm.example.com/v1")

@@ -146,6 +146,22 @@ class Globals(BaseSettings):
     catalog_refresh: Patience = Field(
         3600.0, description="Seconds between two looks at the providers' lists of models. 0 or off: never."
     )
+    enable_title_generation_skip: Switch = Field(
+        True, description="A title for the session is made of its first words. false: a model writes it."
+    )
+    enable_suggestion_mode_skip: Switch = Field(
+        True, description="The suggestion of what the user may type next is left empty. false: a model writes it."
+    )
+    fast_prefix_detection: Switch = Field(
+        True,
+        description="The prefix of a plain shell command is read here. false: a model is asked, as for all others.",
+    )
+    enable_filepath_extraction_mock: Switch = Field(
+        True, description="The files that a plain shell command has shown are listed here. false: a model is asked."
+    )
+    enable_network_probe_mock: Switch = Field(
+        True, description="A request of one token that asks for the quota is answered here. false: a model is asked."
+    )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")
     drain_timeout: Seconds = Field(120.0, description="Seconds that open streams get to finish when Keyturn stops.")

@@ -68,7 +68,6 @@ GITHUB = Quirks(
 # ("Unsupported parameter(s)": github.com/Alishahryar1/free-claude-code/issues/127), a template's one too where the
 # model's tokenizer has no template (issues/89 there). Which switch a template reads depends on the model, so both go.
 _NIM = Quirks(
-    guarded_calls=True,
     max_output_tokens=81920,
     vendors=(
         ("qwen", "qwen"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from providers.addresses import endpoint
 from providers.call import (
     Call,
@@ -37,6 +39,9 @@ class Passing:
 
     def reader(self, call: Call) -> StreamReader:
         return replies.ChunkStream(call) if call.stream else replies.PassedCompletion(call)
+
+    def guarded(self, call: Call, token: str) -> tuple[StreamReader, Mapping[str, int]] | None:
+        return None
 
 
 class OpenAIChatDialect:
