@@ -89,6 +89,7 @@ class Desk:
     model_limits: Limits = NO_LIMITS
     usage_limit: int = 0
     usage_window: UsageWindow = UsageWindow.ROUND
+    most: int = 10_000  # requests in one test; fewer where the store is slow
     _leases: Iterator[str] = field(default_factory=lambda: (f"lease-{number}" for number in itertools.count(1)))
 
     async def ask(
