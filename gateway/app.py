@@ -25,7 +25,7 @@ from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
-from gateway.state.memory import MemoryStore
+from gateway.state.stores import Store, make_store
 from gateway.stories import Stories
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
@@ -112,7 +112,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     log = RequestLog(clock)
     stories = Stories(clock, CALLS)
     dialects = discover()
-    store = MemoryStore(clock, moments.wall)
+    store = make_store(settings, moments, (metrics, log))
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
@@ -143,10 +143,10 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry),
+        lifespan=_lifespan(registry, store),
     )
     app.state.draining = False
-    _add_routes(app, settings, metrics, registry, clock)
+    _add_routes(app, settings, metrics, registry, clock, store)
     app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories, clock))
     app.state.registry = registry
     return app
@@ -156,11 +156,12 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(registry: Registry, store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await registry.aclose()
+        async with store:
+            yield
+            await registry.aclose()
 
     return lifespan
 
@@ -191,7 +192,9 @@ def _access(settings: Settings) -> Access:
     )
 
 
-def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, clock: Clock) -> None:
+def _add_routes(
+    app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, clock: Clock, store: Store
+) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -212,9 +215,7 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
 
     @app.get("/readyz")
     async def ready() -> JSONResponse:
-        if app.state.draining:
-            return JSONResponse({"status": "draining"}, 503)
-        return JSONResponse({"status": "ready"})
+        return _readiness(app.state.draining, store)
 
     @app.get("/metrics")
     async def exposition() -> Response:
@@ -234,6 +235,14 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
         if found is None:
             raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
         return found
+
+
+def _readiness(draining: bool, store: Store) -> JSONResponse:
+    if draining:
+        return JSONResponse({"status": "draining"}, 503)
+    if store.away:
+        return JSONResponse({"status": "degraded", "reason": f"redis: {store.away.reason}"})
+    return JSONResponse({"status": "ready"})
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.state.reasons import REASONS
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
 from providers.keys import STATES
@@ -133,12 +134,24 @@ class Metrics:
             ("provider",),
             registry=self.registry,
         )
+        self._store_up = Gauge(
+            "keyturn_store_up", "0 while the store of the shared state is away", registry=self.registry
+        )
+        self._store_up.set(1)
+        self._store_lost = Counter(
+            "keyturn_store_lost",
+            "Times that the store of the shared state went away, by why",
+            ("reason",),
+            registry=self.registry,
+        )
         for kind in Repair:
             self._repairs.labels(kind.value)
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
         self._open = Children(self._inflight)
+        for reason in REASONS:
+            self._store_lost.labels(reason)
         for route in routes:
             for provider, model in self._models:
                 for outcome in OUTCOMES:
@@ -171,6 +184,13 @@ class Metrics:
         """The queue of a provider and the share of its retry budget that is left, as of now."""
         self._queue.labels(provider).set(waiting)
         self._budget.labels(provider).set(budget)
+
+    def store_lost(self, reason: str, words: str) -> None:
+        self._store_up.set(0)
+        self._store_lost.labels(reason).inc()
+
+    def store_returned(self, seconds: float) -> None:
+        self._store_up.set(1)
 
     def request_ended(self, context: RequestContext) -> None:
         provider, model = context.target

@@ -15,7 +15,7 @@ from providers.affinity import Affinity
 from providers.errors import Scope, UpstreamFailure
 from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
-from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
+from providers.spec import NO_LIMITS, NO_TRAFFIC, KeySource, Limits, ProviderConfig
 from providers.standing import Standing, standing
 from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
 from providers.turns import Turns
@@ -77,6 +77,7 @@ class KeyPool:
         self._candidates = tuple(key.candidate for key in self.keys)
         self._turns = Turns(self._candidates, [key.weight for key in self.keys], config.rotation.order)
         self._affinity = Affinity(config.rotation.affinity)
+        self.keeps_traffic = store.keeps_traffic
         self._store = store
         self._observer = observer
         self._time = time
@@ -119,6 +120,7 @@ class KeyPool:
             self._models.get(wish.model, NO_LIMITS),
             rotation.usage_limit,
             rotation.usage_window,
+            self._config.traffic if self.keeps_traffic else NO_TRAFFIC,
         )
         try:
             admission = await self._store.admit(ask)
@@ -310,8 +312,10 @@ def _key(
     limits: Limits = NO_LIMITS,
     weight: float = 1.0,
 ) -> Key:
+    # Other processes may have the same keys in another order, so a label tells them nothing.
+    identity = secret.fingerprint() if secret else label
     # A key without a named account is an account of its own.
-    candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
+    candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits)
     return Key(label, variable, secret, candidate, weight, account)
 
 

@@ -40,7 +40,7 @@ class Provider:
         self.config = config
         self.pool = pool
         self.time = time
-        self.gate = Gate(config.traffic)
+        self.gate = Gate(config.traffic, elsewhere=pool.keeps_traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self._dialects = dialects

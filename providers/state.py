@@ -163,7 +163,13 @@ class Snapshot:
 
 
 class StateStore(Protocol):
-    """Every verb is atomic, and none raises because of a store that is away."""
+    """Every verb is atomic, and none raises because of a store that is away.
+
+    ``keeps_traffic``: it keeps the providers' own limits too, and no process has to.
+    """
+
+    @property
+    def keeps_traffic(self) -> bool: ...
 
     async def admit(self, ask: Ask) -> Admission:
         """Leases the first candidate that fits, with its share of every limit; brings every view up to date."""

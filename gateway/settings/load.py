@@ -89,10 +89,20 @@ def load(
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
         providers=choose_named(providers, routing),
         routing=routing,
+        redis=common.redis_url,
+        redis_prefix=common.keyturn_redis_prefix,
+        processes=common.keyturn_processes,
+        state_file=_state_file(common.keyturn_state_file, cwd, home),
         warnings=tuple(report.warnings),
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )
+
+
+def _state_file(text: str, cwd: Path, home: Path) -> Path | None:
+    if not text:
+        return None
+    return cwd / (home / text[2:] if text.startswith("~/") else Path(text))
 
 
 def _tokens(shared: Secret | None, named: Sequence[ClientToken], report: Report) -> tuple[ClientToken, ...]:
@@ -126,6 +136,8 @@ def _warn(
             f"write {CLIENT_TOKEN}= (with the token, or with nothing for none) into .env.",
         )
     _warn_of_key(layers, providers, report)
+    if common.redis_url and common.keyturn_state_file:
+        report.warn("KEYTURN_STATE_FILE", "this is not used: the state is in Redis (REDIS_URL).")
     named = {_variable(token): token.secret for token in tokens}
     if admin := common.keyturn_admin_token:
         for name in (name for name, secret in named.items() if secret == admin):

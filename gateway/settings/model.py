@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.routing import RoutingTable
+from gateway.settings.redis_address import RedisAddress
 from middleware.loopback import is_loopback
 from providers.secret import Secret
 from providers.spec import ProviderConfig
@@ -41,6 +42,10 @@ class Settings:
     log_format: str  # json or console
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not
     routing: RoutingTable
+    redis: RedisAddress | None = None  # where the state is that several processes share
+    redis_prefix: str = "keyturn:"
+    processes: int = 1  # that share the limits
+    state_file: Path | None = None
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first

@@ -325,7 +325,7 @@ class Ledger:
     def snapshot(self, candidates: Sequence[Candidate], now: float) -> Snapshot:
         """See StateStore."""
         common = [_shown(rest, now, model) for model, rest in self.models.items() if rest.step]
-        accounts = [_shown(rest, now, account=name) for name, rest in self.accounts.items()]
+        accounts = [_shown(rest, now, account=name) for name, rest in self.accounts.items() if rest.step]
         return Snapshot(tuple(_seen(each, now) for each in candidates), (*common, *accounts))
 
 

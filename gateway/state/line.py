@@ -23,6 +23,7 @@ from redis.exceptions import (
     RedisError,
 )
 
+from gateway.state.reasons import BROKEN, OUT_OF_MEMORY, READ_ONLY, REFUSED, SLOW, UNREACHABLE, StoreAway
 from gateway.state.scripts import Script
 
 Client = Redis | RedisCluster
@@ -30,24 +31,15 @@ DEADLINE = 0.05  # seconds; a server on the same network answers in less than on
 LATE = 0.005  # seconds behind time at which it is this process that is slow
 GRACE, GRACES = 0.02, 5  # seconds, then, for an answer that may have come long ago; how often
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (TimeoutError, "slow"),
-    (AuthenticationError, "refused"),
-    (AuthorizationError, "refused"),
-    (NoPermissionError, "refused"),
-    (ReadOnlyError, "read_only"),
-    (OutOfMemoryError, "out_of_memory"),
-    (ConnectionError, "unreachable"),
-    (OSError, "unreachable"),
+    (TimeoutError, SLOW),
+    (AuthenticationError, REFUSED),
+    (AuthorizationError, REFUSED),
+    (NoPermissionError, REFUSED),
+    (ReadOnlyError, READ_ONLY),
+    (OutOfMemoryError, OUT_OF_MEMORY),
+    (ConnectionError, UNREACHABLE),
+    (OSError, UNREACHABLE),
 )
-REASONS = (*dict.fromkeys(reason for _, reason in _REASONS), "broken")
-
-
-class StoreAway(Exception):
-    """The server cannot be had; ``reason`` is one of REASONS. What was asked may have been done all the same."""
-
-    def __init__(self, reason: str, words: str = "") -> None:
-        super().__init__(words or reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +76,13 @@ class Line:
             self._sending = loop.create_task(self._send_all())
         return await asked.answer
 
+    async def hang_up(self) -> None:
+        """The next job connects anew: names are looked up again, and a cluster's or a sentinel's servers."""
+        if isinstance(self._client, Redis):
+            await self._client.connection_pool.disconnect()
+        else:
+            await self._client.aclose()
+
     async def aclose(self) -> None:
         if self._sending is not None:
             self._sending.cancel()
@@ -97,7 +96,7 @@ class Line:
                 await self._answer(batch)
         finally:
             self._sending = None
-            _fail(self._asked, StoreAway("unreachable", "the line was closed"))
+            _fail(self._asked, StoreAway(UNREACHABLE, "the line was closed"))
             self._asked = []
 
     async def _answer(self, batch: list[_Asked]) -> None:
@@ -110,7 +109,7 @@ class Line:
             self._asked = []
             return
         except BaseException:
-            _fail(batch, StoreAway("unreachable", "the line was closed"))
+            _fail(batch, StoreAway(UNREACHABLE, "the line was closed"))
             raise
         for asked, reply in zip(batch, replies, strict=True):
             if asked.answer.done():
@@ -168,7 +167,7 @@ def _fail(asked: Sequence[_Asked], error: StoreAway) -> None:
 
 def away(error: BaseException) -> StoreAway:
     """What a failure of the server is called, without what it may have said of us."""
-    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), "broken")
+    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), BROKEN)
     return StoreAway(reason, f"{type(error).__name__}: {error}")
 
 

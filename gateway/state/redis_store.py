@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.state import redis_text
-from gateway.state.line import Job, Line, StoreAway
+from gateway.state.line import Job, Line
 from gateway.state.mirror import Mirror, Mirrors
+from gateway.state.reasons import StoreAway
 from gateway.state.redis_text import Meters, Names, Reply, number
 from gateway.state.scripts import ADMIT, ALIVE, BEAT, MERGE, REST, SETTLE, SNAPSHOT, WAKE, Script
 from providers.ports import Clock
@@ -49,6 +50,8 @@ class Held:
 
 class RedisStore:
     """See StateStore; ``mirrors`` are told of all that is learned of a provider's state."""
+
+    keeps_traffic = True
 
     def __init__(
         self,
@@ -85,43 +88,36 @@ class RedisStore:
         if not reply.chosen:
             return Admission(None, reply.wait, reply.reason, reply.passed)
         candidate = ask.candidates[reply.chosen - 1]
-        self.held[ask.provider, ask.lease] = Held(ask, candidate, self._held_text(ask, candidate, reply.now))
-        self._mirrors[ask.provider].took(ask, candidate, self._clock())
+        if (ask.provider, ask.lease) not in self.held:
+            self.held[ask.provider, ask.lease] = Held(ask, candidate, self._held_text(ask, candidate, reply.now))
+            self._mirrors[ask.provider].took(ask, candidate, self._clock())
         return Admission(candidate, passed=reply.passed, probe=reply.probe)
 
-    async def proved(self, provider: str, lease: str) -> None:
+    async def proved(self, provider: str, lease: str, later: bool = False) -> None:
+        """``later``: the server is away, and is told when it is back."""
         if held := self.held.get((provider, lease)):
             self._mirrors[provider].proved(lease, self._clock())
-            await self._line.run(self._settlement(provider, lease, Settlement("proved"), held))
+            await self._send(self._settlement(provider, lease, Settlement("proved"), held), later)
 
     async def settle(self, provider: str, lease: str, settlement: Settlement, later: bool = False) -> None:
-        """``later``: the server is away, and is told when it is back."""
         held = self.held.pop((provider, lease), None)
         if held is None:
             return
         held.candidate.view.meter.open -= 1
         self._mirrors[provider].settle(lease, settlement, self._clock())
-        job = self._settlement(provider, lease, settlement, held)
-        if later:
-            self._owed.append(job)
-            return
-        try:
-            await self._line.run(job)
-        except StoreAway:
-            self._owed.append(job)
-            raise
+        await self._send(self._settlement(provider, lease, settlement, held), later)
 
     async def rest(self, provider: str, candidate: Candidate | None, model: str, order: RestOrder) -> None:
         self._mirrors[provider].rest(candidate, model, order, self._clock())
         field = self._names.rest_field(candidate, model)
         await self._run(REST, provider, field, redis_text.order_text(order))
 
-    async def wake(self, provider: str, candidate: Candidate | None) -> None:
+    async def wake(self, provider: str, candidate: Candidate | None, later: bool = False) -> None:
         self._mirrors[provider].wake(candidate)
         whose = ("", "")
         if candidate:
             whose = self._names.hashed(candidate.id), self._names.hashed(candidate.account)
-        await self._run(WAKE, provider, *whose)
+        await self._send(self._job(WAKE, provider, *whose), later)
 
     async def snapshot(self, provider: str, candidates: Sequence[Candidate]) -> Snapshot:
         hashes = [self._names.hashed(each.id) for each in candidates]
@@ -130,6 +126,10 @@ class RedisStore:
         now, meters, flat = await self._run(SNAPSHOT, provider, *hashes)
         return self._snapshot(candidates, float(now), meters, list(redis_text.pairs(flat)))
 
+    def has(self, provider: str, lease: str) -> bool:
+        """Whether the server gave this lease to this process, and it is open."""
+        return (provider, lease) in self.held
+
     # -- signs of life
 
     async def alive(self, deadline: float | None = None) -> float:
@@ -137,8 +137,16 @@ class RedisStore:
         raw: bytes = await self._line.run(Job(ALIVE, (f"{self._names.prefix}alive",), ["", ""]), deadline)
         return float(raw)
 
+    async def reconnect(self, deadline: float) -> None:
+        await self._line.hang_up()
+        await self.alive(deadline)
+
+    async def aclose(self) -> None:
+        await self._line.aclose()
+
     async def beat(self) -> None:
-        """Keeps the leases of this process."""
+        """Keeps the leases of this process, those too that it gave to itself."""
+        self._adopt(self._clock() - await self.alive())
         by_provider: dict[str, list[str]] = defaultdict(list)
         for (provider, lease), held in self.held.items():
             by_provider[provider] += (lease, held.text)
@@ -148,11 +156,9 @@ class RedisStore:
 
     async def return_from(self, since: float) -> None:
         """Tells a server that was away since a moment of this process's clock what came to be meanwhile."""
-        ahead = self._clock() - await self.alive()
         while self._owed:
             await self._line.run(self._owed[0])
             self._owed.popleft()
-        self._adopt(ahead)
         await self.beat()
         for provider, mirror in list(self._mirrors.items()):
             args = self._found(mirror, since) + self._spent(mirror)
@@ -265,8 +271,21 @@ class RedisStore:
             tuple(common),
         )
 
+    def _job(self, script: Script, provider: str, *args: str) -> Job:
+        return Job(script, self._names.keys(provider), [*self._header(), *args])
+
     async def _run(self, script: Script, provider: str, *args: str) -> Any:
-        return await self._line.run(Job(script, self._names.keys(provider), [*self._header(), *args]))
+        return await self._line.run(self._job(script, provider, *args))
+
+    async def _send(self, job: Job, later: bool) -> None:
+        if later:
+            self._owed.append(job)
+            return
+        try:
+            await self._line.run(job)
+        except StoreAway:
+            self._owed.append(job)
+            raise
 
 
 def _show(candidate: Candidate, seen: Meters, ahead: float) -> None:

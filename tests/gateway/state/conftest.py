@@ -22,6 +22,10 @@ YEARS = 1e9  # seconds: a lease outlives whatever a test does to the clock
 _numbers = itertools.count()
 
 
+def unique_prefix() -> str:
+    return f"test-{next(_numbers)}:"
+
+
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
@@ -39,7 +43,7 @@ def real_redis() -> Iterator[RedisServer]:
 @asynccontextmanager
 async def shared_desk(client: Client, clock: HandClock, most: int) -> AsyncIterator[Desk]:
     line = Line(client, deadline=10.0)
-    names = Names(f"test-{next(_numbers)}:")
+    names = Names(unique_prefix())
     try:
         store = RedisStore(line, names, lambda: clock.now, Mirrors(), YEARS, lambda: (clock.now, clock.wall))
         yield Desk(store, clock, most=most)
