@@ -40,6 +40,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionError, UNREACHABLE),
     (OSError, UNREACHABLE),
 )
+_CODES = (("READONLY", READ_ONLY), ("OOM ", OUT_OF_MEMORY), ("NOPERM", REFUSED), ("NOAUTH", REFUSED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ class Line:
         except (AuthenticationError, AuthorizationError):
             raise
         except (ConnectionError, OSError):
+            # To who has no password, Redis 7 says so only where little is asked, and else breaks the connection.
+            await self._client.execute_command("PING")
             return await self._known(jobs)
 
     async def _known(self, jobs: Sequence[Job]) -> list[Any]:
@@ -166,9 +169,12 @@ def _fail(asked: Sequence[_Asked], error: StoreAway) -> None:
 
 
 def away(error: BaseException) -> StoreAway:
-    """What a failure of the server is called, without what it may have said of us."""
-    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), BROKEN)
-    return StoreAway(reason, f"{type(error).__name__}: {error}")
+    """What a failure of the server is called."""
+    words = f"{type(error).__name__}: {error}"
+    by_kind = (reason for kind, reason in _REASONS if isinstance(error, kind))
+    # Before 7.0, what a script meets comes inside an error of the script's own.
+    by_words = (reason for code, reason in _CODES if code in words)
+    return StoreAway(next(by_kind, None) or next(by_words, BROKEN), words)
 
 
 async def within(by: float, work: Callable[[], Awaitable[list[Any]]]) -> list[Any]:

@@ -1,0 +1,59 @@
+"""A TCP proxy on loopback that takes its time with answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass
+class SlowProxy:
+    """Between a client and ``target``; ``delay`` is in seconds, for every piece of an answer."""
+
+    target: int
+    delay: float = 0.0
+    port: int = 0
+    pieces: int = 0  # that clients sent
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+            await asyncio.gather(self._pump(reader, back, there_to=True), self._pump(there, writer, there_to=False))
+        finally:
+            self._open.discard(task)
+            writer.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, there_to: bool) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                if there_to:
+                    self.pieces += 1
+                elif self.delay:
+                    await asyncio.sleep(self.delay)
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def close(self) -> None:
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+
+@asynccontextmanager
+async def slow_proxy(target: int) -> AsyncIterator[SlowProxy]:
+    proxy = SlowProxy(target)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await proxy.close()
+        await server.wait_closed()
