@@ -30,6 +30,7 @@ Client = Redis | RedisCluster
 DEADLINE = 0.05  # seconds; a server on the same network answers in less than one thousandth
 LATE = 0.005  # seconds behind time at which it is this process that is slow
 GRACE, GRACES = 0.02, 5  # seconds, then, for an answer that may have come long ago; how often
+CLOSED = "the line was closed"
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (TimeoutError, SLOW),
     (AuthenticationError, REFUSED),
@@ -40,7 +41,13 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionError, UNREACHABLE),
     (OSError, UNREACHABLE),
 )
-_CODES = (("READONLY", READ_ONLY), ("OOM ", OUT_OF_MEMORY), ("NOPERM", REFUSED), ("NOAUTH", REFUSED))
+_RIGHTS = ("NOPERM", "has no permissions", "can't run this command", "can't access at least one of the keys")
+_CODES = (
+    ("READONLY", READ_ONLY),
+    ("OOM ", OUT_OF_MEMORY),
+    ("NOAUTH", REFUSED),
+    *((words, REFUSED) for words in _RIGHTS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Line:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
+        _fail(self._asked, StoreAway(UNREACHABLE, CLOSED))
         await self._client.aclose()
 
     async def _send_all(self) -> None:
@@ -97,8 +105,6 @@ class Line:
                 await self._answer(batch)
         finally:
             self._sending = None
-            _fail(self._asked, StoreAway(UNREACHABLE, "the line was closed"))
-            self._asked = []
 
     async def _answer(self, batch: list[_Asked]) -> None:
         jobs = [asked.job for asked in batch]
@@ -110,7 +116,7 @@ class Line:
             self._asked = []
             return
         except BaseException:
-            _fail(batch, StoreAway(UNREACHABLE, "the line was closed"))
+            _fail(batch, StoreAway(UNREACHABLE, CLOSED))
             raise
         for asked, reply in zip(batch, replies, strict=True):
             if asked.answer.done():

@@ -13,25 +13,39 @@ local function adopt(lease, held)
   redis.call('EXPIRE', STATE, KEPT)
 end
 
--- What counts as open is what has a lease; a server that dropped one of its keys for room is put right here.
+-- A server that is full may drop any one of a provider's keys: each lease has an end all the same, and what counts as
+-- open is what has a lease.
 local function recount()
-  local open = {}
-  for _, text in ipairs(redis.call('HVALS', HELD)) do
-    for _, field in ipairs(fields_of(held_of(text))) do
-      open[field] = (open[field] or 0) + 1
+  if redis.call('HLEN', HELD) ~= redis.call('ZCARD', LEASES) then
+    for _, lease in ipairs(redis.call('HKEYS', HELD)) do
+      redis.call('ZADD', LEASES, 'NX', number(now + LIFE), lease)
     end
   end
+  local meters, sum = {}, 0
   local all = redis.call('HGETALL', STATE)
   for index = 1, #all, 2 do
     local field = all[index]
     if field == 'p' or string.match(field, '^[km]:') then
-      local meter = meter_of(all[index + 1])
-      if meter.open ~= (open[field] or 0) then
-        meter.open = open[field] or 0
-        redis.call('HSET', STATE, field, meter_text(meter))
-      end
+      meters[field] = meter_of(all[index + 1])
+      sum = sum + (string.sub(field, 1, 2) == 'k:' and meters[field].open or 0)
     end
   end
+  if sum == redis.call('HLEN', HELD) then
+    return
+  end
+  for _, meter in pairs(meters) do
+    meter.open = 0
+  end
+  for _, text in ipairs(redis.call('HVALS', HELD)) do
+    for _, field in ipairs(fields_of(held_of(text))) do
+      meters[field] = meters[field] or meter_of(false)
+      meters[field].open = meters[field].open + 1
+    end
+  end
+  for field, meter in pairs(meters) do
+    redis.call('HSET', STATE, field, meter_text(meter))
+  end
+  redis.call('EXPIRE', STATE, KEPT)
 end
 
 reap()

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis.asyncio import Redis
@@ -86,13 +86,15 @@ class Replica:
 
 @asynccontextmanager
 async def replica(
-    url: str, prefix: str, processes: int = 1, deadline: float = DEADLINE, life: float = LIFE
+    url: str, prefix: str, processes: int = 1, deadline: float = DEADLINE, life: float = LIFE, ahead: float = 0.0
 ) -> AsyncIterator[Replica]:
+    """``ahead``: by how much its clock is."""
     address = redis_address(url)
     assert address is not None
     mirrors, told, looks = Mirrors(processes), Told(), Looks()
-    redis = RedisStore(Line(redis_client(address), deadline), Names(prefix), time.monotonic, mirrors, life)
-    store = SharedStore(redis, mirrors, TIME, (told,), looks.sleep)
+    moments = replace(TIME, clock=lambda: time.monotonic() + ahead)
+    redis = RedisStore(Line(redis_client(address), deadline), Names(prefix), moments.clock, mirrors, life)
+    store = SharedStore(redis, mirrors, moments, (told,), looks.sleep)
     async with store:
         desk = Desk(store, HandClock(), _leases=(f"{id(store)}-{number}" for number in range(10**9)))
         yield Replica(desk, store, redis, told, looks)
