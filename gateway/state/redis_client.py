@@ -21,7 +21,7 @@ def redis_client(address: RedisAddress) -> Client:
     own = {**_PATIENCE, **_credentials(address), **_tls(address)}
     if address.kind == CLUSTER:
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
-        return RedisCluster(startup_nodes=nodes, cluster_error_retry_attempts=1, retry=_never(), **own)
+        return RedisCluster(startup_nodes=nodes, retry=_never(), **own)
     own |= {"db": address.database, "retry": _never()}
     if address.kind == SENTINEL:
         return _of_sentinels(address, own)
