@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -47,9 +48,10 @@ class SlowProxy:
 
 
 @asynccontextmanager
-async def slow_proxy(target: int) -> AsyncIterator[SlowProxy]:
+async def slow_proxy(target: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[SlowProxy]:
+    """``tls`` is spoken to clients."""
     proxy = SlowProxy(target)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, ssl=tls)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy

@@ -1,10 +1,15 @@
-"""A cluster of three real servers, and a master that Sentinels watch over."""
+"""A cluster of three real servers, a master that Sentinels watch over, and a server behind TLS."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
+import ssl
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from redis.asyncio import Redis
@@ -14,6 +19,7 @@ from tests.gateway.state.conftest import unique_prefix
 from tests.gateway.state.sharing import plain, replica, say
 from tests.gateway.state.support import REFUSED, Desk, keys
 from tests.redis_server import INSTALL, RedisServer, binary, free_port, redis_server
+from tests.slow_proxy import slow_proxy
 
 SLOTS = 16384
 BUS = 10_000  # a cluster's servers talk to each other on a port so much higher
@@ -169,3 +175,33 @@ async def _knows_a_replica(watcher: Redis) -> bool:
 
 async def _has(client: Redis, prefix: str) -> bool:
     return bool(await say(client, "EXISTS", f"{prefix}{{acme}}:rests"))
+
+
+# -- TLS
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of 127.0.0.1 and its own authority, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here: apt-get install openssl")
+    key, found = tmp_path / "key.pem", tmp_path / "both.pem"
+    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=keyturn"
+    extra = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(found)]
+    subprocess.run(["openssl", *request.split(), *extra], check=True, capture_output=True)
+    found.write_text(found.read_text() + key.read_text())
+    return found
+
+
+async def test_rediss_is_tls_and_who_answers_is_checked(real_redis: RedisServer, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    pool = keys(1)
+    async with slow_proxy(real_redis.port, context) as proxy:
+        url = f"rediss://127.0.0.1:{proxy.port}/0"
+        async with replica(f"{url}?ssl_ca_certs={quote(str(certificate))}", unique_prefix(), deadline=5.0) as one:
+            assert await one.desk.serve(pool) == "k1"
+            assert one.store.away is None
+        async with replica(url, unique_prefix()) as one:
+            assert await one.desk.serve(pool) == "k1"
+            assert one.store.away is not None, "nobody vouches for it"
