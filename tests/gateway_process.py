@@ -48,12 +48,23 @@ class GatewayProcess:
 
 
 @contextmanager
-def running_gateway(home: Path, env: Mapping[str, str], arguments: tuple[str, ...] = ()) -> Iterator[GatewayProcess]:
-    """``python -m gateway.cli serve`` with these variables only, ready to answer; it must exit with 0 on SIGTERM."""
+def running_gateway(
+    home: Path,
+    env: Mapping[str, str],
+    arguments: tuple[str, ...] = (),
+    dies: bool = False,
+    ready_within: float = READY_WITHIN,
+) -> Iterator[GatewayProcess]:
+    """``python -m gateway.cli serve`` with these variables only, ready to answer; it must exit with 0 on SIGTERM.
+
+    ``dies``: the test ends it before.
+    """
     gateway = _start(home, env, arguments)
     try:
-        _wait_until_ready(gateway)
+        _wait_until_ready(gateway, ready_within)
         yield gateway
+        if dies:
+            return
         code = gateway.stop()
         assert code == 0, f"the gateway ended with {code}:\n{gateway.stderr}"
     finally:
@@ -92,8 +103,8 @@ def _environment(home: Path, env: Mapping[str, str]) -> dict[str, str]:
     return {**coverage, **base, **env}
 
 
-def _wait_until_ready(gateway: GatewayProcess) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+def _wait_until_ready(gateway: GatewayProcess, within: float) -> None:
+    deadline = time.monotonic() + within
     while not _is_ready(gateway.port):
         try:
             code = gateway.process.wait(_POLL)

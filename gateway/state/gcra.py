@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from providers.spec import Traffic
 from providers.windows import spacing
 
 MINUTE = 60.0
@@ -33,12 +34,22 @@ class Rate:
         """The moment once a request is let through."""
         return max(moment, now) + self._pace(share)[0]
 
+    @property
+    def interval(self) -> float:
+        """Seconds that one request takes of it."""
+        return self._pace(1)[0]
+
     def _pace(self, share: int) -> tuple[float, int]:
         """Seconds between two requests, and how many may come at once: together never above the limit."""
         if share > 1:
             return share * spacing(self.limit, self.window, 1), 1
         burst = max(1, self.limit // self.part)
         return spacing(self.limit, self.window, burst), burst
+
+
+def of_traffic(traffic: Traffic) -> Rate:
+    """A provider's own limit; with the burst of ``providers/gate.py``."""
+    return Rate(traffic.rate or 1, traffic.window, part=20)
 
 
 def requests_wait(moment: float, now: float, limit: int, share: int = 1) -> float:

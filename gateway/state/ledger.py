@@ -13,7 +13,7 @@ from gateway.state import gcra
 from gateway.state.rests import ALWAYS, NEVER, Rest, Rests, advance, end, may_be_shared, take_back
 from providers import reset
 from providers.errors import Calendar, Scope
-from providers.spec import NO_LIMITS, Limits, Traffic, UsageWindow
+from providers.spec import NO_LIMITS, Limits, UsageWindow
 from providers.state import (
     WHOLE,
     Admission,
@@ -95,7 +95,7 @@ class Ledger:
         traffic = ask.traffic
         if traffic.concurrency and self.whole.open >= max(1, traffic.concurrency // self.share):
             return Passed(ask.provider, "concurrency", POLL)
-        wait = _rate(traffic).wait(self.whole.requests, now, self.share) if traffic.rate else 0.0
+        wait = gcra.of_traffic(traffic).wait(self.whole.requests, now, self.share) if traffic.rate else 0.0
         return Passed(ask.provider, "requests", wait) if wait else None
 
     def _first_that_fits(self, ask: Ask, now: float, wall: float) -> Admission:
@@ -153,7 +153,7 @@ class Ledger:
             charged.append((self.whole, NO_LIMITS))
             self.whole.open += 1
             if ask.traffic.rate:
-                self.whole.requests = _rate(ask.traffic).after(self.whole.requests, now, self.share)
+                self.whole.requests = gcra.of_traffic(ask.traffic).after(self.whole.requests, now, self.share)
         view.last_used = now
         view.turns += 1
         view.used += 1
@@ -340,10 +340,6 @@ def _failed(rest: Resting | None) -> set[str]:
 
 def _limited(limits: Limits) -> bool:
     return bool(limits.requests or limits.tokens or limits.concurrency)
-
-
-def _rate(traffic: Traffic) -> gcra.Rate:
-    return gcra.Rate(traffic.rate or 1, traffic.window, part=20)
 
 
 def _seen(candidate: Candidate, now: float) -> KeyState:

@@ -6,10 +6,10 @@ over at any moment. What other processes have open is not its concern: each keep
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.state import gcra
 from gateway.state.ledger import Lease, Ledger
 from providers.spec import NO_LIMITS, UsageWindow
 from providers.state import WHOLE, Admission, Ask, Candidate, KeyView, Meter, Resting, RestOrder, Settlement, Snapshot
@@ -25,6 +25,17 @@ class Found:
     account: str
     model: str
     rest: Resting
+
+
+@dataclass(slots=True)
+class Used:
+    """What attempts let through here took of one limit, as its meter counts it: seconds for each request and token."""
+
+    requests: int = 0
+    interval: float = 0.0
+    tokens: int = 0
+    token: float = 0.0
+    good: int = 0  # requests that succeeded
 
 
 class Mirrors(dict[str, "Mirror"]):
@@ -45,7 +56,7 @@ class Mirror:
     def __init__(self, share: int) -> None:
         self.ledger = Ledger(share=share)
         self._doubles: dict[str, tuple[Candidate, Candidate]] = {}
-        self._spent: Counter[Candidate] = Counter()
+        self._used: dict[Candidate | str | None, Used] = {}  # by key, model, and the provider as None
 
     # -- what the store elsewhere did
 
@@ -76,7 +87,24 @@ class Mirror:
             each.view.meter.open = double.view.meter.open
         if admission.candidate is None:
             return admission
-        return replace(admission, candidate=self._real(admission.candidate))
+        real = self._real(admission.candidate)
+        self._note(ask, real)
+        return replace(admission, candidate=real)
+
+    def _note(self, ask: Ask, candidate: Candidate) -> None:
+        for whose, limits in ((candidate, candidate.limits), (ask.model, ask.model_limits)):
+            if limits != NO_LIMITS or whose is candidate:
+                rate = gcra.Rate(limits.requests) if limits.requests else None
+                token = gcra.MINUTE / limits.tokens if limits.tokens else 0.0
+                self._note_one(whose, rate, ask.tokens, token)
+        if ask.traffic.limited:
+            self._note_one(None, gcra.of_traffic(ask.traffic) if ask.traffic.rate else None, 0, 0.0)
+
+    def _note_one(self, whose: Candidate | str | None, rate: gcra.Rate | None, tokens: int, token: float) -> None:
+        used = self._used.setdefault(whose, Used())
+        used.requests += 1
+        used.tokens += tokens
+        used.interval, used.token = rate.interval if rate else 0.0, token
 
     def proved(self, lease: str, now: float) -> None:
         self.ledger.proved(lease, now)
@@ -88,8 +116,8 @@ class Mirror:
             return
         real = self._real(held.candidate)
         real.view.used, real.view.meter.open = held.candidate.view.used, held.candidate.view.meter.open
-        if settlement.outcome == "ok":
-            self._spent[real] += 1
+        if settlement.outcome == "ok" and real in self._used:
+            self._used[real].good += 1
 
     def rest(self, candidate: Candidate | None, model: str, order: RestOrder, now: float) -> None:
         self.ledger.rest(candidate, model, order, now)
@@ -109,10 +137,10 @@ class Mirror:
                 lease.round = _ELSEWHERE
                 yield lease.ask, self._real(lease.candidate), lease
 
-    def spent(self) -> Mapping[Candidate, int]:
-        """Successful requests with leases from here, by key, since this was last asked."""
-        spent, self._spent = self._spent, Counter()
-        return spent
+    def used(self) -> Mapping[Candidate | str | None, Used]:
+        """By key, model, and the provider as None: since this was last asked."""
+        used, self._used = self._used, {}
+        return used
 
     def found(self, since: float, now: float) -> Iterator[Found]:
         """The rests of now that came to be after a moment."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.state import redis_text
 from gateway.state.line import Job, Line
-from gateway.state.mirror import Mirror, Mirrors
+from gateway.state.mirror import Mirror, Mirrors, Used
 from gateway.state.reasons import StoreAway
 from gateway.state.redis_text import Meters, Names, Reply, number
 from gateway.state.scripts import ADMIT, ALIVE, BEAT, MERGE, REST, SETTLE, SNAPSHOT, WAKE, Script
@@ -161,7 +161,8 @@ class RedisStore:
             self._owed.popleft()
         await self.beat()
         for provider, mirror in list(self._mirrors.items()):
-            args = self._found(mirror, since) + self._spent(mirror)
+            ago = self._clock() - since
+            args = [*self._found(mirror, since), *(self._used(each, used, ago) for each, used in mirror.used().items())]
             if len(args) > 1:
                 await self._run(MERGE, provider, *args)
 
@@ -184,8 +185,11 @@ class RedisStore:
             args.append(f"{left} {ago} {rest.step} {rest.strikes} {rest.probe:d} {rest.reason}")
         return [str(len(args) // 2), *args]
 
-    def _spent(self, mirror: Mirror) -> list[str]:
-        return [f"{self._names.hashed(each.id)} {count} {each.view.period}" for each, count in mirror.spent().items()]
+    def _used(self, whose: Candidate | str | None, used: Used, ago: float) -> str:
+        numbers = f"{used.requests} {number(used.interval)} {used.tokens} {number(used.token)} {number(ago)}"
+        if isinstance(whose, Candidate):
+            return f"{numbers} {used.good} {whose.view.period} k:{self._names.hashed(whose.id)}"
+        return f"{numbers} 0 0 {'p' if whose is None else f'm:{redis_text.model_name(whose)}'}"
 
     # -- what is sent
 

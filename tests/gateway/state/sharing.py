@@ -7,9 +7,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from redis.asyncio import Redis
 
 from gateway.app import TIME
 from gateway.settings.redis_address import redis_address
@@ -98,18 +95,3 @@ async def replica(
     async with store:
         desk = Desk(store, HandClock(), _leases=(f"{id(store)}-{number}" for number in range(10**9)))
         yield Replica(desk, store, redis, told, looks)
-
-
-@asynccontextmanager
-async def plain(port: int, password: str | None = None) -> AsyncIterator[Redis]:
-    """A client of a test's own."""
-    client = Redis(port=port, password=password)
-    try:
-        yield client
-    finally:
-        await client.aclose()
-
-
-async def say(client: Redis, *words: str | int) -> Any:
-    """Any command."""
-    return await client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py's own

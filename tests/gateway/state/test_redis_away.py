@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from gateway.state.line import DEADLINE
 from providers.spec import Limits, Traffic, UsageWindow
 from providers.state import Candidate
+from tests.chaos.faults import REASONS, faults, plain
 from tests.gateway.state.conftest import unique_prefix
-from tests.gateway.state.sharing import Replica, plain, replica, say
+from tests.gateway.state.sharing import Replica, replica
 from tests.gateway.state.support import HOUR, REFUSED, keys
 from tests.redis_server import INSTALL, RedisServer, binary, redis_server
 from tests.slow_proxy import slow_proxy
 
-Fault = Callable[[], Awaitable[None]]
 BUSY = 1.0  # seconds that a busy machine may add to what is measured here
 
 
@@ -31,66 +31,6 @@ def own_redis() -> Iterator[RedisServer]:
         yield server
 
 
-@asynccontextmanager
-async def faults(name: str, server: RedisServer) -> AsyncIterator[tuple[str, Fault, Fault]]:
-    """The URL to use, what breaks the server, and what mends it."""
-    url = server.url
-    if name == "slow":
-        async with slow_proxy(server.port) as proxy:
-
-            async def delay(seconds: float) -> None:
-                proxy.delay = seconds
-
-            yield f"redis://127.0.0.1:{proxy.port}", lambda: delay(0.2), lambda: delay(0.0)
-        return
-    yield url, lambda: _break(name, server), lambda: _mend(name, server)
-
-
-async def _break(name: str, server: RedisServer) -> None:
-    match name:
-        case "killed":
-            server.kill()
-        case "hung":
-            server.freeze()
-        case "read only":
-            await _say(server, "REPLICAOF", "127.0.0.1", "1")
-        case "out of memory":
-            await _say(server, "CONFIG", "SET", "maxmemory", "1")
-        case "password":
-            await _say(server, "CONFIG", "SET", "requirepass", "another")
-            await _say(server, "CLIENT", "KILL", "TYPE", "normal", password="another")
-
-
-async def _mend(name: str, server: RedisServer) -> None:
-    match name:
-        case "killed":
-            server.start()
-        case "hung":
-            server.thaw()
-        case "read only":
-            await _say(server, "REPLICAOF", "NO", "ONE")
-        case "out of memory":
-            await _say(server, "CONFIG", "SET", "maxmemory", "0")
-        case "password":
-            await _say(server, "CONFIG", "SET", "requirepass", "", password="another")
-
-
-async def _say(server: RedisServer, *words: str, password: str | None = None) -> None:
-    async with plain(server.port, password) as client:
-        with suppress(ConnectionError):
-            await say(client, *words)
-
-
-FAULTS = {
-    "killed": "unreachable",
-    "hung": "slow",
-    "slow": "slow",
-    "read only": "read_only",
-    "out of memory": "out_of_memory",
-    "password": "refused",
-}
-
-
 async def _served(of: Replica, pool: tuple[Candidate, ...]) -> float:
     """Seconds that one good request waits for the store."""
     began = time.perf_counter()
@@ -101,15 +41,15 @@ async def _served(of: Replica, pool: tuple[Candidate, ...]) -> float:
     return took
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", REASONS)
 async def test_no_request_fails_and_all_is_well_after(own_redis: RedisServer, name: str) -> None:
     pool, prefix = keys(3), unique_prefix()
-    async with faults(name, own_redis) as (url, breaks, mends), replica(url, prefix) as one:
+    async with faults(name, own_redis) as fault, replica(fault.url, prefix) as one:
         early = await one.desk.take(pool)
-        await breaks()
+        await fault.breaks()
         waits = await asyncio.gather(*(_served(one, pool) for _ in range(50)))
         assert max(waits) < DEADLINE + BUSY
-        assert [reason for reason, _ in one.told.lost] == [FAULTS[name]]
+        assert [reason for reason, _ in one.told.lost] == [REASONS[name]]
         assert one.store.away is not None
         again = [await _served(one, pool) for _ in range(50)]
         assert sorted(again)[25] < DEADLINE / 10, "nobody else waits for a server that is known to be away"
@@ -117,7 +57,7 @@ async def test_no_request_fails_and_all_is_well_after(own_redis: RedisServer, na
         await one.desk.ok(early)
         late = await one.desk.take(pool[::-1])
         await one.desk.failed(await one.desk.take(pool), REFUSED)
-        await mends()
+        await fault.mends()
         await one.comes_back()
         assert len(one.told.lost) == len(one.told.returned) == 1
 
@@ -227,6 +167,25 @@ async def test_usage_of_the_day_is_added_up_over_an_outage(own_redis: RedisServe
         seen = (await one.desk.seen(pool)).keys
         assert [each.used for each in seen] == [4, 1]
         assert await one.desk.serve(pool) == "k2"
+
+
+async def test_what_was_let_through_meanwhile_is_charged(own_redis: RedisServer) -> None:
+    """Others may have had the server all the time, and know nothing of it."""
+    pool, prefix = keys(1, Limits(requests=60, tokens=6000)), unique_prefix()
+    async with replica(own_redis.url, prefix) as one, replica(own_redis.url, prefix) as other:
+        own_redis.freeze()
+        one.desk.model_limits, one.desk.traffic = Limits(requests=60), Traffic(rate=19)
+        lease = await one.desk.take(pool, tokens=1000)
+        await one.desk.ok(lease)
+        own_redis.thaw()
+        await one.comes_back()
+        refused = await other.desk.refusal(pool)
+        assert (refused.reason, refused.passed[0].label) == ("requests", "acme-01")
+        assert 0.5 < refused.wait <= 1.02
+        for limits in ({"model_limits": Limits(requests=60)}, {"traffic": Traffic(rate=19)}):
+            refused = await replace(other.desk, **limits).refusal(keys(2)[1:])
+            assert (refused.reason, refused.passed[0].label) == ("requests", "acme")
+            assert 0 < refused.wait <= 3.3
 
 
 async def test_who_waits_for_it_is_one_look_a_second(own_redis: RedisServer) -> None:

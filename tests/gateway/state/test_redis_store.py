@@ -16,8 +16,9 @@ from providers.keys import KeyPool
 from providers.secret import Secret
 from providers.spec import KeySource, Limits, Traffic
 from providers.state import OPERATOR, Candidate, RestOrder
+from tests.chaos.faults import plain, say
 from tests.gateway.state.conftest import unique_prefix
-from tests.gateway.state.sharing import plain, replica, say
+from tests.gateway.state.sharing import replica
 from tests.gateway.state.support import HOUR, LIMITED, REFUSED, keys
 from tests.moments import Moments
 from tests.providers.support import Watcher, config

@@ -15,8 +15,9 @@ import pytest
 from redis.asyncio import Redis
 
 from providers.spec import Limits
+from tests.chaos.faults import plain, say
 from tests.gateway.state.conftest import unique_prefix
-from tests.gateway.state.sharing import plain, replica, say
+from tests.gateway.state.sharing import replica
 from tests.gateway.state.support import REFUSED, Desk, keys
 from tests.redis_server import INSTALL, RedisServer, binary, free_port, redis_server
 from tests.slow_proxy import slow_proxy
