@@ -72,6 +72,9 @@ class RequestLog:
                 upstream_status=attempt.status,
             )
 
+    def store_waited(self, seconds: float) -> None:
+        return
+
     def store_lost(self, reason: str, words: str) -> None:
         self._log.error("redis is away: each process keeps to its part of all limits", reason=reason, words=words)
 

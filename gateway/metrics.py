@@ -12,6 +12,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
+    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
@@ -27,6 +28,7 @@ from providers.version import VERSION
 
 OUTCOMES = ("ok", "error", "cut", "client_gone")
 OTHER = "other"  # a model that no setting names; a field that no API has
+STORE_WAITS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)  # seconds
 STAGES = ("before_headers", "before_content")
 _ROTATE = tuple(kind.value for kind, rule in CONSEQUENCES.items() if rule.other_key or rule.again)
 FIELDS = frozenset(
@@ -134,6 +136,12 @@ class Metrics:
             ("provider",),
             registry=self.registry,
         )
+        self._store_waits = Histogram(
+            "keyturn_store_wait_seconds",
+            "Waits to be admitted by the store of the shared state",
+            registry=self.registry,
+            buckets=STORE_WAITS,
+        )
         self._store_up = Gauge(
             "keyturn_store_up", "0 while the store of the shared state is away", registry=self.registry
         )
@@ -184,6 +192,9 @@ class Metrics:
         """The queue of a provider and the share of its retry budget that is left, as of now."""
         self._queue.labels(provider).set(waiting)
         self._budget.labels(provider).set(budget)
+
+    def store_waited(self, seconds: float) -> None:
+        self._store_waits.observe(seconds)
 
     def store_lost(self, reason: str, words: str) -> None:
         self._store_up.set(0)

@@ -17,18 +17,17 @@ class SlowProxy:
     delay: float = 0.0
     port: int = 0
     pieces: int = 0  # that clients sent
-    _open: set[asyncio.Task[None]] = field(default_factory=set)
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        self._open |= {writer, back}
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
             await asyncio.gather(self._pump(reader, back, there_to=True), self._pump(there, writer, there_to=False))
         finally:
-            self._open.discard(task)
+            self._open -= {writer, back}
             writer.close()
+            back.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, there_to: bool) -> None:
         with suppress(ConnectionError):
@@ -41,10 +40,9 @@ class SlowProxy:
                 await writer.drain()
         writer.close()
 
-    async def close(self) -> None:
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+    def close(self) -> None:
+        for writer in list(self._open):
+            writer.transport.abort()
 
 
 @asynccontextmanager
@@ -57,5 +55,5 @@ async def slow_proxy(target: int, tls: ssl.SSLContext | None = None) -> AsyncIte
         yield proxy
     finally:
         server.close()
-        await proxy.close()
+        proxy.close()
         await server.wait_closed()

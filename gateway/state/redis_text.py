@@ -149,7 +149,7 @@ def reply(text: str, ask: Ask) -> Reply:
         float(wait),
         reason,
         tuple(_passed(passed, ask)) if passed else (),
-        seen.split(";") if seen else [],
+        seen.split(";") if ask.candidates else [],
         [_placed(each) for each in rests.split(";")] if rests else [],
     )
 

@@ -25,6 +25,9 @@ CONNECTING = 2.0  # seconds that a connection may take when no request waits for
 class StoreObserver(Protocol):
     """Whoever wants to know of the store. Every method returns at once and never raises."""
 
+    def store_waited(self, seconds: float) -> None:
+        """For so long an attempt waited to be admitted by the server, or to find out that it is away."""
+
     def store_lost(self, reason: str, words: str) -> None:
         """``reason`` is one of line.REASONS; ``words`` are the server's, or the system's."""
 
@@ -58,7 +61,7 @@ class SharedStore:
         try:
             await self._redis.alive(CONNECTING)
         except StoreAway as error:
-            await self._lost(error)
+            self._lost(error)
         self._keeping = asyncio.create_task(self._keep())
         return self
 
@@ -72,10 +75,14 @@ class SharedStore:
 
     async def admit(self, ask: Ask) -> Admission:
         if self.away is None:
+            began = self._time.clock()
             try:
                 return await self._redis.admit(ask)
             except StoreAway as error:
-                await self._lost(error)
+                self._lost(error)
+            finally:
+                for each in self._observers:
+                    each.store_waited(self._time.clock() - began)
         return self._mirrors[ask.provider].admit(ask, self._time.clock(), self._time.wall())
 
     async def proved(self, provider: str, lease: str) -> None:
@@ -104,7 +111,7 @@ class SharedStore:
             try:
                 return await self._redis.snapshot(provider, candidates)
             except StoreAway as error:
-                await self._lost(error)
+                self._lost(error)
         return self._mirrors[provider].snapshot(candidates, self._time.clock())
 
     # -- there and away
@@ -117,9 +124,9 @@ class SharedStore:
         try:
             await telling
         except StoreAway as error:
-            await self._lost(error)
+            self._lost(error)
 
-    async def _lost(self, error: StoreAway) -> None:
+    def _lost(self, error: StoreAway) -> None:
         if self.away is None:
             self.away, self._since = error, self._time.clock()
             for each in self._observers:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.chaos.faults import Fault
 from tests.chaos.fleet import HELD, Fleet, Limit, Served, ask, client, requests, traffic
-from tests.chaos.measure import Kept, kept
+from tests.chaos.measure import Kept, busiest, kept
 from tests.chaos.upstream import Upstream
 from tests.gateway_process import GatewayProcess
 
@@ -57,25 +57,36 @@ class Outage:
 
     requests: int
     failed: int
-    slowest: float  # seconds that a request of the outage took beyond the slowest from before
+    late: int  # waits of gateways for their store beyond 100 ms
+    most: int  # requests with a key in any 6 seconds
+    at_once: int  # with a key
     lost: int  # gateways that said so
     recovery: float  # seconds from the mending until the last gateway was whole again
 
 
-async def outage(fleet: Fleet, fault: Fault, at_once: int, seconds: float) -> Outage:
+async def outage(upstream: Upstream, fleet: Fleet, fault: Fault, at_once: int, seconds: float) -> Outage:
     """Traffic, a fault in the middle of it, and its end."""
-    before = fleet.lost
+    upstream.begin_again()
     async with traffic(fleet.gateways, at_once) as served:
         await asyncio.sleep(seconds)
-        usual = max(served.took())
-        broken = time.monotonic()
         await fault.breaks()
         await asyncio.sleep(seconds)
-        worst = max(served.took(broken)) - usual
-        lost = fleet.lost - before
+        lost = fleet.lost
         await fault.mends()
         recovery = await _until_whole(fleet)
-    return Outage(len(served.seconds), served.failed, worst, lost, recovery)
+    late = sum([await _late(gateway) for gateway in fleet.gateways])
+    most = max(busiest(sorted(times), 6.0) for times in upstream.arrivals.values())
+    at_once = max(upstream.most.values())
+    return Outage(len(served.seconds), served.failed, late, most, at_once, lost, recovery)
+
+
+async def _late(gateway: GatewayProcess) -> int:
+    """Waits for the store beyond 100 ms, as the gateway's own metrics have them."""
+    async with client() as session, session.get(f"{gateway.url}/metrics") as reply:
+        lines = [line.split() for line in (await reply.text()).splitlines()]
+    found = {name: float(value) for name, value, *_ in (line for line in lines if len(line) == 2)}
+    within = found['keyturn_store_wait_seconds_bucket{le="0.1"}']
+    return int(found["keyturn_store_wait_seconds_count"] - within)
 
 
 async def _until_whole(fleet: Fleet) -> float:

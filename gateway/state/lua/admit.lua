@@ -14,42 +14,46 @@ local model_limits = { requests = limits[1], tokens = limits[2], open = limits[3
 local provider_limits = { requests = limits[4], seconds = limits[5], open = limits[6], tokens = 0, part = 20 }
 local usage_limit, usage_window = limits[7], limits[8]
 
-local keys, accounts, key_limits = {}, {}, {}
+-- A candidate's text begins with its hash and its account's, which are of one length; of most, no more is looked at.
+local HASH = 24
+local keys, fields = {}, { 'round', 'm:' .. model, 'p' }
 for index = 1, count do
-  local key, account, requests, tokens, open =
-    string.match(ARGV[FIRST + index - 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
-  keys[index], accounts[index] = key, account
-  key_limits[index] = {
-    requests = tonumber(requests),
-    tokens = tonumber(tokens),
-    open = tonumber(open),
-    seconds = MINUTE,
-    part = 40,
-  }
+  keys[index] = string.sub(ARGV[FIRST + index - 1], 1, HASH)
+  fields[index + 3] = 'k:' .. keys[index]
+end
+
+local function account_of(index)
+  return string.sub(ARGV[FIRST + index - 1], HASH + 2, 2 * HASH + 1)
+end
+
+local function limits_of(index)
+  local requests, tokens, open = string.match(ARGV[FIRST + index - 1], ' (%d+) (%d+) (%d+)$')
+  return { requests = tonumber(requests), tokens = tonumber(tokens), open = tonumber(open), seconds = MINUTE, part = 40 }
 end
 
 reap()
 
-local fields = { 'round', 'm:' .. model, 'p' }
-for index = 1, count do
-  fields[index + 3] = 'k:' .. keys[index]
-end
 local texts = hmget(STATE, fields)
 local round = tonumber(texts[1] or 0)
 local before_round = round
 local meters, dirty = {}, {}
-for index = 1, count do
-  meters[index] = meter_of(texts[index + 3])
+
+local function meter_at(index)
+  meters[index] = meters[index] or meter_of(texts[index + 3])
+  return meters[index]
 end
 
 local resting = redis.call('HLEN', RESTS) > 0
-local places = common_places(model)
-for index = 1, count do
-  for _, field in ipairs(own_places(keys[index], accounts[index], model)) do
-    places[#places + 1] = field
+local places = {}
+if resting then
+  places = common_places(model)
+  for index = 1, count do
+    for _, field in ipairs(own_places(keys[index], account_of(index), model)) do
+      places[#places + 1] = field
+    end
   end
+  fetch(places)
 end
-fetch(places, not resting)
 
 local function limited(own)
   return own.requests > 0 or own.tokens > 0 or own.open > 0
@@ -128,7 +132,10 @@ end
 
 -- Whether the model or the provider keeps every key from serving.
 local function refuses_all()
-  local wait, why = longest_rest(common_places(model))
+  local wait, why = 0, ''
+  if resting then
+    wait, why = longest_rest(common_places(model))
+  end
   if wait == 0 and model_meter then
     wait, why = over(model_meter, model_limits)
   end
@@ -143,18 +150,18 @@ end
 
 local function unfit(index)
   if resting then
-    local wait, why = longest_rest(own_places(keys[index], accounts[index], model))
+    local wait, why = longest_rest(own_places(keys[index], account_of(index), model))
     if wait > 0 then
       return wait, why
     end
   end
   if usage_limit > 0 then
-    local wait = used_up(meters[index], index)
+    local wait = used_up(meter_at(index), index)
     if wait > 0 then
       return wait, 'usage'
     end
   end
-  return over(meters[index], key_limits[index])
+  return over(meter_at(index), limits_of(index))
 end
 
 local function first_that_fits()
@@ -195,7 +202,7 @@ end
 local function probes(index)
   local found, cooled = false, false
   if resting then
-    for _, group in ipairs({ own_places(keys[index], accounts[index], model), common_places(model) }) do
+    for _, group in ipairs({ own_places(keys[index], account_of(index), model), common_places(model) }) do
       for _, field in ipairs(group) do
         local rest = rest_at(field)
         if rest and rest.probe and rest.step > 0 then
@@ -210,9 +217,9 @@ local function probes(index)
 end
 
 local function take(index)
-  local meter = meters[index]
+  local meter = meter_at(index)
   local probe, cooled = probes(index)
-  charge(meter, key_limits[index])
+  charge(meter, limits_of(index))
   if model_meter then
     charge(model_meter, model_limits)
     write('m:' .. model, meter_text(model_meter))
@@ -225,7 +232,7 @@ local function take(index)
   dirty[index] = true
   local held = {
     key = keys[index],
-    account = accounts[index],
+    account = account_of(index),
     began = now,
     cost = cost,
     probe = probe,
@@ -236,22 +243,33 @@ local function take(index)
   }
   redis.call('HSET', HELD, lease, held_text(held))
   redis.call('ZADD', LEASES, number(now + LIFE), lease)
-  keep_leases()
+  if redis.call('HLEN', HELD) == 1 then
+    keep_leases()
+  end
   return probe
 end
 
 local function save()
+  local refresh = false
   if round ~= before_round then
     write('round', round)
   end
   for index in pairs(dirty) do
-    write('k:' .. keys[index], meter_text(meters[index]))
+    local text = meter_text(meters[index])
+    -- A new key, or every now and then one that goes on.
+    refresh = refresh or not texts[index + 3] or meters[index].turns % 64 == 0
+    texts[index + 3] = text
+    write('k:' .. keys[index], text)
   end
   if #writes > 0 then
     redis.call('HSET', STATE, unpack(writes))
-    redis.call('EXPIRE', STATE, KEPT)
+    if refresh then
+      redis.call('EXPIRE', STATE, KEPT)
+    end
   end
-  save_rests()
+  if resting then
+    save_rests()
+  end
 end
 
 local function index_of(key)
@@ -276,7 +294,7 @@ end
 
 local seen = {}
 for index = 1, count do
-  seen[index] = meter_text(meters[index])
+  seen[index] = texts[index + 3] or ''
 end
 local met = {}
 for index, field in ipairs(places) do

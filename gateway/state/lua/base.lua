@@ -33,7 +33,7 @@ end
 
 -- How much of a limit is taken, and what else is known of a key: Meter and KeyView.
 local function meter_of(text)
-  if not text then
+  if not text or text == '' then
     return { requests = 0, tokens = 0, open = 0, last_used = 0, turns = 0, used = 0, period = 0 }
   end
   local requests, tokens, open, last_used, turns, used, period =
@@ -106,13 +106,13 @@ local function fields_of(held)
   return fields
 end
 
--- Ends a lease; ``settle(meter, field)`` may change what it leaves behind.
-local function give_back(lease, held, settle)
+-- Ends a lease; ``settle(meter, field)`` may change what it leaves behind, ``more`` is written with it.
+local function give_back(lease, held, settle, more)
   redis.call('ZREM', LEASES, lease)
   redis.call('HDEL', HELD, lease)
   local fields = fields_of(held)
   local texts = redis.call('HMGET', STATE, unpack(fields))
-  local changed = {}
+  local changed = more or {}
   for index, field in ipairs(fields) do
     local meter = meter_of(texts[index])
     meter.open = math.max(0, meter.open - 1)
@@ -146,8 +146,9 @@ local function reap()
   end
 end
 
+-- With the first lease, and with every sign of life.
 local function keep_leases()
-  local seconds = math.ceil(2 * LIFE)
+  local seconds = math.ceil(30 * LIFE)
   redis.call('EXPIRE', LEASES, seconds)
   redis.call('EXPIRE', HELD, seconds)
 end

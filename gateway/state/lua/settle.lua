@@ -37,10 +37,6 @@ local function last_success()
 end
 
 local function succeeded()
-  if held.began > last_success() then
-    redis.call('HSET', STATE, 'success', number(held.began))
-    redis.call('EXPIRE', STATE, KEPT)
-  end
   if redis.call('HLEN', RESTS) > 0 then
     local fields = places_of(held)
     fetch(fields)
@@ -187,16 +183,21 @@ local function settled(meter, field)
   end
 end
 
+local good = outcome == 'ok' or outcome == 'proved'
+local success = good and held.began > last_success() and { 'success', number(held.began) }
 if outcome ~= 'proved' and text then
   local forget = uncount(held)
   give_back(lease, held, function(meter, field)
     settled(meter, field)
-    if outcome ~= 'ok' then
+    if not good then
       forget(meter, field)
     end
-  end)
+  end, success)
+elseif success then
+  redis.call('HSET', STATE, unpack(success))
+  redis.call('EXPIRE', STATE, KEPT)
 end
-if outcome == 'ok' or outcome == 'proved' then
+if good then
   succeeded()
 elseif ARGV[8] ~= '' then
   failed(order_of(ARGV[8]))

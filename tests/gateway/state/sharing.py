@@ -28,6 +28,10 @@ class Told:
 
     lost: list[tuple[str, str]] = field(default_factory=list)
     returned: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def store_waited(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
     def store_lost(self, reason: str, words: str) -> None:
         self.lost.append((reason, words))
