@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -108,7 +109,9 @@ TIME = Time(
 def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     """The whole gateway. Opens nothing before it is served."""
     clock = moments.clock
-    metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
+    metrics = Metrics(
+        _models(settings), CALLS, models.failovers(settings.routing), _rotating(settings), settings.metrics_folder
+    )
     log = RequestLog(clock)
     stories = Stories(clock, CALLS)
     dialects = discover()
@@ -143,7 +146,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry, store),
+        lifespan=_lifespan(
+            registry, store, partial(_keep_telling, metrics, registry, clock) if settings.metrics_folder else None
+        ),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock, store)
@@ -156,11 +161,16 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry, store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    registry: Registry, store: Store, telling: Callable[[], Coroutine[Any, Any, None]] | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with store:
+            beside = asyncio.ensure_future(telling()) if telling else None
             yield
+            if beside:
+                beside.cancel()
             await registry.aclose()
 
     return lifespan
@@ -221,8 +231,7 @@ def _add_routes(
     async def exposition() -> Response:
         for name, pool in registry.pools.items():
             metrics.key_states(name, await pool.states())
-            live = registry.live.get(name)
-            metrics.provider_state(name, live.gate.waiting if live else 0, live.budget.left(clock()) if live else 1.0)
+        _tell_of_providers(metrics, registry, clock)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/v1/models")
@@ -235,6 +244,19 @@ def _add_routes(
         if found is None:
             raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
         return found
+
+
+def _tell_of_providers(metrics: Metrics, registry: Registry, clock: Clock) -> None:
+    for name in registry.pools:
+        live = registry.live.get(name)
+        metrics.provider_state(name, live.gate.waiting if live else 0, live.budget.left(clock()) if live else 1.0)
+
+
+async def _keep_telling(metrics: Metrics, registry: Registry, clock: Clock) -> None:
+    """One of several workers, of which another may be asked for the metrics of all."""
+    while True:
+        _tell_of_providers(metrics, registry, clock)
+        await asyncio.sleep(1.0)
 
 
 def _readiness(draining: bool, store: Store) -> JSONResponse:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise, product
-from typing import TypeVar
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,6 +18,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.state.reasons import REASONS
 from middleware.context import RequestContext
@@ -52,6 +54,7 @@ FIELDS = frozenset(
 )
 
 
+Mode = Literal["livemostrecent", "livesum", "livemin", "livemax"]
 Instrument = TypeVar("Instrument", Counter, Gauge)
 
 
@@ -76,13 +79,15 @@ class Metrics:
         routes: Iterable[str],
         failovers: Iterable[tuple[str, str]] = (),
         rotating: Iterable[str] = (),
+        folder: Path | None = None,
     ) -> None:
         """``models`` are the (provider, model) pairs that the configuration names: the only models that are labels.
         ``failovers`` are the pairs of providers of which one takes over from the other, ``rotating`` are those with
-        several keys.
+        several keys. ``folder``: where several workers keep what they count.
         """
         self.registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        self._folder = folder
+        for collector in () if folder else (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self._models = frozenset(models)
         self._requests = Counter(
@@ -97,12 +102,11 @@ class Metrics:
             ("provider", "key", "outcome", "reason"),
             registry=self.registry,
         )
-        self._key_state = Gauge(
-            "keyturn_key_state", "1 for the state a key is in", ("provider", "key", "state"), registry=self.registry
+        # How several workers' values make one is told last: a key's state is what the last scrape had from the store.
+        self._key_state = self._gauge(
+            "keyturn_key_state", "1 for the state a key is in", ("provider", "key", "state"), "livemostrecent"
         )
-        self._inflight = Gauge(
-            "keyturn_inflight", "Attempts that are open", ("provider", "key"), registry=self.registry
-        )
+        self._inflight = self._gauge("keyturn_inflight", "Attempts that are open", ("provider", "key"), "livesum")
         self._repairs = Counter(
             "keyturn_tool_repairs",
             "Tool calls that a model wrote as text or wrong, and that were repaired, by kind",
@@ -127,14 +131,12 @@ class Metrics:
             ("provider", "reason"),
             registry=self.registry,
         )
-        self._queue = Gauge(
-            "keyturn_queue_depth", "Calls that wait for a provider", ("provider",), registry=self.registry
-        )
-        self._budget = Gauge(
+        self._queue = self._gauge("keyturn_queue_depth", "Calls that wait for a provider", ("provider",), "livesum")
+        self._budget = self._gauge(
             "keyturn_retry_budget_remaining_ratio",
             "Share of a provider's repeats that is left",
             ("provider",),
-            registry=self.registry,
+            "livemin",
         )
         self._store_waits = Histogram(
             "keyturn_store_wait_seconds",
@@ -142,9 +144,7 @@ class Metrics:
             registry=self.registry,
             buckets=STORE_WAITS,
         )
-        self._store_up = Gauge(
-            "keyturn_store_up", "0 while the store of the shared state is away", registry=self.registry
-        )
+        self._store_up = self._gauge("keyturn_store_up", "0 while the store of the shared state is away", (), "livemin")
         self._store_up.set(1)
         self._store_lost = Counter(
             "keyturn_store_lost",
@@ -154,7 +154,7 @@ class Metrics:
         )
         for kind in Repair:
             self._repairs.labels(kind.value)
-        build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
+        build = self._gauge("keyturn_build_info", "Always 1", ("version",), "livemax")
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
         self._open = Children(self._inflight)
@@ -168,6 +168,9 @@ class Metrics:
             self._failovers.labels(one, other, stage)
         for provider, reason in product(rotating, _ROTATE):
             self._rotations.labels(provider, reason)
+
+    def _gauge(self, name: str, words: str, labels: Sequence[str], mode: Mode) -> Gauge:
+        return Gauge(name, words, labels, registry=self.registry, multiprocess_mode=mode)
 
     def attempt_began(self, attempt: Attempt) -> None:
         self._open[attempt.provider, attempt.key].inc()
@@ -216,8 +219,12 @@ class Metrics:
                 self._rotations.labels(before.provider, before.reason).inc()
 
     def exposition(self) -> bytes:
-        """Prometheus text format 0.0.4."""
-        return generate_latest(self.registry)
+        """Prometheus text format 0.0.4; of all workers where there are several."""
+        if self._folder is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call]  # prometheus-client's
+        return generate_latest(together)
 
 
 def _field(name: str) -> str:

@@ -22,6 +22,7 @@ from providers.turns import Turns
 from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
+APART = 0.005  # seconds between two looks at limits that other processes share
 STATES = ("ready", "limited", "refused", "spent", "rested")
 
 
@@ -82,7 +83,7 @@ class KeyPool:
         self._observer = observer
         self._time = time
         self._lease_ids = map("{}-{}".format, repeat(secrets.token_hex(8)), count())
-        self._waiting: dict[asyncio.Future[None], None] = {}
+        self._waiting: dict[asyncio.Future[None], float] = {}  # since when
         self.counts_tokens = any(
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
         )
@@ -194,12 +195,19 @@ class KeyPool:
         """The key with this label. Raises KeyError."""
         return self._by_label[label]
 
-    async def pause(self, seconds: float) -> None:
-        """Sleeps, or until something about the keys changed."""
+    async def pause(self, seconds: float, since: float) -> None:
+        """Sleeps, or until something about the keys changed. ``since``: when the call began to wait.
+
+        Where other processes take from the same limits, all who wait would look at one moment, and the same ones win
+        each time: who has waited longest looks first, and processes not quite at once.
+        """
         if seconds <= 0:
             return
+        if self.keeps_traffic:
+            older = sum(each < since for each in self._waiting.values())
+            seconds += APART * (older + self._time.chance())
         changed = asyncio.get_running_loop().create_future()
-        self._waiting[changed] = None
+        self._waiting[changed] = since
         sleeping = asyncio.ensure_future(self._time.sleep(seconds))
         try:
             await asyncio.wait((changed, sleeping), return_when=asyncio.FIRST_COMPLETED)
@@ -209,8 +217,8 @@ class KeyPool:
             sleeping.cancel()
 
     def _changed(self) -> None:
-        """Whoever waits for a key looks again."""
-        for waiting in self._waiting:
+        """Whoever waits for a key looks again, the longest waiting first."""
+        for waiting in sorted(self._waiting, key=self._waiting.__getitem__):
             if not waiting.done():
                 waiting.set_result(None)
 

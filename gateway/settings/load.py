@@ -33,6 +33,7 @@ from providers.spec import ProviderConfig
 NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 SHORTEST = 8  # characters of a token that is no guess
 WELL_KNOWN = ("anthropic", "changeme", "claude", "dummy", "freecc", "password", "secret", "test", "token")
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own variable
 ADMIN_TOKEN = "KEYTURN_ADMIN_TOKEN"  # noqa: S105 - a variable's name
 KEYLESS_VARIABLE = "ANTHROPIC_API_KEY"
 
@@ -92,6 +93,7 @@ def load(
         redis=common.redis_url,
         redis_prefix=common.keyturn_redis_prefix,
         processes=common.keyturn_processes,
+        metrics_folder=Path(found) if (found := environ.get(METRICS_FOLDER)) else None,
         state_file=_state_file(common.keyturn_state_file, cwd, home),
         warnings=tuple(report.warnings),
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),

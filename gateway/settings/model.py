@@ -46,6 +46,7 @@ class Settings:
     redis_prefix: str = "keyturn:"
     processes: int = 1  # that share the limits
     state_file: Path | None = None
+    metrics_folder: Path | None = None  # where several workers keep their metrics together
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first
