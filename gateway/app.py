@@ -113,9 +113,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         _models(settings), CALLS, models.failovers(settings.routing), _rotating(settings), settings.metrics_folder
     )
     log = RequestLog(clock)
-    stories = Stories(clock, CALLS)
     dialects = discover()
     store = make_store(settings, moments, (metrics, log))
+    stories = Stories(clock, CALLS, store.records)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
@@ -126,6 +126,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         ("POST", "/v1/chat/completions"): MessagesEndpoint(dialects["openai_chat"], settings.routing, desk),
         ("POST", "/v1/responses"): MessagesEndpoint(dialects["openai_responses"], settings.routing, desk),
     }
+    beside = [stories.keep_telling] if store.records else []
+    if settings.metrics_folder:
+        beside.append(partial(_keep_telling, metrics, registry, clock))
     app = Gateway(
         [
             Middleware(RequestId, clock=clock),
@@ -146,13 +149,11 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(
-            registry, store, partial(_keep_telling, metrics, registry, clock) if settings.metrics_folder else None
-        ),
+        lifespan=_lifespan(registry, store, beside),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock, store)
-    app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories, clock))
+    app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories))
     app.state.registry = registry
     return app
 
@@ -162,15 +163,17 @@ def _route(path: str) -> str:
 
 
 def _lifespan(
-    registry: Registry, store: Store, telling: Callable[[], Coroutine[Any, Any, None]] | None
+    registry: Registry, store: Store, beside: Iterable[Callable[[], Coroutine[Any, Any, None]]]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """``beside``: what goes on while the application is served."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with store:
-            beside = asyncio.ensure_future(telling()) if telling else None
+            tasks = [asyncio.create_task(each()) for each in beside]
             yield
-            if beside:
-                beside.cancel()
+            for task in tasks:
+                task.cancel()
             await registry.aclose()
 
     return lifespan

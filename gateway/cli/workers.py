@@ -130,7 +130,7 @@ class Crew:
             self._stop(number)
         elif number == signal.SIGHUP and not (self._stopping or self._coming):
             say("SIGHUP: starting workers with the settings of now.")
-            self._coming = [self._start() for _ in range(self._count)]
+            self._coming = [self._start()]  # one finds out for all whether that can be done
 
     def _stop(self, number: int) -> None:
         self._stopping += 1 if number == signal.SIGINT or not self._stopping else 0
@@ -144,7 +144,10 @@ class Crew:
         for worker in [each for each in self._all() if each.process.poll() is not None]:
             self._gone(worker)
         if self._coming and all(worker.ready for worker in self._coming):
-            self._take_over(ready)
+            if missing := self._count - len(self._coming):
+                self._coming += [self._start() for _ in range(missing)]
+            else:
+                self._take_over(ready)
         now = time.monotonic()
         for due in [each for each in self._vacant if each <= now]:
             self._vacant.remove(due)

@@ -8,13 +8,11 @@ import structlog
 from fastapi import APIRouter, Request
 from structlog.typing import FilteringBoundLogger
 
-from gateway.explain import story
 from gateway.pool_view import PoolView, labels
 from gateway.stories import KEPT, Stories
 from providers.errors import Fault, Scope, bad_request
 from providers.json_object import JsonObject, NotJson
 from providers.keys import Key
-from providers.ports import Clock
 from providers.registry import Registry
 from providers.state import OPERATOR, WHOLE, RestOrder
 
@@ -25,7 +23,7 @@ LONGEST_NAME = 300  # characters of a model's name
 Json = dict[str, Any]
 
 
-def routes(registry: Registry, view: PoolView, stories: Stories, clock: Clock) -> APIRouter:
+def routes(registry: Registry, view: PoolView, stories: Stories) -> APIRouter:
     """GET /admin/pool, POST /admin/keys/{label}/rest and /wake, GET /admin/explain/{request-id}."""
     router = APIRouter(prefix="/admin")
     log: FilteringBoundLogger = structlog.get_logger("keyturn")
@@ -51,10 +49,10 @@ def routes(registry: Registry, view: PoolView, stories: Stories, clock: Clock) -
 
     @router.get("/explain/{request_id:path}")
     async def explain(request_id: str) -> Json:
-        context = stories.find(request_id)
-        if context is None:
+        told = await stories.told(request_id)
+        if told is None:
             raise _forgotten(request_id)
-        return story(context, clock())
+        return told
 
     return router
 

@@ -15,6 +15,7 @@ class MemoryStore:
 
     keeps_traffic = False
     away = None  # it is always there
+    records = None
 
     def __init__(self, clock: Clock, wall: Clock) -> None:
         self._clock = clock

@@ -16,6 +16,8 @@ _PARTS = {
     "beat": ("base",),
     "merge": ("base", "rests"),
     "alive": (),
+    "remember": (),
+    "recall": (),
 }
 
 
@@ -43,3 +45,5 @@ SNAPSHOT = _script("snapshot")
 BEAT = _script("beat")
 MERGE = _script("merge")
 ALIVE = _script("alive")
+REMEMBER = _script("remember")
+RECALL = _script("recall")

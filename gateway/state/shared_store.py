@@ -13,6 +13,7 @@ from typing import Protocol
 
 from gateway.state.mirror import Mirrors
 from gateway.state.reasons import StoreAway
+from gateway.state.records import Records
 from gateway.state.redis_store import RedisStore
 from providers.ports import Time
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement, Snapshot
@@ -47,7 +48,9 @@ class SharedStore:
         time: Time,
         observers: Sequence[StoreObserver] = (),
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        records: Records | None = None,
     ) -> None:
+        self.records = records
         self.away: StoreAway | None = None
         self._redis = redis
         self._mirrors = mirrors

@@ -21,11 +21,13 @@ def make_store(settings: Settings, time: Time, observers: Sequence[StoreObserver
         return MemoryStore(time.clock, time.wall)
     from gateway.state.line import Line
     from gateway.state.mirror import Mirrors
+    from gateway.state.records import Records
     from gateway.state.redis_client import redis_client
     from gateway.state.redis_store import RedisStore
     from gateway.state.redis_text import Names
     from gateway.state.shared_store import SharedStore
 
     mirrors = Mirrors(settings.processes)
-    redis = RedisStore(Line(redis_client(settings.redis)), Names(settings.redis_prefix), time.clock, mirrors)
-    return SharedStore(redis, mirrors, time, observers)
+    line, names = Line(redis_client(settings.redis)), Names(settings.redis_prefix)
+    redis = RedisStore(line, names, time.clock, mirrors)
+    return SharedStore(redis, mirrors, time, observers, records=Records(line, names))
