@@ -26,7 +26,8 @@ from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
-from gateway.state.stores import Store, make_store
+from gateway.state.keeping import Keeping, keep_on
+from gateway.state.stores import Store, make_keeping, make_store
 from gateway.stories import Stories
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
@@ -149,7 +150,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry, store, beside),
+        lifespan=_lifespan(registry, store, make_keeping(settings, moments, store, registry), beside),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock, store)
@@ -163,7 +164,10 @@ def _route(path: str) -> str:
 
 
 def _lifespan(
-    registry: Registry, store: Store, beside: Iterable[Callable[[], Coroutine[Any, Any, None]]]
+    registry: Registry,
+    store: Store,
+    keeping: Keeping | None,
+    beside: Iterable[Callable[[], Coroutine[Any, Any, None]]],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """``beside``: what goes on while the application is served."""
 
@@ -171,9 +175,14 @@ def _lifespan(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with store:
             tasks = [asyncio.create_task(each()) for each in beside]
+            if keeping:
+                await keeping.begin()
+                tasks.append(asyncio.create_task(keep_on(keeping)))
             yield
             for task in tasks:
                 task.cancel()
+            if keeping:
+                await keeping.keep()
             await registry.aclose()
 
     return lifespan

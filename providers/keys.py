@@ -88,6 +88,11 @@ class KeyPool:
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
         )
 
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """Its keys as the store has them."""
+        return self._candidates
+
     def lease(self, wish: Wish) -> Lease:
         """Enter it to get a key for one attempt; leaving it settles the key, whatever the reason."""
         return Lease(self, wish)

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 from providers import classify, policy, reset
 from providers.advice import advise
@@ -23,6 +24,7 @@ from providers.pupil import Pupil
 from providers.spec import ProviderConfig
 from providers.transport import Transport, UpstreamReply
 
+REFUSED = "refused"  # a kind of facts: what a model does not take
 _JSON = (b"{", b"[")
 
 
@@ -80,6 +82,14 @@ class Provider:
             raise _too_late(exchange, self.config, limit) from error
         attempt.first_content = self.time.clock()
         return answer
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What was found out about its models: by kind and model, as JSON."""
+        return {REFUSED: self.pupil.plain()}
+
+    def remember(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """What this process kept when it ended, or what others found out."""
+        self.pupil.remember(facts.get(REFUSED, {}))
 
     async def aclose(self) -> None:
         await self._transport.aclose()

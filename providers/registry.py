@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from providers.call import Dialect
 from providers.errors import KeyturnError
@@ -37,6 +38,7 @@ class Registry:
         self._transports = transports
         self._time = time
         self._live: dict[str, Provider] = {}
+        self._facts: dict[str, Mapping[str, Mapping[str, Any]]] = {}
 
     def get(self, provider: str) -> Provider:
         """Raises UnknownProvider."""
@@ -59,6 +61,16 @@ class Registry:
     def pools(self) -> Mapping[str, KeyPool]:
         return self._pools
 
+    def facts(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What was found out about models: by provider, kind and model, as JSON."""
+        return {name: provider.facts() for name, provider in self._live.items()}
+
+    def remember(self, facts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """The same from before, or from others; those that are not live learn it when they are."""
+        self._facts |= facts
+        for name, provider in self._live.items():
+            provider.remember(facts.get(name, {}))
+
     async def aclose(self) -> None:
         for provider in self._live.values():
             await provider.aclose()
@@ -66,4 +78,6 @@ class Registry:
     def _make(self, config: ProviderConfig) -> Provider:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
-        return Provider(config, self._dialects, transport, self._pools[config.id], self._time)
+        provider = Provider(config, self._dialects, transport, self._pools[config.id], self._time)
+        provider.remember(self._facts.get(config.id, {}))
+        return provider

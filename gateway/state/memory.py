@@ -15,7 +15,8 @@ class MemoryStore:
 
     keeps_traffic = False
     away = None  # it is always there
-    records = None
+    records = None  # nor are there others to tell
+    book = None
 
     def __init__(self, clock: Clock, wall: Clock) -> None:
         self._clock = clock
@@ -27,6 +28,10 @@ class MemoryStore:
 
     async def __aexit__(self, *_: object) -> None:
         return
+
+    def ledger(self, provider: str) -> Ledger:
+        """The provider's, to be kept and restored."""
+        return self._ledgers[provider]
 
     async def admit(self, ask: Ask) -> Admission:
         return self._ledgers[ask.provider].admit(ask, self._clock(), self._wall())

@@ -18,6 +18,7 @@ _PARTS = {
     "alive": (),
     "remember": (),
     "recall": (),
+    "exchange": (),
 }
 
 
@@ -47,3 +48,4 @@ MERGE = _script("merge")
 ALIVE = _script("alive")
 REMEMBER = _script("remember")
 RECALL = _script("recall")
+EXCHANGE = _script("exchange")

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from gateway.state.facts import FactBook
 from gateway.state.mirror import Mirrors
 from gateway.state.reasons import StoreAway
 from gateway.state.records import Records
@@ -49,8 +50,11 @@ class SharedStore:
         observers: Sequence[StoreObserver] = (),
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         records: Records | None = None,
+        book: FactBook | None = None,
     ) -> None:
+        """``records`` and ``book`` are what else is at its server."""
         self.records = records
+        self.book = book
         self.away: StoreAway | None = None
         self._redis = redis
         self._mirrors = mirrors

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.settings import Settings
+from gateway.state.keeping import Keeping, KeptInFile, KeptInRedis
 from gateway.state.memory import MemoryStore
+from gateway.state.state_file import StateFile
 from providers.ports import Time
+from providers.registry import Registry
 
 if TYPE_CHECKING:
     from gateway.state.shared_store import SharedStore, StoreObserver
@@ -19,6 +23,7 @@ def make_store(settings: Settings, time: Time, observers: Sequence[StoreObserver
     """Opens nothing. What Redis needs is loaded only where it is used: it takes as long as the rest of a start."""
     if settings.redis is None:
         return MemoryStore(time.clock, time.wall)
+    from gateway.state.facts import FactBook
     from gateway.state.line import Line
     from gateway.state.mirror import Mirrors
     from gateway.state.records import Records
@@ -30,4 +35,13 @@ def make_store(settings: Settings, time: Time, observers: Sequence[StoreObserver
     mirrors = Mirrors(settings.processes)
     line, names = Line(redis_client(settings.redis)), Names(settings.redis_prefix)
     redis = RedisStore(line, names, time.clock, mirrors)
-    return SharedStore(redis, mirrors, time, observers, records=Records(line, names))
+    return SharedStore(redis, mirrors, time, observers, asyncio.sleep, Records(line, names), FactBook(line, names))
+
+
+def make_keeping(settings: Settings, time: Time, store: Store, registry: Registry) -> Keeping | None:
+    """What outlasts the process; None where nothing does."""
+    if store.book:
+        return KeptInRedis(registry, store.book)
+    if settings.state_file and isinstance(store, MemoryStore):
+        return KeptInFile(registry, store, StateFile(settings.state_file), time)
+    return None
