@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from providers.spec import Limits
 from tests.chaos.faults import plain, say
+from tests.eventually import eventually
 from tests.gateway.state.conftest import unique_prefix
 from tests.gateway.state.sharing import replica
 from tests.gateway.state.support import REFUSED, Desk, keys
@@ -24,16 +25,6 @@ from tests.slow_proxy import slow_proxy
 
 SLOTS = 16384
 BUS = 10_000  # a cluster's servers talk to each other on a port so much higher
-LOOKS = 400
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """What servers agree on among themselves has no event to wait for."""
-    for _ in range(LOOKS):
-        if await holds():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(holds)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +60,7 @@ async def _joined(servers: list[RedisServer]) -> None:
                 info = dict(line.split(":") for line in (await say(client, "CLUSTER", "INFO")).decode().split())
                 return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", "3")
 
-            await until(agreed)
+            await eventually(agreed)
 
 
 def cluster_url(servers: list[RedisServer]) -> str:
@@ -133,7 +124,7 @@ async def test_a_cluster_that_loses_a_server(servers: list[RedisServer]) -> None
             await one.looks.look()
             return one.store.away is None
 
-        await until(back)
+        await eventually(back)
         await one.desk.serve(pool)
 
 
@@ -153,9 +144,9 @@ async def test_after_a_failover_the_new_master_is_used() -> None:
         with redis_server(sentinel=watch) as sentinel:
             url = f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster"
             async with replica(url, prefix) as one, plain(second.port) as follower, plain(sentinel.port) as watcher:
-                await until(lambda: _knows_a_replica(watcher))
+                await eventually(lambda: _knows_a_replica(watcher))
                 await one.desk.failed(await one.desk.take(pool), REFUSED)
-                await until(lambda: _has(follower, prefix))
+                await eventually(lambda: _has(follower, prefix))
                 master.kill()
                 assert await one.desk.serve(pool) == "k2"
                 assert one.store.away is not None
@@ -164,7 +155,7 @@ async def test_after_a_failover_the_new_master_is_used() -> None:
                     await one.looks.look()
                     return one.store.away is None
 
-                await until(back)
+                await eventually(back)
                 assert await one.desk.serve(pool) == "k2"
                 assert (await one.desk.refusal(pool[:1])).reason == "key_refused", "replicated, or told again"
                 assert (await follower.info("replication"))["role"] == "master"
