@@ -28,6 +28,7 @@ from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
 from gateway.state.keeping import Keeping, keep_on
 from gateway.state.stores import Store, make_keeping, make_store
+from gateway.store_metrics import StoreMetrics
 from gateway.stories import Stories
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
@@ -115,7 +116,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     )
     log = RequestLog(clock)
     dialects = discover()
-    store = make_store(settings, moments, (metrics, log))
+    store = make_store(settings, moments, (StoreMetrics(metrics.registry), log) if settings.redis else ())
     stories = Stories(clock, CALLS, store.records)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
     relay = Relay(registry, clock, settings.request_deadline)

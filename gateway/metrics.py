@@ -13,14 +13,12 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from gateway.state.reasons import REASONS
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
 from providers.keys import STATES
@@ -30,7 +28,6 @@ from providers.version import VERSION
 
 OUTCOMES = ("ok", "error", "cut", "client_gone")
 OTHER = "other"  # a model that no setting names; a field that no API has
-STORE_WAITS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)  # seconds
 STAGES = ("before_headers", "before_content")
 _ROTATE = tuple(kind.value for kind, rule in CONSEQUENCES.items() if rule.other_key or rule.again)
 FIELDS = frozenset(
@@ -138,28 +135,12 @@ class Metrics:
             ("provider",),
             "livemin",
         )
-        self._store_waits = Histogram(
-            "keyturn_store_wait_seconds",
-            "Waits to be admitted by the store of the shared state",
-            registry=self.registry,
-            buckets=STORE_WAITS,
-        )
-        self._store_up = self._gauge("keyturn_store_up", "0 while the store of the shared state is away", (), "livemin")
-        self._store_up.set(1)
-        self._store_lost = Counter(
-            "keyturn_store_lost",
-            "Times that the store of the shared state went away, by why",
-            ("reason",),
-            registry=self.registry,
-        )
         for kind in Repair:
             self._repairs.labels(kind.value)
         build = self._gauge("keyturn_build_info", "Always 1", ("version",), "livemax")
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
         self._open = Children(self._inflight)
-        for reason in REASONS:
-            self._store_lost.labels(reason)
         for route in routes:
             for provider, model in self._models:
                 for outcome in OUTCOMES:
@@ -195,16 +176,6 @@ class Metrics:
         """The queue of a provider and the share of its retry budget that is left, as of now."""
         self._queue.labels(provider).set(waiting)
         self._budget.labels(provider).set(budget)
-
-    def store_waited(self, seconds: float) -> None:
-        self._store_waits.observe(seconds)
-
-    def store_lost(self, reason: str, words: str) -> None:
-        self._store_up.set(0)
-        self._store_lost.labels(reason).inc()
-
-    def store_returned(self, seconds: float) -> None:
-        self._store_up.set(1)
 
     def request_ended(self, context: RequestContext) -> None:
         provider, model = context.target

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prometheus_client.multiprocess import mark_process_dead
@@ -27,12 +28,12 @@ from gateway.cli.local_runtimes import find
 from gateway.cli.out import say
 from gateway.settings import Settings
 from gateway.settings.load import METRICS_FOLDER
+from gateway.settings.worker_environment import worker_environment
 
 FORCED = 130  # the second Ctrl+C cut open streams off
 AGAIN = 1.0  # seconds until a worker that died has a successor
 SPARE = 10.0  # seconds beyond DRAIN_TIMEOUT that a worker may take to end
 SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD")
-ADMIN_TOKEN = "KEYTURN_ADMIN_TOKEN"  # noqa: S105 - a variable's name
 
 
 def refusal(settings: Settings, workers: int) -> str:
@@ -52,9 +53,7 @@ def supervise(settings: Settings, sockets: Sequence[socket.socket], workers: int
     """Serves until a signal; returns the exit status. ``options`` are those that the settings were read with."""
     port = sockets[0].getsockname()[1]
     with with_admin_token(settings, port) as own, TemporaryDirectory(prefix="keyturn-metrics-") as metrics:
-        environment = {**os.environ, METRICS_FOLDER: metrics}
-        if own.admin_token:
-            environment[ADMIN_TOKEN] = own.admin_token.reveal()
+        environment = worker_environment(Path(metrics), own.admin_token)
         command = [sys.executable, "-m", "gateway.cli", "worker", *options, "--workers", str(workers)]
         crew = Crew(command, environment, [each.fileno() for each in sockets], workers, own.drain_timeout)
 

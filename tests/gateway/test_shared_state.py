@@ -62,7 +62,7 @@ async def ready(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def is_whole(client: httpx.AsyncClient) -> bool:
-    return (await ready(client))["status"] == "ready"
+    return bool((await ready(client))["status"] == "ready")
 
 
 async def knows(client: httpx.AsyncClient, name: str) -> bool:

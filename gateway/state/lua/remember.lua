@@ -2,9 +2,10 @@
 -- seconds, then ids and texts in turn.
 local most, seconds = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
-local now = string.format('%.17g', tonumber(time[1]) + tonumber(time[2]) / 1000000)
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 for index = 3, #ARGV, 2 do
-  redis.call('ZADD', KEYS[1], now, ARGV[index])
+  -- Those that come together keep their order.
+  redis.call('ZADD', KEYS[1], string.format('%.17g', now + index / 1000000), ARGV[index])
   redis.call('HSET', KEYS[2], ARGV[index], ARGV[index + 1])
 end
 local over = redis.call('ZCARD', KEYS[1]) - most

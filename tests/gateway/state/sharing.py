@@ -68,7 +68,7 @@ class Replica:
 
     desk: Desk
     store: SharedStore
-    redis: RedisStore
+    line: Line
     told: Told
     looks: Looks
 
@@ -94,8 +94,9 @@ async def replica(
     assert address is not None
     mirrors, told, looks = Mirrors(processes), Told(), Looks()
     moments = replace(TIME, clock=lambda: time.monotonic() + ahead)
-    redis = RedisStore(Line(redis_client(address), deadline), Names(prefix), moments.clock, mirrors, life)
+    line = Line(redis_client(address), deadline)
+    redis = RedisStore(line, Names(prefix), moments.clock, mirrors, life)
     store = SharedStore(redis, mirrors, moments, (told,), looks.sleep)
     async with store:
         desk = Desk(store, HandClock(), _leases=(f"{id(store)}-{number}" for number in range(10**9)))
-        yield Replica(desk, store, redis, told, looks)
+        yield Replica(desk, store, line, told, looks)

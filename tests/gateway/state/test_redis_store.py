@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from gateway.state.facts import FactBook
 from gateway.state.line import Job, Line
+from gateway.state.records import KEPT, Records
+from gateway.state.redis_text import Names
 from gateway.state.scripts import ADMIT, ALIVE
 from providers.errors import Scope
 from providers.keys import KeyPool
@@ -20,6 +23,7 @@ from tests.chaos.faults import plain, say
 from tests.gateway.state.conftest import unique_prefix
 from tests.gateway.state.sharing import replica
 from tests.gateway.state.support import HOUR, LIMITED, REFUSED, keys
+from tests.gateway_process import ROOT
 from tests.moments import Moments
 from tests.providers.support import Watcher, config
 from tests.redis_server import RedisServer
@@ -267,11 +271,12 @@ async def test_a_line_that_is_closed_says_so(real_redis: RedisServer) -> None:
         await asking
 
 
-async def test_rights_that_suffice(real_redis: RedisServer) -> None:
-    """A user with what docs say: its own keys, scripts, and what the scripts do."""
+async def test_the_rights_that_the_papers_name_suffice(real_redis: RedisServer) -> None:
     prefix, pool = unique_prefix(), keys(2, MANY)
+    [line] = [line for line in (ROOT / "docs/redis.md").read_text().splitlines() if line.startswith("ACL SETUSER ")]
+    rule = line.replace("<password>", "secret").replace("~keyturn:*", f"~{prefix}*").split()
     async with plain(real_redis.port) as client:
-        await say(client, "ACL", "SETUSER", "keyturn", "reset", "on", ">secret", f"~{prefix}*", *RIGHTS.split())
+        await say(client, *rule[:3], "reset", *rule[3:])
     url = f"redis://keyturn:secret@127.0.0.1:{real_redis.port}/0"
     async with replica(url, prefix) as one:
         one.desk.model_limits, one.desk.traffic = MANY, Traffic(rate=1000, concurrency=50)
@@ -282,13 +287,12 @@ async def test_rights_that_suffice(real_redis: RedisServer) -> None:
         await one.desk.rest(None, RestOrder(Scope.MODEL, OPERATOR, HOUR), "other")
         await one.desk.seen(pool)
         await one.beat()
+        records, book = Records(one.line, Names(prefix)), FactBook(one.line, Names(prefix))
+        await records.keep([(f"req_{number}", "{}") for number in range(KEPT + 5)])
+        assert await records.find("req_1004") == "{}"
+        assert await records.find("req_4") is None, "only so many are kept"
+        assert await book.exchange(["acme"], {"acme": {"refused": {"m": {}}}}) == {"acme": {"refused": {"m": {}}}}
         assert one.told.lost == []
     async with replica(url, "of-somebody-else:") as one:
         assert one.store.away is not None
         assert one.store.away.reason == "refused"
-
-
-RIGHTS = (
-    "+evalsha +eval +ping +select +hello +time +get +set +expire +hget +hset +hdel +hmget +hgetall "
-    "+hkeys +hvals +hlen +hexists +zadd +zrem +zcard +zrangebyscore"
-)
