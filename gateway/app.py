@@ -27,7 +27,7 @@ from gateway.relay import Relay
 from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
 from gateway.state.keeping import Keeping, keep_on
-from gateway.state.stores import Store, make_keeping, make_store
+from gateway.state.stores import Store, make_keeping, make_store, whereabouts
 from gateway.store_metrics import StoreMetrics
 from gateway.stories import Stories
 from middleware.access import Access as AccessMiddleware
@@ -155,7 +155,8 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock, store)
-    app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories))
+    view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store))
+    app.include_router(admin.routes(registry, view, stories))
     app.state.registry = registry
     return app
 

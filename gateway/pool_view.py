@@ -6,7 +6,7 @@ the next attempt finds out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,11 @@ _CALENDARS: Mapping[UsageWindow, Calendar] = {
 class PoolView:
     """Reads; changes nothing and opens no provider."""
 
-    def __init__(self, registry: Registry, clock: Clock, wall: Clock) -> None:
+    def __init__(
+        self, registry: Registry, clock: Clock, wall: Clock, state: Callable[[], Json] = lambda: {"place": "process"}
+    ) -> None:
+        """``state`` says where the state is, and why not, where it is away."""
+        self._state = state
         self._registry = registry
         self._clock = clock
         self._wall = wall
@@ -43,6 +47,7 @@ class PoolView:
         return {
             "version": VERSION,
             "time": moment(self._wall()),
+            "state": {"place": "", "at": None, "away": None, **self._state()},
             "providers": [await self._provider(config) for config in _in_order(self._registry)],
         }
 

@@ -52,8 +52,8 @@ class Names:
 
 
 def model_name(model: str) -> str:
-    """A client may write any name, of any length."""
-    if len(model) <= LONGEST_MODEL:
+    """A client may write any name, of any length; Lua's formats end at a character 0."""
+    if len(model) <= LONGEST_MODEL and model.isprintable():
         return model
     return "sha256:" + hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -45,3 +45,10 @@ def make_keeping(settings: Settings, time: Time, store: Store, registry: Registr
     if settings.state_file and isinstance(store, MemoryStore):
         return KeptInFile(registry, store, StateFile(settings.state_file), time)
     return None
+
+
+def whereabouts(settings: Settings, store: Store) -> dict[str, str | None]:
+    """Where the state is, as /admin/pool says it: redis, file or process; and why a Redis is away."""
+    if settings.redis:
+        return {"place": "redis", "at": str(settings.redis), "away": store.away.reason if store.away else None}
+    return {"place": "file", "at": str(settings.state_file)} if settings.state_file else {"place": "process"}

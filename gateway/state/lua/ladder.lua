@@ -94,8 +94,9 @@ local function make_room()
     end
   end
   local going = #over > 0 and over or spare
-  for index = 1, #over > 0 and #over or math.floor(#spare / 2) do
-    redis.call('HDEL', RESTS, going[index])
+  local count = #over > 0 and #over or math.floor(#spare / 2)
+  for first = 1, count, 1000 do
+    redis.call('HDEL', RESTS, unpack(going, first, math.min(count, first + 999)))
   end
 end
 

@@ -1,5 +1,5 @@
 -- What rests, as in rests.py: a field of RESTS per key and model, account, and model; the provider is the model "".
-local MOST = 4096 -- rests that are remembered; any client can name any model
+local MOST = 2048 -- rests that are remembered; any client can name any model
 
 local known = {} -- those that were read, by field; false where there is none
 local changed = {} -- the fields to write

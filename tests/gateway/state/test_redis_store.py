@@ -14,7 +14,7 @@ from gateway.state.line import Job, Line
 from gateway.state.records import KEPT, Records
 from gateway.state.redis_text import Names
 from gateway.state.scripts import ADMIT, ALIVE
-from providers.errors import Scope
+from providers.errors import ErrorKind, Scope
 from providers.keys import KeyPool
 from providers.secret import Secret
 from providers.spec import KeySource, Limits, Traffic
@@ -22,7 +22,7 @@ from providers.state import OPERATOR, Candidate, RestOrder
 from tests.chaos.faults import plain, say
 from tests.gateway.state.conftest import unique_prefix
 from tests.gateway.state.sharing import replica
-from tests.gateway.state.support import HOUR, LIMITED, REFUSED, keys
+from tests.gateway.state.support import HOUR, LIMITED, REFUSED, keys, order
 from tests.gateway_process import ROOT
 from tests.moments import Moments
 from tests.providers.support import Watcher, config
@@ -225,6 +225,46 @@ async def test_what_a_full_server_dropped_is_counted_anew(real_redis: RedisServe
             assert (await one.desk.key(pool[0])).in_flight == 0, name
             await one.beat()
             assert [await one.desk.take(pool) for _ in range(3)], name
+
+
+# -- any client can name any model
+
+
+async def test_invented_models_take_no_room_and_what_rests_now_is_remembered(real_redis: RedisServer) -> None:
+    prefix, pool, most = unique_prefix(), keys(2), 2048
+    async with replica(real_redis.url, prefix, deadline=5.0) as one, plain(real_redis.port) as client:
+        rests = f"{prefix}{{acme}}:rests"
+        await one.desk.failed(await one.desk.take(pool, "real"), order(ErrorKind.RATE_LIMITED, HOUR))
+        await one.desk.failed(await one.desk.take(pool[1:]), REFUSED)
+        text = f"{time.time() + HOUR} {time.time()} 1 1 0 -1 rate_limited - "
+        over = " ".join(["1000", *text.split(" ")[1:]])
+        await client.hset(rests, mapping={f"m:invented-{number}": over for number in range(most)})
+        await one.desk.failed(await one.desk.take(pool, "one more"), LIMITED)
+        assert one.told.lost == []
+        assert await client.hlen(rests) == 3
+        now = " ".join(["9" * 12, *text.split(" ")[1:]])
+        await client.hset(rests, mapping={f"m:resting-{number}": now for number in range(most)})
+        await one.desk.failed(await one.desk.take(pool, "and another"), LIMITED)
+        assert most // 3 < await client.hlen(rests) < most
+        assert (await one.desk.refusal(pool[1:])).reason == "key_refused", "what holds for all models stays"
+
+
+async def test_names_of_any_length_and_kind_are_models(real_redis: RedisServer) -> None:
+    async with replica(real_redis.url, unique_prefix(), deadline=5.0) as one, plain(real_redis.port) as client:
+        for name in ("m" * 100_000, "a b;c\nd", "{acme}", "k:\u00e9 \U0001f600", "\x00", "x" * 301):
+            pool = keys(2)
+            await one.desk.failed(await one.desk.take(pool, name), LIMITED)
+            await one.desk.rest(pool[1], RestOrder(Scope.KEY_MODEL, OPERATOR, 60.0), name)
+            refused = await one.desk.refusal(pool, name)
+            assert [each.reason for each in refused.passed] == ["rate_limited", OPERATOR]
+            assert one.told.lost == []
+            lease, admission = await one.desk.ask(pool, "other")
+            assert admission.candidate is pool[0], (name[:9], admission.passed)
+            await one.desk.ok(lease)
+            for each in pool:
+                await one.desk.wake(each)
+        assert one.told.lost == []
+        assert int((await client.info("memory"))["used_memory"]) < 10**8
 
 
 # -- numbers and clocks
