@@ -34,6 +34,7 @@ from providers.state import (
 
 LIFE = 20.0  # seconds after the last sign of its process at which a lease is over
 OWED = 10_000  # settlements that are kept for a server that is away
+REMEMBERED = 10_000  # candidates; settings that are read again bring new ones
 BEATS = 200  # leases in one sign of life
 
 Moments = Callable[[], tuple[float, float]]
@@ -70,6 +71,7 @@ class RedisStore:
         self._mirrors = mirrors
         self._life = repr(life)
         self._moments = moments
+        self._unsure: set[tuple[str, str]] = set()  # leases that nobody waited for to the end
         self._owed: deque[Job] = deque(maxlen=OWED)
         self._texts: dict[Candidate, str] = {}
         self._seen: dict[Candidate, str] = {}
@@ -80,8 +82,11 @@ class RedisStore:
         job = Job(ADMIT, self._names.keys(ask.provider), self._admit_args(ask))
         try:
             raw: bytes = await self._line.run(job)
-        except BaseException:  # the server may have given the lease all the same
-            self._owed.append(self._settlement(ask.provider, ask.lease, Settlement("abandoned"), None))
+        except StoreAway:  # it may have given the lease all the same
+            self._owed.append(self._abandonment(ask.provider, ask.lease))
+            raise
+        except BaseException:  # so it may have here, and whoever asked will say that it is not wanted
+            self._unsure.add((ask.provider, ask.lease))
             raise
         reply = redis_text.reply(raw.decode(), ask)
         self._take_in(ask, reply)
@@ -102,6 +107,9 @@ class RedisStore:
     async def settle(self, provider: str, lease: str, settlement: Settlement, later: bool = False) -> None:
         held = self.held.pop((provider, lease), None)
         if held is None:
+            if (provider, lease) in self._unsure:
+                self._unsure.discard((provider, lease))
+                await self._send(self._abandonment(provider, lease), later)
             return
         held.candidate.view.meter.open -= 1
         self._mirrors[provider].settle(lease, settlement, self._clock())
@@ -127,8 +135,8 @@ class RedisStore:
         return self._snapshot(candidates, float(now), meters, list(redis_text.pairs(flat)))
 
     def has(self, provider: str, lease: str) -> bool:
-        """Whether the server gave this lease to this process, and it is open."""
-        return (provider, lease) in self.held
+        """Whether the server gave this lease to this process, or may have, and it is open."""
+        return (provider, lease) in self.held or (provider, lease) in self._unsure
 
     # -- signs of life
 
@@ -207,6 +215,9 @@ class RedisStore:
     def _text(self, candidate: Candidate) -> str:
         found = self._texts.get(candidate)
         if found is None:
+            if len(self._texts) >= REMEMBERED:
+                self._texts.clear()
+                self._seen.clear()
             found = self._texts[candidate] = redis_text.candidate_text(self._names, candidate)
         return found
 
@@ -216,12 +227,14 @@ class RedisStore:
         period = candidate.view.period
         return f"{whose} {number(now)} {ask.tokens} 0 0 {period} {limited} {redis_text.model_name(ask.model)}"
 
-    def _settlement(self, provider: str, lease: str, settlement: Settlement, held: Held | None) -> Job:
+    def _abandonment(self, provider: str, lease: str) -> Job:
+        """Of a lease of which nothing is known."""
+        return self._job(SETTLE, provider, lease, "abandoned", "", "0 0", "", "")
+
+    def _settlement(self, provider: str, lease: str, settlement: Settlement, held: Held) -> Job:
         args = self._header()
         order, tokens = settlement.rest, settlement.tokens
         args += (lease, settlement.outcome, "" if tokens is None else str(tokens))
-        if held is None:
-            return Job(SETTLE, self._names.keys(provider), [*args, "0 0", "", ""])
         limits = held.candidate.limits.tokens or 0, held.ask.model_limits.tokens or 0
         args += (f"{limits[0]} {limits[1]}", redis_text.order_text(order), held.text)
         if order and (order.common or order.all_keys):

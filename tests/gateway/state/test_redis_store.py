@@ -163,6 +163,22 @@ async def test_a_rest_written_by_one_is_obeyed_by_all_within_50_ms(real_redis: R
     assert sorted(took)[len(took) // 2] < 0.5
 
 
+async def test_a_lease_that_nobody_waited_for_is_given_back(real_redis: RedisServer) -> None:
+    """Its client left while the answer was on its way; who asked says so, as ``KeyPool.admit`` does."""
+    pool = keys(1, Limits(concurrency=1))
+    async with replica(real_redis.url, unique_prefix(), deadline=5.0) as one:
+        await one.desk.serve(pool)
+        for turns in range(12):
+            asking = asyncio.create_task(one.desk.ask(pool, lease=f"given-up-{turns}"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            await one.desk.abandoned(f"given-up-{turns}")
+            assert (await one.desk.key(pool[0])).in_flight == 0
+            assert await one.desk.serve(pool) == "k1"
+
+
 # -- leases
 
 
