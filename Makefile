@@ -8,8 +8,8 @@ SETUP = PYTHON="$(PYTHON)" scripts/setup.sh
 BIN = .venv/bin
 PARALLEL = --numprocesses auto --dist worksteal
 
-.PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev \
-	image up down
+.PHONY: help run test check e2e bench chaos format lint spell guard types imports cov newcomer lock hooks clean setup \
+	setup-dev image up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ e2e: setup-dev ## run the tests that drive the real Claude Code CLI (installs it
 
 bench: setup-dev ## measure the gateway's CPU time per request and per chunk
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: setup-dev ## several gateways on one Redis, which is killed, hung, slow ...: a table of what came of it
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 format: setup-dev ## rewrite the source in the project's format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,12 +27,14 @@ from gateway.inventory import Inventory
 from gateway.local_reply import LocalReplies
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
-from gateway.metrics.scrape import scrape
+from gateway.metrics.scrape import keep_telling, scrape
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
-from gateway.state.memory import MemoryStore
+from gateway.state.keeping import Keeping, keep_on
+from gateway.state.stores import Store, make_keeping, make_store, whereabouts
+from gateway.store_metrics import StoreMetrics
 from gateway.stories import Stories
 from gateway.usage import UsageLedger
 from middleware.access import Access as AccessMiddleware
@@ -138,12 +141,13 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         [token.name for token in settings.tokens] or [""],
         inventory.cost,
         clock,
+        settings.metrics_folder,
     )
     log = RequestLog(clock)
-    stories = Stories(clock, CALLS)
     usage = UsageLedger(inventory.cost, moments.wall)
     dialects = discover()
-    store = MemoryStore(clock, moments.wall)
+    store = make_store(settings, moments, (StoreMetrics(metrics.registry), log) if settings.redis else ())
+    stories = Stories(clock, CALLS, store.records)
     observers = Observers(metrics, log)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, observers, moments, LOGINS, inventory.windows)
     relay = Relay(registry, clock, settings.request_deadline)
@@ -157,6 +161,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk),
         ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk),
     }
+    beside = [stories.keep_telling] if store.records else []
+    if settings.metrics_folder:
+        beside.append(partial(keep_telling, metrics, registry, moments))
     app = Gateway(
         [
             Middleware(RequestId, clock=clock),
@@ -177,13 +184,14 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry, inventory),
+        lifespan=_lifespan(registry, store, make_keeping(settings, moments, store, registry), inventory, beside),
     )
     app.state.draining = False
-    _add_routes(app, settings, metrics, registry, moments)
+    _add_routes(app, settings, metrics, registry, moments, store)
     _add_models(app, ModelList(settings.routing, inventory, registry.measures))
-    view, keys = PoolView(registry, clock, moments.wall), admin.Keys(registry)
-    app.include_router(admin.routes(keys, view, stories, clock))
+    view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store))
+    keys = admin.Keys(registry)
+    app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
     app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
@@ -195,17 +203,34 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry, inventory: Inventory) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    registry: Registry,
+    store: Store,
+    keeping: Keeping | None,
+    inventory: Inventory,
+    beside: Iterable[Callable[[], Coroutine[Any, Any, None]]],
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """``beside``: what goes on while the application is served."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        looking = asyncio.ensure_future(inventory.run(registry))
-        looking.add_done_callback(_ended)
-        try:
-            yield
-        finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
-            await inventory.aclose()
+        async with store:
+            tasks = [asyncio.create_task(each()) for each in beside]
+            looking = asyncio.create_task(inventory.run(registry))
+            looking.add_done_callback(_ended)
+            tasks.append(looking)
+            if keeping:
+                await keeping.begin()
+                tasks.append(asyncio.create_task(keep_on(keeping)))
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                if keeping:
+                    await keeping.keep()
+                await inventory.aclose()
             await registry.aclose()
 
     return lifespan
@@ -243,7 +268,9 @@ def _access(settings: Settings) -> Access:
     )
 
 
-def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, moments: Time) -> None:
+def _add_routes(
+    app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, moments: Time, store: Store
+) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -264,9 +291,7 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
 
     @app.get("/readyz")
     async def ready() -> JSONResponse:
-        if app.state.draining:
-            return JSONResponse({"status": "draining"}, 503)
-        return JSONResponse({"status": "ready"})
+        return _readiness(app.state.draining, store)
 
     @app.get("/metrics")
     async def exposition() -> Response:
@@ -285,6 +310,14 @@ def _add_models(app: FastAPI, listed: ModelList) -> None:
         if found is None:
             raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
         return Response(encode(found), media_type="application/json")
+
+
+def _readiness(draining: bool, store: Store) -> JSONResponse:
+    if draining:
+        return JSONResponse({"status": "draining"}, 503)
+    if store.away:
+        return JSONResponse({"status": "degraded", "reason": f"redis: {store.away.reason}"})
+    return JSONResponse({"status": "ready"})
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -72,6 +72,15 @@ class RequestLog:
                 upstream_status=attempt.status,
             )
 
+    def store_waited(self, seconds: float) -> None:
+        return
+
+    def store_lost(self, reason: str, words: str) -> None:
+        self._log.error("redis is away: each process keeps to its part of all limits", reason=reason, words=words)
+
+    def store_returned(self, seconds: float) -> None:
+        self._log.warning("redis is back", away_seconds=round(seconds, 1))
+
     def request_ended(self, context: RequestContext) -> None:
         if not self._level.isEnabledFor(logging.INFO):
             return  # structlog finds that out at fifty times the price

@@ -6,7 +6,7 @@ the next attempt finds out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,11 @@ _CALENDARS: Mapping[UsageWindow, Calendar] = {
 class PoolView:
     """Reads; changes nothing and opens no provider."""
 
-    def __init__(self, registry: Registry, clock: Clock, wall: Clock) -> None:
+    def __init__(
+        self, registry: Registry, clock: Clock, wall: Clock, state: Callable[[], Json] = lambda: {"place": "process"}
+    ) -> None:
+        """``state`` says where the state is, and why not, where it is away."""
+        self._state = state
         self._registry = registry
         self._clock = clock
         self._wall = wall
@@ -44,6 +48,7 @@ class PoolView:
         return {
             "version": VERSION,
             "time": moment(self._wall()),
+            "state": {"place": "", "at": None, "away": None, **self._state()},
             "providers": [await self._provider(config) for config in _in_order(self._registry)],
         }
 
@@ -63,7 +68,7 @@ class PoolView:
             "configured": config.chosen,
             "keys": [_key(each, config, pool, seen, now) for each in seen.keys],
             "rests": [_rest(rest, "provider", rest.account, now) for rest in _shared_rests(pool, seen)],
-            "queue": _queue(config, live.gate if live else None),
+            "queue": _queue(config, live.gate if live else None, _open(pool, seen, live.gate if live else None)),
             "limits": {
                 "requests": config.traffic.rate,
                 "window": config.traffic.window,
@@ -152,14 +157,20 @@ def _shared_rests(pool: KeyPool, seen: Snapshot) -> Iterator[RestState]:
     return (rest for rest in current(seen.rests) if not rest.account or rest.account in named)
 
 
-def _queue(config: ProviderConfig, gate: Gate | None) -> Json:
+def _open(pool: KeyPool, seen: Snapshot, gate: Gate | None) -> int:
+    """Slots that are taken, by whichever process."""
+    if pool.keeps_traffic:
+        return sum(key.in_flight for key in seen.keys)
+    return gate.held if gate else 0
+
+
+def _queue(config: ProviderConfig, gate: Gate | None, held: int) -> Json:
     traffic = config.traffic
-    held = gate.held if gate else 0
     return {
         "waiting": gate.waiting if gate else 0,
         "limit": traffic.queue_limit,
         "longest_wait": traffic.queue_wait,
-        "free_slots": traffic.concurrency - held if traffic.concurrency else None,
+        "free_slots": max(0, traffic.concurrency - held) if traffic.concurrency else None,
     }
 
 

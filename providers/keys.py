@@ -16,13 +16,14 @@ from providers.credentials import NO_LOGINS, Credential, Logins
 from providers.errors import Scope, UpstreamFailure
 from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
-from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
+from providers.spec import NO_LIMITS, NO_TRAFFIC, KeySource, Limits, ProviderConfig
 from providers.standing import Standing, standing
 from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
 from providers.turns import Turns
 from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
+APART = 0.005  # seconds between two looks at limits that other processes share
 STATES = ("ready", "limited", "refused", "spent", "rested")
 
 
@@ -86,14 +87,20 @@ class KeyPool:
         self._candidates = tuple(key.candidate for key in self.keys)
         self._turns = Turns(self._candidates, [key.weight for key in self.keys], config.rotation.order)
         self._affinity = Affinity(config.rotation.affinity)
+        self.keeps_traffic = store.keeps_traffic
         self._store = store
         self._observer = observer
         self._time = time
         self._lease_ids = map("{}-{}".format, repeat(secrets.token_hex(8)), count())
-        self._waiting: dict[asyncio.Future[None], None] = {}
+        self._waiting: dict[asyncio.Future[None], float] = {}  # since when
         self.counts_tokens = any(
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
         )
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """Its keys as the store has them."""
+        return self._candidates
 
     def lease(self, wish: Wish) -> Lease:
         """Enter it to get a key for one attempt; leaving it settles the key, whatever the reason."""
@@ -128,6 +135,7 @@ class KeyPool:
             self._models.get(wish.model, NO_LIMITS),
             rotation.usage_limit,
             rotation.usage_window,
+            self._config.traffic if self.keeps_traffic else NO_TRAFFIC,
         )
         try:
             admission = await self._store.admit(ask)
@@ -206,12 +214,19 @@ class KeyPool:
         """The key with this label. Raises KeyError."""
         return self._by_label[label]
 
-    async def pause(self, seconds: float) -> None:
-        """Sleeps, or until something about the keys changed."""
+    async def pause(self, seconds: float, since: float) -> None:
+        """Sleeps, or until something about the keys changed. ``since``: when the call began to wait.
+
+        Where other processes take from the same limits, all who wait would look at one moment, and the same ones win
+        each time: who has waited longest looks first, and processes not quite at once.
+        """
         if seconds <= 0:
             return
+        if self.keeps_traffic:
+            older = sum(each < since for each in self._waiting.values())
+            seconds += APART * (older + self._time.chance())
         changed = asyncio.get_running_loop().create_future()
-        self._waiting[changed] = None
+        self._waiting[changed] = since
         sleeping = asyncio.ensure_future(self._time.sleep(seconds))
         try:
             await asyncio.wait((changed, sleeping), return_when=asyncio.FIRST_COMPLETED)
@@ -221,8 +236,8 @@ class KeyPool:
             sleeping.cancel()
 
     def _changed(self) -> None:
-        """Whoever waits for a key looks again."""
-        for waiting in self._waiting:
+        """Whoever waits for a key looks again, the longest waiting first."""
+        for waiting in sorted(self._waiting, key=self._waiting.__getitem__):
             if not waiting.done():
                 waiting.set_result(None)
 
@@ -335,8 +350,10 @@ def _key(
     limits: Limits = NO_LIMITS,
     weight: float = 1.0,
 ) -> Key:
+    # Other processes may have the same keys in another order, so a label tells them nothing.
+    identity = secret.fingerprint() if secret else label
     # A key without a named account is an account of its own.
-    candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
+    candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits)
     return Key(label, variable, secret, candidate, weight, account)
 
 

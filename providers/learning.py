@@ -72,6 +72,26 @@ class Learned:
             self.blind or other.blind,
         )
 
+    def plain(self) -> dict[str, Any]:
+        """To be kept as JSON; what says nothing is left out."""
+        found = {"members": sorted(self.members), "cap": self.cap, "limit": self.limit}
+        found |= {"quiet_tools": self.quiet_tools, "blind": self.blind}
+        return {name: value for name, value in found.items() if value}
+
+    @classmethod
+    def of(cls, plain: Any) -> Learned:
+        """What ``plain`` gave; of anything else, as much as can be believed."""
+        if not isinstance(plain, Mapping):
+            return cls()
+        members, cap, limit = plain.get("members"), plain.get("cap"), plain.get("limit")
+        return cls(
+            frozenset(each for each in members if isinstance(each, str)) if isinstance(members, list) else frozenset(),
+            cap if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else None,
+            limit if limit in _LIMITS else "",
+            plain.get("quiet_tools") is True,
+            plain.get("blind") is True,
+        )
+
     def over(self, quirks: Quirks) -> Quirks:
         """One model's quirks with this laid over them."""
         caps = [cap for cap in (self.cap, quirks.max_output_tokens) if cap is not None]

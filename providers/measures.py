@@ -126,10 +126,10 @@ class Measures:
         return {model: [each.calibration.plain(), each.window] for model, each in self._known.items()}
 
     def restore(self, plain: Any) -> None:
-        """Takes what ``plain`` gave; anything else teaches nothing."""
+        """Takes what ``plain`` gave of models that are new here; anything else teaches nothing."""
         for model, kept in list(plain.items())[:REMEMBERED] if isinstance(plain, Mapping) else ():
             match kept:
-                case [calibration, int() | None as window] if isinstance(model, str):
+                case [calibration, int() | None as window] if isinstance(model, str) and model not in self._known:
                     self._known[model] = Measured(Calibration.of(calibration), window or None, EAGER)
 
     def _of(self, model: str) -> Measured:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 from providers import classify, policy, reset
 from providers.advice import advise
@@ -26,6 +27,8 @@ from providers.pupil import Pupil
 from providers.spec import ProviderConfig
 from providers.transport import Transport, UpstreamReply
 
+COUNTED = "counted"  # a kind of facts: what a model's tokens are against the estimate
+REFUSED = "refused"  # a kind of facts: what a model does not take
 _JSON = (b"{", b"[")
 
 
@@ -44,7 +47,7 @@ class Provider:
         self.config = config
         self.pool = pool
         self.time = time
-        self.gate = Gate(config.traffic)
+        self.gate = Gate(config.traffic, elsewhere=pool.keeps_traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self.measures = measures or Measures()
@@ -92,6 +95,15 @@ class Provider:
         if call.operation is Operation.MESSAGES:
             stack.callback(self._learn, exchange, estimate, attempt)
         return answer
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What was found out about its models: by kind and model, as JSON."""
+        return {REFUSED: self.pupil.plain(), COUNTED: self.measures.plain()}
+
+    def remember(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """What this process kept when it ended, or what others found out."""
+        self.pupil.remember(facts.get(REFUSED, {}))
+        self.measures.restore(facts.get(COUNTED, {}))
 
     async def aclose(self) -> None:
         await self.transport.aclose()

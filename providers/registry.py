@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from providers.call import Dialect
 from providers.credentials import NO_LOGINS, Logins
@@ -42,6 +43,7 @@ class Registry:
         self._time = time
         self._measures = {name: Measures(windows(name)) for name in self._configs}
         self._live: dict[str, Provider] = {}
+        self._facts: dict[str, Mapping[str, Mapping[str, Any]]] = {}
 
     def get(self, provider: str) -> Provider:
         """Raises UnknownProvider."""
@@ -69,6 +71,16 @@ class Registry:
         """What is found out of each provider's models, by provider."""
         return self._measures
 
+    def facts(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What was found out about models: by provider, kind and model, as JSON."""
+        return {name: provider.facts() for name, provider in self._live.items()}
+
+    def remember(self, facts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """The same from before, or from others; those that are not live learn it when they are."""
+        self._facts |= facts
+        for name, provider in self._live.items():
+            provider.remember(facts.get(name, {}))
+
     async def aclose(self) -> None:
         for provider in self._live.values():
             await provider.aclose()
@@ -77,4 +89,6 @@ class Registry:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
         pool, measures = self._pools[config.id], self._measures[config.id]
-        return Provider(config, self._dialects, transport, pool, self._time, measures)
+        provider = Provider(config, self._dialects, transport, pool, self._time, measures)
+        provider.remember(self._facts.get(config.id, {}))
+        return provider

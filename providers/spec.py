@@ -227,6 +227,13 @@ class Traffic:
     queue_limit: int = 100  # calls that may wait at once
     queue_wait: float = 30.0  # seconds that one call may wait in all: in the queue, and for keys that rest
 
+    @property
+    def limited(self) -> bool:
+        return bool(self.rate or self.concurrency)
+
+
+NO_TRAFFIC = Traffic()
+
 
 @dataclass(frozen=True, slots=True)
 class Retries:

@@ -40,6 +40,7 @@ class Visit:
         self._stack = stack
         config = provider.config
         self._errand = Errand(config.retries, config.traffic, terms, provider.budget, len(provider.pool.keys))
+        self._since = provider.time.clock()
         self._next = 0.0  # seconds until the next attempt
         self._room: int | None = None  # tokens for the answer, where the last refusal counted them
         self._for_a_limit = False
@@ -151,7 +152,7 @@ class Visit:
         began = self._now
         async with self._provider.gate.place(waits=True):
             if self._for_a_limit:
-                await self._provider.pool.pause(seconds)
+                await self._provider.pool.pause(seconds, self._since)
                 self._errand.waited += self._now - began
             else:
                 await self._provider.time.sleep(seconds)

@@ -65,10 +65,17 @@ SECTIONS = {
         "enable_filepath_extraction_mock",
         "enable_network_probe_mock",
     ),
+    "What several processes share, and what outlasts a restart": (
+        "redis_url",
+        "keyturn_redis_prefix",
+        "keyturn_processes",
+        "keyturn_state_file",
+    ),
     "Size of requests, and logs": ("body_limit_mb", "log_level", "log_format"),
 }
 SHOWN = {
     "session_affinity": "on",
+    "redis_url": "",
     "anthropic_auth_token": "<a token you choose>",
     "metrics_token": "<a token you choose>",
     "keyturn_admin_token": "<a token you choose>",

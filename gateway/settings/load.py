@@ -36,6 +36,7 @@ from providers.spec import ProviderConfig
 NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 SHORTEST = 8  # characters of a token that is no guess
 WELL_KNOWN = ("anthropic", "changeme", "claude", "dummy", "freecc", "password", "secret", "test", "token")
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own variable
 ADMIN_TOKEN = "KEYTURN_ADMIN_TOKEN"  # noqa: S105 - a variable's name
 KEYLESS_VARIABLE = "ANTHROPIC_API_KEY"
 
@@ -98,12 +99,23 @@ def load(
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
         providers=choose_named(providers, routing),
         routing=routing,
+        redis=common.redis_url,
+        redis_prefix=common.keyturn_redis_prefix,
+        processes=common.keyturn_processes,
+        metrics_folder=Path(found) if (found := environ.get(METRICS_FOLDER)) else None,
+        state_file=_state_file(common.keyturn_state_file, cwd, home),
         warnings=tuple(report.warnings),
         certificate=certificate,
         believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )
+
+
+def _state_file(text: str, cwd: Path, home: Path) -> Path | None:
+    if not text:
+        return None
+    return cwd / (home / text[2:] if text.startswith("~/") else Path(text))
 
 
 def _tokens(shared: Secret | None, named: Sequence[ClientToken], report: Report) -> tuple[ClientToken, ...]:
@@ -137,6 +149,8 @@ def _warn(
             f"write {CLIENT_TOKEN}= (with the token, or with nothing for none) into .env.",
         )
     _warn_of_key(layers, providers, report)
+    if common.redis_url and common.keyturn_state_file:
+        report.warn("KEYTURN_STATE_FILE", "this is not used: the state is in Redis (REDIS_URL).")
     named = {_variable(token): token.secret for token in tokens}
     if admin := common.keyturn_admin_token:
         for name in (name for name, secret in named.items() if secret == admin):

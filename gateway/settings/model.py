@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.local_answers import Probe
 from gateway.routing import RoutingTable
+from gateway.settings.redis_address import RedisAddress
 from middleware.loopback import is_loopback
 from providers.secret import Secret
 from providers.spec import ProviderConfig
@@ -52,6 +53,11 @@ class Settings:
     log_format: str  # json or console
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not
     routing: RoutingTable
+    redis: RedisAddress | None = None  # where the state is that several processes share
+    redis_prefix: str = "keyturn:"
+    processes: int = 1  # that share the limits
+    state_file: Path | None = None
+    metrics_folder: Path | None = None  # where several workers keep their metrics together
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
     certificate: Certificate | None = None  # None: HTTP

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.settings.layers import Layers, Value
+from gateway.settings.redis_address import Prefix, RedisUrl
 from gateway.settings.report import Report
 from gateway.settings.values import (
     Affinity,
@@ -161,6 +162,18 @@ class Globals(BaseSettings):
     )
     enable_network_probe_mock: Switch = Field(
         True, description="A request of one token that asks for the quota is answered here. false: a model is asked."
+    )
+    redis_url: RedisUrl = Field(
+        None, description="redis:// URL of the state that several Keyturns share. Unset: each keeps its own."
+    )
+    keyturn_redis_prefix: Prefix = Field(
+        "keyturn:", description="What the names of Keyturn's keys in Redis begin with."
+    )
+    keyturn_processes: Whole = Field(
+        1, description="How many processes share the limits: each keeps to its part while Redis is away."
+    )
+    keyturn_state_file: Text = Field(
+        "", description="File in which rests, counts and what was learned outlast a restart. Not with REDIS_URL."
     )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")
