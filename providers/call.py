@@ -13,7 +13,8 @@ from providers.chat.request import ChatRequest
 from providers.errors import Fault, UpstreamFailure
 from providers.json_object import JsonObject
 from providers.ports import Usage
-from providers.spec import ProviderConfig, Quirks, Timeouts
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, Timeouts
 
 
 class Operation(StrEnum):

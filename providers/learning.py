@@ -15,7 +15,8 @@ from typing import Any
 from providers import overflow, refusals
 from providers.classify.evidence import decoded
 from providers.json_object import JsonObject, encode
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 STATUSES = (400, 422)
 

@@ -11,6 +11,7 @@ from gateway.settings import load_from_process
 from providers.errors import ConfigError
 from providers.version import VERSION
 
+FLAGS = ("host", "port", "ssl_certfile", "ssl_keyfile")  # of serve, each a variable too
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl+C ended
 
 
@@ -102,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         "--workers", type=_count, default=1, metavar="N", help="processes that serve; several need REDIS_URL"
     )
     worker = commands.add_parser("worker")  # without help it is not listed: only serve starts it
-    for name in ("--host", "--port", "--listeners"):
+    for name in ("--host", "--port", "--ssl-certfile", "--ssl-keyfile", "--listeners"):
         worker.add_argument(name)
     for name in ("--says", "--watched", "--workers"):
         worker.add_argument(name, type=int)
@@ -143,13 +144,12 @@ def _count(text: str) -> int:
 
 def _given(options: argparse.Namespace) -> list[str]:
     """What was written, for a process that is to read the same settings."""
-    given = {"--host": options.host, "--port": options.port, "--config": options.config}
+    given = {f"--{name.replace('_', '-')}": getattr(options, name) for name in (*FLAGS, "config")}
     return [word for name, value in given.items() if value is not None for word in (name, str(value))]
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
-    given = {name: getattr(options, name.lower()) for name in ("HOST", "PORT", "SSL_CERTFILE", "SSL_KEYFILE")}
-    return {name: text for name, text in given.items() if text is not None}
+    return {name.upper(): text for name in FLAGS if (text := getattr(options, name)) is not None}
 
 
 def _problems(error: ConfigError) -> str:

@@ -18,7 +18,8 @@ from gateway.settings.toml_table import Table
 from gateway.settings.values import points_here
 from gateway.settings.variables import variables as global_variables
 from providers.catalog import CATALOG, gemini_quirks, names
-from providers.spec import Auth, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth, ProviderSpec
 
 TYPES = {
     "openai": "openai_chat",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from providers.catalog import gemini_quirks, quirks
 from providers.errors import Calendar
-from providers.spec import Auth, Face, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth, Face, ProviderSpec
 
 FREE_TIER = 5  # open requests where keys are usually free ones: what claude-code-proxy allows every provider
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from providers.spec import Quirks, Replay
+from providers.quirks import Quirks, Replay
 
 LOW_TO_HIGH = ("low", "medium", "high")
 OFF_TO_HIGH = ("none", *LOW_TO_HIGH)

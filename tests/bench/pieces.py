@@ -16,7 +16,8 @@ from providers.call import Call, Dialect, Operation, StreamReader
 from providers.dialects import discover, of_clients
 from providers.exchange import arrange
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 from tests.bench import bodies
 
 ROUNDS = 5

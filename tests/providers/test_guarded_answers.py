@@ -20,7 +20,8 @@ from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.dialects.openai_chat import OpenAIChatDialect
 from providers.errors import UpstreamFailure
 from providers.exchange import Exchange, arrange
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 from providers.translation import Translation
 from tests.providers.support import by_the_book, call, config, rig
 from tests.upstream import ChatUpstream, Cut

@@ -14,7 +14,8 @@ from providers.dialects.anthropic import DIALECT as MESSAGES
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.dialects.openai_responses import DIALECT as RESPONSES
 from providers.exchange import Exchange, arrange
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 from tests.providers.support import by_the_book, call
 from tests.upstream import anthropic as messages
 from tests.upstream import openai_chat as chat

@@ -24,7 +24,8 @@ from providers.dialects.anthropic.read_reply import MessageReader
 from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 
 class Passing:

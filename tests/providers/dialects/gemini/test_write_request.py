@@ -14,7 +14,8 @@ from providers.chat.request import ChatRequest, JsonSchema, Message, Text, Tool,
 from providers.dialects.anthropic import DIALECT as MESSAGES
 from providers.dialects.gemini import DIALECT, url
 from providers.json_object import JsonObject
-from providers.spec import Auth, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth
 from tests.providers.dialects.conformance.samples import Sample, samples
 from tests.providers.dialects.gemini.asking import HI, NEW, OLD, Json, config, written
 from tests.upstream.gemini import objection
