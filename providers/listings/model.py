@@ -15,7 +15,7 @@ _LEAST = 256  # tokens of a size that is believed
 _MOST = 100_000_000
 # Words in the names of models that do something else: vectors, pictures, sound, judgements.
 _OTHERS = re.compile(
-    r"(?:^|[-_/.:])(?:text-)?(?:embed|embedd?ings?|rerank(?:er)?|moderations?|whisper|tts|stt|asr|transcribe"
+    r"(?:^|[-_/.:])(?:text-)?(?:embed|embeddings?|rerank(?:er)?|moderations?|whisper|tts|stt|asr|transcribe"
     r"|speech|dall-e|imagen?|image|images|veo|sora|lyria|guard|realtime|clip|bge|ocr|babbage|davinci)(?=$|[-_/.:\d])",
     re.IGNORECASE,
 )
