@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
@@ -19,11 +20,14 @@ from gateway.endpoints import admin, models, ui
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
-from gateway.logs import RequestLog
+from gateway.logs import configure_from
 from gateway.metrics import Metrics
 from gateway.pool_view import PoolView
+from gateway.raw_log import RawLog
+from gateway.redaction import Redactor, secrets_of
 from gateway.relay import Relay
 from gateway.reply import Desk
+from gateway.request_log import RequestLog
 from gateway.settings import Settings, load_from_process
 from gateway.state.memory import MemoryStore
 from gateway.stories import Stories
@@ -72,6 +76,16 @@ SERVED = {
 CALLS = tuple(route for route, methods in SERVED.items() if route.startswith("/v1/") and "POST" in methods)
 
 
+# FastAPI's own would record the texts of exceptions and fields of requests. Our traces are in gateway/traces.py.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
 class Observers:
     """Every observer as one."""
 
@@ -98,6 +112,8 @@ class Gateway(FastAPI):
         app = super().build_middleware_stack()
         if isinstance(app, ServerErrorMiddleware):  # it would answer a Fault with a page of its own
             app = app.app
+        if type(app).__module__.startswith("fastapi.telemetry"):
+            app = app.app
         for cls, args, kwargs in reversed(self._stack):
             app = cls(app, *args, **kwargs)
         return app
@@ -116,7 +132,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     """The whole gateway. Opens nothing before it is served."""
     clock = moments.clock
     metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
-    log = RequestLog(clock)
+    log = _request_log(settings, clock)
     stories = Stories(clock, CALLS)
     usage = UsageLedger(lambda *_: None, moments.wall)
     dialects = discover()
@@ -127,10 +143,10 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     faces = of_clients(dialects)
     messages = faces["anthropic"]
     hot: Endpoints = {
-        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
+        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk, log),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
-        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk),
-        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk),
+        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk, log),
+        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk, log),
     }
     app = Gateway(
         [
@@ -144,6 +160,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
             Middleware(Auth, access=_access(settings)),
+            *_raw_log(settings),
             Middleware(EndpointTable, hot=hot, served=SERVED),
         ],
         title="Keyturn",
@@ -152,6 +169,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         lifespan=_lifespan(registry),
     )
     app.state.draining = False
@@ -161,6 +179,19 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
     return app
+
+
+def _request_log(settings: Settings, clock: Clock) -> RequestLog:
+    words = Redactor(secrets_of(settings)) if settings.log_tracebacks else None
+    return RequestLog(clock, settings.ferryllm_events, words)
+
+
+def _raw_log(settings: Settings) -> Iterable[Middleware]:
+    """None where it is off, so that it costs nothing."""
+    requests, replies = settings.log_payloads, settings.log_events
+    if requests or replies:
+        redact = Redactor(secrets_of(settings))
+        yield Middleware(RawLog, routes=CALLS, redact=redact, requests=requests, replies=replies)
 
 
 def _route(path: str) -> str:
@@ -251,6 +282,8 @@ def __getattr__(name: str) -> FastAPI:
     """``app``, made when a server asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
-    app = create_app(load_from_process())
+    settings = load_from_process()
+    configure_from(settings)
+    app = create_app(settings)
     globals()["app"] = app
     return app

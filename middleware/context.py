@@ -31,6 +31,8 @@ class RequestContext:
     request_id: str
     started: float
     route: str = "unmatched"
+    entry: str = ""  # the dialect that the client speaks, where it asks a model
+    stream: bool = False  # the client wants its answer as a stream
     principal: str = ""  # the name of the client token
     pin: str = ""  # the token's suffix
     requested: str = ""  # the model that the client named

@@ -22,6 +22,7 @@ from providers.turns import Turns
 from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
+MOST_WORDS = 2000  # characters of an upstream's error that its attempt keeps
 STATES = ("ready", "limited", "refused", "spent", "rested")
 
 
@@ -270,6 +271,8 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
             error.provider, error.key_label = self._pool.provider, self._held.label
             error.key_variable = self._held.variable
             _scrub(error, self._held.secret)
+            if self._attempt:
+                self._attempt.words = error.words[:MOST_WORDS]
             order = self._pool.order(error)
             if self._probe and policy.scope(error) is Scope.REQUEST:
                 await self._pool.proved(self._id)  # whoever reads a request well enough to refuse it works

@@ -7,6 +7,7 @@ from functools import partial
 
 from gateway import sessions, tokens
 from gateway.reply import Desk, Reply
+from gateway.request_log import RequestLog
 from gateway.routing import RoutingTable
 from middleware.asgi import Receive, Scope, Send, header
 from middleware.context import RequestContext, context_of
@@ -20,17 +21,20 @@ AGENT = b"x-claude-code-agent-id"  # on every request of a subagent (Claude Code
 class MessagesEndpoint:
     """Reads, checks and routes; the reply does the rest."""
 
-    def __init__(self, dialect: ClientDialect, routing: RoutingTable, desk: Desk) -> None:
+    def __init__(self, dialect: ClientDialect, routing: RoutingTable, desk: Desk, log: RequestLog) -> None:
         self._dialect = dialect
         self._routing = routing
         self._desk = desk
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
         call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
-        targets = self._routing.targets(call.model, context.pin)
+        self._log.incoming(context)
+        context.targets = targets = self._routing.targets(call.model, context.pin)
+        self._log.resolved(context)
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 
@@ -49,13 +53,16 @@ async def read_call(scope: Scope, receive: Receive, dialect: ClientDialect, oper
         dialect.check(body)
     except NotJson as error:
         raise Fault(400, "invalid_request_error", f"body: {error}") from error
+    context = context_of(scope)
+    context.entry = dialect.name
+    context.stream = operation is Operation.MESSAGES and body.get("stream") is True
     return Call(
-        request_id=context_of(scope).request_id,
+        request_id=context.request_id,
         dialect=dialect.name,
         operation=operation,
         body=body,
         model=body.get("model"),
-        stream=operation is Operation.MESSAGES and body.get("stream") is True,
+        stream=context.stream,
         received=int(time.time()),
         estimate=partial(tokens.estimate, body),
         session=sessions.session(header(scope, sessions.HEADER), body),

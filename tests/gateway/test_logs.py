@@ -50,9 +50,11 @@ async def test_a_success_is_one_line(gateway: Gateway, upstream: Upstream) -> No
         "request_id": reply.headers["request-id"],
         "route": "/v1/messages",
         "principal": "shared",
-        "requested": "claude-opus-4-8",
+        "entry": "anthropic",
+        "display_model": "claude-opus-4-8",
+        "backend_model": "claude-opus-4-8",
         "provider": "anthropic",
-        "model": "claude-opus-4-8",
+        "stream": True,
         "key": "anthropic-01",
         "attempts": 1,
         "status": 200,
@@ -100,7 +102,7 @@ async def test_a_long_model_name_is_cut_short(gateway: Gateway) -> None:
     async with gateway.client() as client:
         await client.post("/v1/messages", json=ask(model="groq/" + "a" * 5000))
     [line] = gateway.log.events("request")
-    assert len(line["requested"]) == 200
+    assert len(line["display_model"]) == 200
 
 
 async def test_the_level_and_the_style_are_kept_to(upstream: Upstream, tmp_path: Path) -> None:
@@ -124,16 +126,17 @@ def test_the_console_style_is_for_people() -> None:
 
 
 def test_libraries_write_the_same_lines() -> None:
+    words = "inside"
     with captured_log() as log:
         logging.getLogger("some.library").warning("from %s", "a library")
         try:
-            raise ValueError("inside")
+            raise ValueError(words)
         except ValueError:
             logging.getLogger("some.library").exception("it failed")
     [line] = log.events("from a library")
     assert line["level"] == "warning"
     [failed] = log.events("it failed")
-    assert "ValueError: inside" in failed["exception"]
+    assert failed["exception"].endswith("raise ValueError(words)\nValueError")
 
 
 def test_a_secret_in_an_event_is_masked() -> None:
