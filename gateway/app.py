@@ -7,11 +7,10 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
-from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
@@ -20,11 +19,9 @@ from gateway.endpoints import admin, models, ui
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
-from gateway.logs import configure_from
+from gateway.logs import configure_from, redactor
 from gateway.metrics import Metrics
 from gateway.pool_view import PoolView
-from gateway.raw_log import RawLog
-from gateway.redaction import Redactor, secrets_of
 from gateway.relay import Relay
 from gateway.reply import Desk
 from gateway.request_log import RequestLog
@@ -37,7 +34,9 @@ from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
+from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
+from middleware.trace_parent import TraceParent
 from providers.demo import DemoTransport
 from providers.dialects import discover, of_clients
 from providers.errors import Fault
@@ -45,6 +44,12 @@ from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from gateway.traces import Traces
 
 TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
 
@@ -109,14 +114,14 @@ class Gateway(FastAPI):
         self._stack = stack
 
     def build_middleware_stack(self) -> ASGIApp:
-        app = super().build_middleware_stack()
-        if isinstance(app, ServerErrorMiddleware):  # it would answer a Fault with a page of its own
-            app = app.app
-        if type(app).__module__.startswith("fastapi.telemetry"):
+        app: Any = super().build_middleware_stack()
+        # The first would answer a Fault with a page of its own, the second would record it.
+        while isinstance(app, ServerErrorMiddleware) or type(app).__module__.startswith("fastapi.telemetry"):
             app = app.app
         for cls, args, kwargs in reversed(self._stack):
             app = cls(app, *args, **kwargs)
-        return app
+        stack: ASGIApp = app
+        return stack
 
 
 TIME = Time(
@@ -128,11 +133,12 @@ TIME = Time(
 )
 
 
-def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
-    """The whole gateway. Opens nothing before it is served."""
+def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter | None = None) -> FastAPI:
+    """The whole gateway. Opens nothing before it is served. ``exporter`` takes its traces, where they are on."""
     clock = moments.clock
     metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
     log = _request_log(settings, clock)
+    traces = _traces(settings, moments, exporter)
     stories = Stories(clock, CALLS)
     usage = UsageLedger(lambda *_: None, moments.wall)
     dialects = discover()
@@ -153,10 +159,17 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
             Middleware(RequestId, clock=clock),
             Middleware(
                 AccessMiddleware,
-                observe=_all(metrics.request_ended, log.request_ended, stories.ended, usage.ended),
+                observe=_all(
+                    metrics.request_ended,
+                    log.request_ended,
+                    *([traces.request_ended] if traces else []),
+                    stories.ended,
+                    usage.ended,
+                ),
                 route=_route,
                 begun=stories.began,
             ),
+            *([Middleware(TraceParent)] if traces else []),
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
             Middleware(Auth, access=_access(settings)),
@@ -170,7 +183,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
-        lifespan=_lifespan(registry),
+        lifespan=_lifespan(registry, traces),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock)
@@ -182,15 +195,23 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
 
 
 def _request_log(settings: Settings, clock: Clock) -> RequestLog:
-    words = Redactor(secrets_of(settings)) if settings.log_tracebacks else None
+    words = redactor(settings) if settings.log_tracebacks else None
     return RequestLog(clock, settings.ferryllm_events, words)
+
+
+def _traces(settings: Settings, moments: Time, exporter: SpanExporter | None) -> Traces | None:
+    if settings.traces is None:
+        return None
+    from gateway.traces import Traces  # needs the extra
+
+    return Traces(settings.traces, settings.providers, moments, exporter)
 
 
 def _raw_log(settings: Settings) -> Iterable[Middleware]:
     """None where it is off, so that it costs nothing."""
     requests, replies = settings.log_payloads, settings.log_events
     if requests or replies:
-        redact = Redactor(secrets_of(settings))
+        redact = redactor(settings)
         yield Middleware(RawLog, routes=CALLS, redact=redact, requests=requests, replies=replies)
 
 
@@ -198,11 +219,13 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(registry: Registry, traces: Traces | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await registry.aclose()
+        if traces:
+            await asyncio.to_thread(traces.close)
 
     return lifespan
 

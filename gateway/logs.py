@@ -8,28 +8,34 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from gateway.log_file import LogFileHandler
-from gateway.redaction import Redactor, secrets_of
+from gateway.redaction import Redactor
 from gateway.settings import Settings
 from gateway.settings.model import LogFile
 from providers.secret import Secret
 
 # What these say below WARNING is of use to their authors; some of it holds addresses with what stands in them.
 TALKATIVE = ("aiohttp", "asyncio", "httpcore", "httpx", "opentelemetry", "requests", "urllib3")
+_CREDENTIAL = re.compile(r"auth|cookie|key|password|secret|token", re.IGNORECASE)  # a header's name
 _IN_TASK = re.compile(r"exception=(\w+)\(.*", re.DOTALL)  # how asyncio shows a task that failed
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-def configure_from(settings: Settings) -> Redactor:
-    """As the settings have it; returns what takes their secrets out of text. Raises ConfigError (LOG_FILE)."""
-    redact = Redactor(secrets_of(settings))
+def configure_from(settings: Settings) -> None:
+    """As the settings have it. Raises ConfigError where LOG_FILE cannot be written."""
+    redact = redactor(settings)
     configure(settings.log_level, settings.log_format, settings.log_file, redact, settings.log_tracebacks)
-    return redact
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Takes what is secret in these settings out of text, and what looks secret."""
+    return Redactor(_secrets(settings))
 
 
 def configure(
@@ -48,7 +54,7 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_Exceptions(redact, tracebacks)),
     ]
-    foreign = [*shared, _Foreign(redact, tracebacks)]
+    foreign: list[Processor] = [*shared, _Foreign(redact, tracebacks)]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -110,8 +116,8 @@ class _Exceptions:
         self._redact = redact
         self._words = words
 
-    def __call__(self, info: ExcInfo) -> str:
-        error = info[1]
+    def __call__(self, exc_info: ExcInfo) -> str:
+        error = exc_info[1]
         if self._words:
             return self._redact("".join(traceback.format_exception(error)).rstrip())
         return "\n".join(_without_words(error))
@@ -134,3 +140,22 @@ def _without_words(error: BaseException) -> Iterator[str]:
 def _class_of(error: BaseException) -> str:
     kind: type[Any] = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """Every key, token and password in the settings, as they stand there."""
+    own = (settings.metrics_token, settings.admin_token, *(token.secret for token in settings.tokens))
+    yield from (secret.reveal() for secret in own if secret)
+    for provider in settings.providers:
+        yield from (key.secret.reveal() for key in provider.keys)
+        yield from (value for name, value in provider.headers if _CREDENTIAL.search(name))
+        if provider.proxy:
+            yield from _of_url(provider.proxy.reveal())
+    if settings.traces:
+        yield from (value for name, value in settings.traces.headers if _CREDENTIAL.search(name))
+
+
+def _of_url(url: str) -> Iterator[str]:
+    yield url
+    if password := urlsplit(url).password:
+        yield password

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, urlsplit
-
-from gateway.settings import Settings
+from urllib.parse import quote
 
 BLOT = "***"
 SHORTEST = 4  # characters; whatever is shorter hides nothing and would blot out half of every text
 LONG = 256  # characters of base64 from which on it is an image, a document or a signature
 
-_CREDENTIAL = re.compile(r"auth|cookie|key|password|secret|token", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_=-](?:[A-Za-z0-9+/_=-]|\\/){%d,}" % (LONG - 1))
+_BASE64 = re.compile(rf"(?:[A-Za-z0-9+/_=-]|\\/){{{LONG},}}")
 _SCHEME = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=:-]{6,}", re.IGNORECASE)
 _FIELD = re.compile(
     r"""((?:proxy-|x-goog-|x-)?(?:authorization|api[-_]?key|(?:access|auth|refresh|client)[-_]?(?:token|secret)
@@ -53,26 +50,8 @@ class Redactor:
         return _FIELD.sub(rf"\1{BLOT}", text)
 
 
-def secrets_of(settings: Settings) -> Iterator[str]:
-    """Every key, token and password in the settings, as they stand there."""
-    own = (settings.metrics_token, settings.admin_token, *(token.secret for token in settings.tokens))
-    yield from (secret.reveal() for secret in own if secret)
-    for provider in settings.providers:
-        yield from (key.secret.reveal() for key in provider.keys)
-        yield from (value for name, value in provider.headers if _CREDENTIAL.search(name))
-        if provider.proxy:
-            yield from _of_url(provider.proxy.reveal())
-    if settings.traces:
-        yield from (value for name, value in settings.traces.headers if _CREDENTIAL.search(name))
-
-
-def _of_url(url: str) -> Iterator[str]:
-    yield url
-    if password := urlsplit(url).password:
-        yield password
-
-
 def _forms(secret: str) -> Iterator[str]:
     """As it is, in JSON, in JSON inside JSON, and in a URL."""
     inside = json.dumps(secret)[1:-1]
-    yield from (secret, inside, json.dumps(inside)[1:-1], secret.replace("/", r"\/"), quote(secret, safe=""))
+    yield from (secret, inside, json.dumps(inside)[1:-1], secret.replace("/", r"\/"))
+    yield from (quote(secret), quote(secret, safe=""))

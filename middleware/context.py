@@ -39,6 +39,7 @@ class RequestContext:
     trail: Trail = field(default_factory=Trail)
     session: bool = False  # the client named the session that the request is of
     conversation: str = ""  # that session's id
+    trace_parent: str = ""  # the client's header, where traces are on
     agent: str = ""  # the subagent that asks, where the client says so
     targets: Sequence[Chosen] = ()  # where it may go, in this order
     target: tuple[str, str] = ("", "")  # provider and model that were asked last
