@@ -22,6 +22,7 @@ import httpx
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from opentelemetry.sdk.trace.export import SpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import logs
@@ -114,6 +115,7 @@ async def serving(
     level: str = "INFO",
     moments: Moments | None = None,
     style: str = "json",
+    exporter: SpanExporter | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
 
@@ -123,7 +125,7 @@ async def serving(
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
     with with_admin_token(settings, port) as own, captured_log(level, style, own) as log:
-        app = create_app(own, moments.time())
+        app = create_app(own, moments.time(), exporter)
         config = uvicorn.Config(
             app,
             lifespan="on",
