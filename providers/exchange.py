@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from providers.chat.request import ChatRequest
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.spec import ProviderConfig
 from providers.translation import Translation
+
+_FIT = re.compile(r"(?!messages\.|tools\.).*|\w+\.[A-Za-z0-9_.]{1,64}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ def arrange(
     guardian = _guardian(asked, translated.names, token) if quirks.guarded_calls else None
     reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
     return Exchange(translated.request, True, reader, translated.lost, guardian.repairs if guardian else {})
+
+
+def told(lost: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of what was lost, fit to be shown: of ``messages`` and ``tools`` a client writes the last part."""
+    return tuple(name if _FIT.fullmatch(name) else f"{name.partition('.')[0]}.unnamed" for name in lost)
 
 
 def _calls_tools(call: Call) -> bool:

@@ -161,6 +161,13 @@ class KeyPool:
         attempt.ended, attempt.outcome, attempt.reason = self._time.clock(), outcome, reason
         self._observer.attempt_ended(attempt)
 
+    def scrub(self, failure: UpstreamFailure) -> None:
+        """An upstream may repeat the key that it refuses, or one that it was sent before."""
+        for secret in (key.secret for key in self.keys if key.secret):
+            failure.words = secret.scrub(failure.words)
+            if failure.body is not None:
+                failure.body = failure.body.replace(secret.reveal().encode(), b"***")
+
     async def rest(self, key: Key, model: str, order: RestOrder) -> None:
         await self._store.rest(self.provider, key.candidate, model, order)
 
@@ -270,7 +277,7 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         if isinstance(error, UpstreamFailure):
             error.provider, error.key_label = self._pool.provider, self._held.label
             error.key_variable = self._held.variable
-            _scrub(error, self._held.secret)
+            self._pool.scrub(error)
             if self._attempt:
                 self._attempt.words = error.words[:MOST_WORDS]
             order = self._pool.order(error)
@@ -316,14 +323,6 @@ def _key(
     # A key without a named account is an account of its own.
     candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
     return Key(label, variable, secret, candidate, weight, account)
-
-
-def _scrub(failure: UpstreamFailure, secret: Secret | None) -> None:
-    """An upstream may echo the key that it refuses."""
-    if secret:
-        failure.words = secret.scrub(failure.words)
-        if failure.body is not None:
-            failure.body = secret.scrub(failure.body.decode("utf-8", "replace")).encode()
 
 
 def _verdict(error: BaseException | None) -> tuple[str, str]:

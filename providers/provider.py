@@ -15,7 +15,7 @@ from providers.call import Call, Dialect
 from providers.chat.sse import begins_stream
 from providers.dialects import of_clients
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.exchange import Exchange, arrange
+from providers.exchange import Exchange, arrange, told
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
 from providers.patience import Pace, Patience
@@ -69,7 +69,7 @@ class Provider:
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
-        attempt.lost, attempt.repairs = exchange.lost, exchange.repairs
+        attempt.lost, attempt.repairs = told(exchange.lost), exchange.repairs
         limit = patience[0] if exchange.streamed else patience[1]
         deadline = asyncio.timeout(limit)
         try:
