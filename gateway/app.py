@@ -225,7 +225,7 @@ def _lifespan(registry: Registry, traces: Traces | None) -> Callable[[FastAPI], 
         yield
         await registry.aclose()
         if traces:
-            await asyncio.to_thread(traces.close)
+            traces.close()  # it blocks, but nothing else runs any more
 
     return lifespan
 

@@ -31,7 +31,7 @@ from tests.gateway.voices import VOICES, Voice
 from tests.gateway_process import ONE_ATTEMPT, running_gateway, upstream_env
 from tests.providers.socks import socks_proxy
 from tests.serving import Gateway, leave, post, serving
-from tests.upstream import Hang, Reply, Upstream, error, json_reply, message, refusing, text
+from tests.upstream import Answer, Hang, Reply, Upstream, error, json_reply, message, refusing, text
 from tests.upstream.bare_client import connected
 from tests.virtual_http import LoopMoments, in_virtual_time
 
@@ -319,7 +319,7 @@ def test_what_banner_and_check_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_what_doctor_says(tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
     place, shown = Place(tmp_path), Shown(tmp_path)
-    replies = [error(each, "api_error", ECHO) for each in (400, 401, 402, 403, 404, 429, 500, 529)]
+    replies: list[Answer] = [error(each, "api_error", ECHO) for each in (400, 401, 402, 403, 404, 429, 500, 529)]
     replies += [message(text(WORDS["answer"])), json_reply({"type": "error", "error": {"message": ECHO}})]
     for reply in replies:
         with Upstream() as upstream:

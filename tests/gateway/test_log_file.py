@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -139,10 +140,14 @@ def test_the_command_says_so_and_ends_with_2(place: Place) -> None:
 
 
 class _Full(LogFileHandler):
-    """On a disk that is full from the start."""
+    """On a disk that has run full."""
+
+    full = True
 
     def flush(self) -> None:
-        raise OSError(28, "No space left on device")
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().flush()
 
 
 def test_a_disk_that_fills_up_is_told_once(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,4 +156,5 @@ def test_a_disk_that_fills_up_is_told_once(place: Place, capsys: pytest.CaptureF
         handler.handle(logging.LogRecord("keyturn", logging.INFO, "", 0, "a line", (), None))
     err = capsys.readouterr().err
     assert err == f"LOG_FILE: {place.cwd}/k.log cannot be written any more: No space left on device.\n"
-    handler.stream.close()
+    handler.full = False
+    handler.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,9 @@ IMAGE = b64encode(bytes(3000)).decode()
 
 
 def stack(gateway: Gateway) -> list[str]:
-    app, names = gateway.app.build_middleware_stack(), []
-    while app:
+    app: Any = gateway.app.build_middleware_stack()
+    names: list[str] = []
+    while app is not None:
         names.append(type(app).__name__)
         app = getattr(app, "app", None)
     return names
