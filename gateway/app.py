@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -25,12 +25,13 @@ from gateway.endpoints.models import ModelList
 from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.inventory import Inventory
 from gateway.local_reply import LocalReplies
-from gateway.logs import RequestLog
+from gateway.logs import configure_from, redactor
 from gateway.metrics import Metrics
 from gateway.metrics.scrape import keep_telling, scrape
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
+from gateway.request_log import RequestLog
 from gateway.settings import Settings, load_from_process
 from gateway.state.keeping import Keeping, keep_on
 from gateway.state.stores import Store, make_keeping, make_store, whereabouts
@@ -42,7 +43,9 @@ from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
+from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
+from middleware.trace_parent import TraceParent
 from providers.aws_login import aws_credential
 from providers.credentials import Logins
 from providers.demo import DemoTransport
@@ -51,10 +54,16 @@ from providers.errors import Fault
 from providers.google_login import google_credential
 from providers.json_object import encode
 from providers.logins import AwsLogin, GoogleLogin
-from providers.ports import Attempt, Observer, Time
+from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from gateway.traces import Traces
 
 LOGINS: Logins = {GoogleLogin: google_credential, AwsLogin: aws_credential}
 TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
@@ -89,6 +98,16 @@ SERVED = {
 CALLS = tuple(route for route, methods in SERVED.items() if route.startswith("/v1/") and "POST" in methods)
 
 
+# FastAPI's own would record the texts of exceptions and fields of requests. Our traces are in gateway/traces.py.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
 class Observers:
     """Every observer as one."""
 
@@ -112,12 +131,14 @@ class Gateway(FastAPI):
         self._stack = stack
 
     def build_middleware_stack(self) -> ASGIApp:
-        app = super().build_middleware_stack()
-        if isinstance(app, ServerErrorMiddleware):  # it would answer a Fault with a page of its own
+        app: Any = super().build_middleware_stack()
+        # The first would answer a Fault with a page of its own, the second would record it.
+        while isinstance(app, ServerErrorMiddleware) or type(app).__module__.startswith("fastapi.telemetry"):
             app = app.app
         for cls, args, kwargs in reversed(self._stack):
             app = cls(app, *args, **kwargs)
-        return app
+        stack: ASGIApp = app
+        return stack
 
 
 TIME = Time(
@@ -129,8 +150,8 @@ TIME = Time(
 )
 
 
-def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
-    """The whole gateway. Opens nothing before it is served."""
+def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter | None = None) -> FastAPI:
+    """The whole gateway. Opens nothing before it is served. ``exporter`` takes its traces, where they are on."""
     clock = moments.clock
     inventory = Inventory(moments, settings.catalog_refresh)
     metrics = Metrics(
@@ -143,7 +164,8 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         clock,
         settings.metrics_folder,
     )
-    log = RequestLog(clock)
+    log = _request_log(settings, clock)
+    traces = _traces(settings, moments, exporter)
     usage = UsageLedger(inventory.cost, moments.wall)
     dialects = discover()
     store = make_store(settings, moments, (StoreMetrics(metrics.registry), log) if settings.redis else ())
@@ -156,10 +178,10 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     messages = faces["anthropic"]
     local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
-        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk, local),
+        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk, log, local),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
-        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk),
-        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk),
+        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk, log),
+        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk, log),
     }
     beside = [stories.keep_telling] if store.records else []
     if settings.metrics_folder:
@@ -169,13 +191,21 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
             Middleware(RequestId, clock=clock),
             Middleware(
                 AccessMiddleware,
-                observe=_all(metrics.request_ended, log.request_ended, stories.ended, usage.ended),
+                observe=_all(
+                    metrics.request_ended,
+                    log.request_ended,
+                    *([traces.request_ended] if traces else []),
+                    stories.ended,
+                    usage.ended,
+                ),
                 route=_route,
                 begun=stories.began,
             ),
+            *([Middleware(TraceParent)] if traces else []),
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
             Middleware(Auth, access=_access(settings)),
+            *_raw_log(settings),
             Middleware(EndpointTable, hot=hot, served=SERVED),
         ],
         title="Keyturn",
@@ -184,7 +214,10 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry, store, make_keeping(settings, moments, store, registry), inventory, beside),
+        telemetry=NO_TELEMETRY,
+        lifespan=_lifespan(
+            registry, store, make_keeping(settings, moments, store, registry), inventory, beside, traces
+        ),
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, moments, store)
@@ -199,6 +232,27 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     return app
 
 
+def _request_log(settings: Settings, clock: Clock) -> RequestLog:
+    words = redactor(settings) if settings.log_tracebacks else None
+    return RequestLog(clock, settings.ferryllm_events, words)
+
+
+def _traces(settings: Settings, moments: Time, exporter: SpanExporter | None) -> Traces | None:
+    if settings.traces is None:
+        return None
+    from gateway.traces import Traces  # needs the extra
+
+    return Traces(settings.traces, settings.providers, moments, exporter)
+
+
+def _raw_log(settings: Settings) -> Iterable[Middleware]:
+    """None where it is off, so that it costs nothing."""
+    requests, replies = settings.log_payloads, settings.log_events
+    if requests or replies:
+        redact = redactor(settings)
+        yield Middleware(RawLog, routes=CALLS, redact=redact, requests=requests, replies=replies)
+
+
 def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
@@ -209,6 +263,7 @@ def _lifespan(
     keeping: Keeping | None,
     inventory: Inventory,
     beside: Iterable[Callable[[], Coroutine[Any, Any, None]]],
+    traces: Traces | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """``beside``: what goes on while the application is served."""
 
@@ -232,6 +287,8 @@ def _lifespan(
                     await keeping.keep()
                 await inventory.aclose()
             await registry.aclose()
+        if traces:
+            traces.close()  # it blocks, but nothing else runs any more
 
     return lifespan
 
@@ -324,6 +381,8 @@ def __getattr__(name: str) -> FastAPI:
     """``app``, made when a server asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
-    app = create_app(load_from_process())
+    settings = load_from_process()
+    configure_from(settings)
+    app = create_app(settings)
     globals()["app"] = app
     return app

@@ -31,12 +31,15 @@ class RequestContext:
     request_id: str
     started: float
     route: str = "unmatched"
+    entry: str = ""  # the dialect that the client speaks, where it asks a model
+    stream: bool = False  # the client wants its answer as a stream
     principal: str = ""  # the name of the client token
     pin: str = ""  # the token's suffix
     requested: str = ""  # the model that the client named
     trail: Trail = field(default_factory=Trail)
     session: bool = False  # the client named the session that the request is of
     conversation: str = ""  # that session's id
+    trace_parent: str = ""  # the client's header, where traces are on
     agent: str = ""  # the subagent that asks, where the client says so
     targets: Sequence[Chosen] = ()  # where it may go, in this order
     target: tuple[str, str] = ("", "")  # provider and model that were asked last

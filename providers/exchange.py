@@ -14,6 +14,8 @@ from providers.errors import ErrorKind, UpstreamFailure
 from providers.spec import ProviderConfig
 from providers.translation import Translation
 
+_FIT = re.compile(r"(?!messages\.|tools\.).*|\w+\.[A-Za-z0-9_.]{1,64}", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -68,6 +70,11 @@ def arrange(
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 _EMPTY_LIST = re.compile(rb"\[\s*\]|null")
+
+
+def told(lost: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of what was lost, fit to be shown: of ``messages`` and ``tools`` a client writes the last part."""
+    return tuple(name if _FIT.fullmatch(name) else f"{name.partition('.')[0]}.unnamed" for name in lost)
 
 
 def _may_call(call: Call) -> bool:

@@ -24,6 +24,7 @@ from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
 APART = 0.005  # seconds between two looks at limits that other processes share
+MOST_WORDS = 2000  # characters of an upstream's error that its attempt keeps
 STATES = ("ready", "limited", "refused", "spent", "rested")
 
 
@@ -182,6 +183,14 @@ class KeyPool:
         attempt.ended, attempt.outcome, attempt.reason = self._time.clock(), outcome, reason
         self._observer.attempt_ended(attempt)
 
+    def scrub(self, failure: UpstreamFailure) -> None:
+        """An upstream may repeat the key that it refuses, or one that it was sent before."""
+        for secret in (key.credential or key.secret for key in self.keys):
+            if secret:
+                failure.words = secret.scrub(failure.words)
+                if failure.body is not None:
+                    failure.body = secret.scrub(failure.body.decode("utf-8", "replace")).encode()
+
     async def rest(self, key: Key, model: str, order: RestOrder) -> None:
         await self._store.rest(self.provider, key.candidate, model, order)
 
@@ -306,7 +315,9 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         if isinstance(error, UpstreamFailure) and not self.idle:
             error.provider, error.key_label = self._pool.provider, self._held.label
             error.key_variable = self._held.variable
-            _scrub(error, self._held.credential or self._held.secret)
+            self._pool.scrub(error)
+            if self._attempt:
+                self._attempt.words = error.words[:MOST_WORDS]
             order = self._pool.order(error)
             if self._probe and policy.scope(error) is Scope.REQUEST:
                 await self._pool.proved(self._id)  # whoever reads a request well enough to refuse it works
@@ -355,14 +366,6 @@ def _key(
     # A key without a named account is an account of its own.
     candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits)
     return Key(label, variable, secret, candidate, weight, account)
-
-
-def _scrub(failure: UpstreamFailure, secret: Secret | Credential | None) -> None:
-    """An upstream may echo the key that it refuses."""
-    if secret:
-        failure.words = secret.scrub(failure.words)
-        if failure.body is not None:
-            failure.body = secret.scrub(failure.body.decode("utf-8", "replace")).encode()
 
 
 def _verdict(error: BaseException | None) -> tuple[str, str]:

@@ -56,10 +56,12 @@ class Attempt:
     model: str
     key: str  # its label, "" before a key was leased
     started: float  # on the Clock
+    stream: bool = False  # the client wants its answer as a stream
     first_content: float | None = None
     ended: float | None = None
     outcome: str = "open"  # then ok | failed | abandoned
     reason: str = ""  # an ErrorKind where it failed
+    words: str = field(default="", repr=False)  # of a failed one, the upstream's own; without the key
     status: int | None = None  # the upstream's
     usage: Usage = field(default_factory=Usage)
     reads: int = 0  # pieces in which a streamed answer came after its first content

@@ -17,7 +17,7 @@ from providers.chat.sse import begins_stream
 from providers.credentials import Credential
 from providers.dialects import of_clients
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.exchange import Exchange, arrange
+from providers.exchange import Exchange, arrange, told
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
 from providers.measures import Measures
@@ -78,7 +78,7 @@ class Provider:
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
-        attempt.lost, attempt.repairs, attempt.untold = exchange.lost, exchange.repairs, exchange.untold
+        attempt.lost, attempt.repairs, attempt.untold = told(exchange.lost), exchange.repairs, exchange.untold
         limit = patience[0] if exchange.streamed else patience[1]
         deadline = asyncio.timeout(limit)
         try:

@@ -76,7 +76,8 @@ class Visit:
 
     async def _asked(self, own: AsyncExitStack) -> Answer:
         lease = await self._enter(own)
-        attempt = Attempt(self._call.request_id, self._provider.config.id, self._model, "", self._now)
+        call, provider = self._call, self._provider.config.id
+        attempt = Attempt(call.request_id, provider, self._model, "", self._now, call.stream)
         self._errand.began(lease.key.candidate.id)
         self._terms.trail.attempts.append(attempt)
         lease.begin(attempt)

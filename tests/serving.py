@@ -14,7 +14,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import httpx
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from opentelemetry.sdk.trace.export import SpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import logs
@@ -110,7 +111,12 @@ class Gateway:
 
 @asynccontextmanager
 async def serving(
-    home: Path, environ: Mapping[str, str], level: str = "INFO", moments: Moments | None = None
+    home: Path,
+    environ: Mapping[str, str],
+    level: str = "INFO",
+    moments: Moments | None = None,
+    style: str = "json",
+    exporter: SpanExporter | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
 
@@ -119,8 +125,8 @@ async def serving(
     settings, moments = load({**NO_LISTS, **environ}, home, home), moments or Moments()
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    with captured_log(level) as log, with_admin_token(settings, port) as own:
-        app = create_app(own, moments.time())
+    with with_admin_token(settings, port) as own, captured_log(level, style, own) as log:
+        app = create_app(own, moments.time(), exporter)
         config = uvicorn.Config(
             app,
             lifespan="on",
@@ -156,16 +162,21 @@ async def _stop(gateway: Gateway) -> None:
 
 
 @contextmanager
-def captured_log(level: str = "INFO", style: str = "json") -> Iterator[Logged]:
+def captured_log(level: str = "INFO", style: str = "json", settings: Settings | None = None) -> Iterator[Logged]:
     """Logs as ``keyturn serve`` configures them, kept; afterwards logging is what it was."""
     logged, root = Logged(), logging.getLogger()
     before = root.level, root.handlers[:]
     with redirect_stderr(logged.stream):
-        logs.configure(level, style)
+        if settings is None:
+            logs.configure(level, style)
+        else:
+            logs.configure_from(replace(settings, log_level=level, log_format=style))
     try:
         yield logged
     finally:
         root.setLevel(before[0])
+        for handler in root.handlers:
+            handler.close()
         root.handlers[:] = before[1]
         structlog.reset_defaults()
 

@@ -71,7 +71,25 @@ SECTIONS = {
         "keyturn_processes",
         "keyturn_state_file",
     ),
-    "Size of requests, and logs": ("body_limit_mb", "log_level", "log_format"),
+    "Size of requests, and logs": (
+        "body_limit_mb",
+        "log_level",
+        "log_format",
+        "log_file",
+        "log_file_level",
+        "log_file_max_mb",
+        "log_file_keep",
+        "log_raw_api_payloads",
+        "log_raw_sse_events",
+        "log_api_error_tracebacks",
+    ),
+    "Traces": (
+        "keyturn_traces",
+        "otel_exporter_otlp_endpoint",
+        "otel_exporter_otlp_traces_endpoint",
+        "otel_exporter_otlp_headers",
+        "otel_service_name",
+    ),
 }
 SHOWN = {
     "session_affinity": "on",

@@ -49,10 +49,10 @@ def serve(settings: Settings, workers: int = 1, options: Sequence[str] = ()) -> 
         return supervise(settings, sockets, workers, options)
     # Imported late: a port in use is told at once, not after the web framework is loaded.
     from gateway.app import create_app
-    from gateway.logs import configure
+    from gateway.logs import configure_from
 
-    configure(settings.log_level, settings.log_format)
     with with_admin_token(settings, sockets[0].getsockname()[1]) as own:
+        configure_from(own)
         server = Server(create_app(own), own)
         server.run(sockets)
     return FORCED if server.force_exit else 0

@@ -7,6 +7,7 @@ import time
 from gateway import sessions
 from gateway.local_reply import LocalReplies
 from gateway.reply import Desk, Reply
+from gateway.request_log import RequestLog
 from gateway.routing import RoutingTable
 from gateway.tokens import Estimate
 from middleware.asgi import Receive, Scope, Send, header
@@ -22,11 +23,17 @@ class MessagesEndpoint:
     """Reads, checks and routes; the reply does the rest, or ``local`` where it finds a probe."""
 
     def __init__(
-        self, dialect: ClientDialect, routing: RoutingTable, desk: Desk, local: LocalReplies | None = None
+        self,
+        dialect: ClientDialect,
+        routing: RoutingTable,
+        desk: Desk,
+        log: RequestLog,
+        local: LocalReplies | None = None,
     ) -> None:
         self._dialect = dialect
         self._routing = routing
         self._desk = desk
+        self._log = log
         self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,10 +41,12 @@ class MessagesEndpoint:
         call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
-        targets = self._routing.targets(call.model, context.pin)
+        self._log.incoming(context)
+        context.targets = targets = self._routing.targets(call.model, context.pin)
         context.routed = self._desk.time.clock()
         if self._local and await self._local.answered(call, context, send):
             return
+        self._log.resolved(context)
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 
@@ -56,13 +65,16 @@ async def read_call(scope: Scope, receive: Receive, dialect: ClientDialect, oper
         dialect.check(body)
     except NotJson as error:
         raise Fault(400, "invalid_request_error", f"body: {error}") from error
+    context = context_of(scope)
+    context.entry = dialect.name
+    context.stream = operation is Operation.MESSAGES and body.get("stream") is True
     return Call(
-        request_id=context_of(scope).request_id,
+        request_id=context.request_id,
         dialect=dialect.name,
         operation=operation,
         body=body,
         model=body.get("model"),
-        stream=operation is Operation.MESSAGES and body.get("stream") is True,
+        stream=context.stream,
         received=int(time.time()),
         estimate=Estimate(body, body.get("model")),
         session=sessions.session(header(scope, sessions.HEADER), body),

@@ -20,6 +20,7 @@ from gateway.settings.layers import (
     environment_layer,
     flag_layer,
 )
+from gateway.settings.log_settings import read_log_file, read_traces, warn_of_raw_logs
 from gateway.settings.logins import PRODUCT, LoginFinder
 from gateway.settings.model import SHARED, ClientToken, Settings
 from gateway.settings.provider_settings import ProviderReader
@@ -77,6 +78,9 @@ def load(
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)
+    log_file = read_log_file(common, layers, cwd, home, report)
+    traces = read_traces(common, layers, report)
+    warn_of_raw_logs(common, log_file, report)
     _warn(common, layers, providers, tokens, report)
     if report.problems:
         raise ConfigError(report.problems)
@@ -106,6 +110,11 @@ def load(
         state_file=_state_file(common.keyturn_state_file, cwd, home),
         warnings=tuple(report.warnings),
         certificate=certificate,
+        log_file=log_file,
+        log_payloads=common.log_raw_api_payloads,
+        log_events=common.log_raw_sse_events,
+        log_tracebacks=common.log_api_error_tracebacks,
+        traces=traces,
         believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),

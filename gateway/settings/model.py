@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.local_answers import Probe
@@ -29,6 +29,25 @@ class Certificate:
 
     chain: Path
     key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """``size`` in bytes, from which on the file is put aside; ``kept`` is how many of those stay."""
+
+    path: Path
+    level: str = "INFO"
+    size: int = 50 * 1024 * 1024
+    kept: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Where OpenTelemetry's traces go: a URL with its path, and headers that may hold a credential."""
+
+    endpoint: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    service: str = "keyturn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +80,12 @@ class Settings:
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
     certificate: Certificate | None = None  # None: HTTP
+    log_file: LogFile | None = None  # that the log is copied to
+    log_payloads: bool = False  # requests as they come
+    log_events: bool = False  # answers as they go out
+    log_tracebacks: bool = False  # the texts of errors
+    ferryllm_events: bool = False  # that system's log events at INFO, where they are at DEBUG
+    traces: Traces | None = None
     believed_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first
 
