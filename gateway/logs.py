@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -12,9 +14,15 @@ from middleware.context import RequestContext
 from providers.ports import Attempt, Clock
 from providers.secret import Secret
 
+FILE_SIZE = 50 * 1024 * 1024  # bytes
+OLD_FILES = 4
 
-def configure(level: str, style: str) -> None:
-    """``style`` is json or console; for structlog and for the standard loggers of the libraries alike."""
+
+def configure(level: str, style: str, file: Path | None = None, file_level: str = "INFO") -> None:
+    """``style`` is json or console; for structlog and for the standard loggers of the libraries alike.
+
+    ``file`` gets a copy, always as JSON. Raises OSError where it cannot be written.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -33,15 +41,24 @@ def configure(level: str, style: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    handlers = [_handler(logging.StreamHandler(sys.stderr), level, shared, renderer)]
+    if file:
+        copy = RotatingFileHandler(file, maxBytes=FILE_SIZE, backupCount=OLD_FILES, encoding="utf-8")
+        handlers.append(_handler(copy, file_level, shared, structlog.processors.JSONRenderer()))
+    logging.basicConfig(handlers=handlers, level=min(handler.level for handler in handlers), force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _handler(
+    handler: logging.Handler,
+    level: str,
+    shared: list[structlog.typing.Processor],
+    renderer: structlog.typing.Processor,
+) -> logging.Handler:
+    handler.setLevel(level.upper())
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, renderer]))
+    return handler
 
 
 def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

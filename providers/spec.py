@@ -64,6 +64,7 @@ class Quirks:
     """Where a provider departs from its dialect: ways to write a request's body and to read an answer."""
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
+    min_output_tokens: int = 0  # a smaller one is raised to this
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
     max_tokens_field: str = "max_tokens"  # what Chat Completions calls it here
     files: bool = False  # takes documents as Chat Completions' file parts
@@ -130,10 +131,19 @@ class Quirks:
                     longest, found = len(beginning), own
         return found
 
-    def capped(self, tokens: int) -> Quirks:
-        """These quirks with one cap on max_tokens for all models, whatever they had."""
-        models = tuple((names, own.capped(tokens)) for names, own in self.models)
-        return replace(self, max_output_tokens=tokens, models=models)
+    def capped(self, tokens: int | None, least: int = 0) -> Quirks:
+        """These quirks with an operator's bounds on max_tokens for all models; None and 0 leave what they had."""
+        return replace(
+            self,
+            max_output_tokens=tokens or self.max_output_tokens,
+            min_output_tokens=least or self.min_output_tokens,
+            models=tuple((names, own.capped(tokens, least)) for names, own in self.models),
+        )
+
+    def bounded(self, tokens: int) -> int:
+        """A max_tokens within the bounds; the upper one has the last word."""
+        raised = max(tokens, self.min_output_tokens)
+        return min(raised, self.max_output_tokens) if self.max_output_tokens else raised
 
 
 class UnseenImages(StrEnum):
@@ -259,6 +269,7 @@ class ProviderSpec:
     local: bool = False  # runs on the user's machine; no proxy variables hold for it
     root_dialect: str = ""  # in this dialect its base URL never ends in /v1: such a one belongs to its other face
     quirks: Quirks = Quirks()
+    elsewhere: Quirks | None = None  # at another host, where servers of many kinds answer in this row's name
     rate: int | None = None  # requests per ``window`` that a key of the usual plan may make, where known
     window: float = 60.0  # seconds
     concurrency: int | None = None  # open requests, likewise
@@ -272,6 +283,12 @@ class ProviderSpec:
     as_of: str = ""  # year and month when its models and limits were read
     note: str = ""  # what a person must know before using it
     advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
+    instance_of: str = ""  # the id of the row that this is once more, with keys or an address of its own
+
+    @property
+    def family(self) -> str:
+        """The id of the row whose rules for errors hold."""
+        return self.instance_of or self.id
 
     @property
     def needs_key(self) -> bool:

@@ -57,7 +57,13 @@ SECTIONS = {
         "provider_retry_max_delay",
         "session_affinity",
     ),
-    "Size of requests, and logs": ("body_limit_mb", "log_level", "log_format"),
+    "Size of requests, and logs": (
+        "body_limit_mb",
+        "log_level",
+        "log_format",
+        "log_file",
+        "log_file_level",
+    ),
 }
 SHOWN = {
     "session_affinity": "on",

@@ -43,7 +43,7 @@ def serve(settings: Settings) -> int:
     from gateway.app import create_app
     from gateway.logs import configure
 
-    configure(settings.log_level, settings.log_format)
+    configure(settings.log_level, settings.log_format, settings.log_file, settings.log_file_level)
     with with_admin_token(settings, sockets[0].getsockname()[1]) as own:
         server = Server(create_app(own), own)
         server.run(sockets)

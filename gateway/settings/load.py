@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from gateway.settings.certificate import read_certificate
 from gateway.settings.delays import refuse_common_delays
+from gateway.settings.earlier.moving import move
 from gateway.settings.folders import run_folders
 from gateway.settings.layers import (
     CLIENT_TOKEN,
@@ -19,6 +20,7 @@ from gateway.settings.layers import (
     environment_layer,
     flag_layer,
 )
+from gateway.settings.log_file import find_log_file
 from gateway.settings.model import SHARED, ClientToken, Settings
 from gateway.settings.provider_settings import ProviderReader
 from gateway.settings.references import Resolver, choose_named
@@ -62,15 +64,16 @@ def load(
     environment = environment_layer(environ)
     outside = Layers((*below, environment))
     file = read_toml(find_toml(config, outside, cwd, home, report), outside, home, report)
-    layers = Layers((*below, *file.layers, environment, flag_layer(flags)))
-
+    moved = move(Layers((*below, *file.layers, environment, flag_layer(flags))), file.rows, report)
+    layers = moved.layers
     refuse_removed(layers, report)
     common = Globals.read(layers, report)
     refuse_common_delays(common, layers, report)
-    providers = ProviderReader(layers, common, report).read_all(file.rows)
+    providers = ProviderReader(layers, common, report).read_all(moved.rows)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)
+    log_file = find_log_file(layers, cwd, home, report)
     _warn(common, layers, providers, tokens, report)
     if report.problems:
         raise ConfigError(report.problems)
@@ -89,9 +92,12 @@ def load(
         keepalive_after=common.stream_keepalive_after,
         log_level=common.log_level,
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
+        log_file=log_file,
+        log_file_level=common.log_file_level,
         providers=choose_named(providers, routing),
         routing=routing,
         warnings=tuple(report.warnings),
+        moved=moved.notes,
         certificate=certificate,
         believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),

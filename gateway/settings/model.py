@@ -50,9 +50,12 @@ class Settings:
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not
     routing: RoutingTable
     warnings: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()  # how an earlier system's names are read, in sentences
     files: tuple[str, ...] = ()  # that were read, lowest first
     certificate: Certificate | None = None  # None: HTTP
     believed_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client
+    log_file: Path | None = None  # that the log is copied to
+    log_file_level: str = "INFO"
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first
 
     @property

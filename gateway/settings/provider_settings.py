@@ -50,6 +50,9 @@ class ProviderReader:
         address = self._addresses.read(spec, settings, used=bool(keys or row.listed))
         url = address.base_url
         spec = replace(spec, auth=address.auth, base_url=url if row.added else spec.base_url)
+        if address.foreign:
+            known = spec.quirks if address.cloud else spec.elsewhere or spec.quirks
+            spec = replace(spec, quirks=known, retired=())
         chosen = Chosen(settings, self.common)
         config = ProviderConfig(
             spec,
@@ -88,7 +91,8 @@ class ProviderReader:
 
 
 def _quirks(spec: ProviderSpec, row: Row) -> Quirks:
-    return spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks
+    bounded = row.max_output_tokens or row.min_output_tokens
+    return spec.quirks.capped(row.max_output_tokens, row.min_output_tokens) if bounded else spec.quirks
 
 
 def _second(config: ProviderConfig, settings: RowSettings, row: Row) -> ProviderConfig | None:

@@ -148,6 +148,10 @@ class Globals(BaseSettings):
     drain_timeout: Seconds = Field(120.0, description="Seconds that open streams get to finish when Keyturn stops.")
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     log_format: LogFormat = Field("json", description="json or console. Unset: console on a terminal, else json.")
+    log_file: Text = Field(
+        "", description="File for a copy of the log, as JSON lines; five of 50 MB are kept. Blank: none."
+    )
+    log_file_level: LogLevel = Field("INFO", description="As LOG_LEVEL, for that file.")
 
     @classmethod
     def settings_customise_sources(

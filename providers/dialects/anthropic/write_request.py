@@ -40,13 +40,12 @@ Json = dict[str, Any]
 def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     """The body, streamed, and the names of what was lost."""
     lost = [*request.lost, *request.sampling]
-    cap = quirks.max_output_tokens
     limit = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
     leading, messages = _parted(request.messages)
     body: Json = {
         "model": request.model,
         "messages": list(mended(_messages(messages, lost))),
-        "max_tokens": min(limit, cap) if cap else limit,
+        "max_tokens": quirks.bounded(limit),
         "stream": True,
     }
     if system := [part for each in (*request.system, *leading) for part in _block(each, lost)]:
