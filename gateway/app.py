@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from gateway.endpoints import admin, models
+from gateway.endpoints import admin, models, ui
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
@@ -27,6 +27,7 @@ from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
 from gateway.state.memory import MemoryStore
 from gateway.stories import Stories
+from gateway.usage import UsageLedger
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
@@ -55,6 +56,12 @@ SERVED = {
     "/healthz": ("GET",),
     "/readyz": ("GET",),
     "/metrics": ("GET",),
+    "/ui": ("GET",),
+    "/ui/page.css": ("GET",),
+    "/ui/page.js": ("GET",),
+    "/ui/requests/{request-id}": ("GET",),
+    "/ui/keys/{label}/rest": ("POST",),
+    "/ui/keys/{label}/wake": ("POST",),
     "/admin/pool": ("GET",),
     "/admin/explain/{request-id}": ("GET",),
     "/admin/keys/{label}/rest": ("POST",),
@@ -111,6 +118,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
     log = RequestLog(clock)
     stories = Stories(clock, CALLS)
+    usage = UsageLedger(lambda *_: None, moments.wall)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
@@ -128,7 +136,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
             Middleware(RequestId, clock=clock),
             Middleware(
                 AccessMiddleware,
-                observe=_all(metrics.request_ended, log.request_ended, stories.ended),
+                observe=_all(metrics.request_ended, log.request_ended, stories.ended, usage.ended),
                 route=_route,
                 begun=stories.began,
             ),
@@ -147,7 +155,9 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, clock)
-    app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories, clock))
+    view, keys = PoolView(registry, clock, moments.wall), admin.Keys(registry)
+    app.include_router(admin.routes(keys, view, stories, clock))
+    app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
     return app
 

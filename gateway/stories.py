@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from itertools import chain
 
 from middleware.context import RequestContext
@@ -30,6 +30,14 @@ class Stories:
         if self._running.pop(id(context), None):
             context.ended = self._clock()
             self._over.append(context)
+
+    def running(self) -> list[RequestContext]:
+        """Those under way, the oldest first."""
+        return list(self._running.values())
+
+    def over(self) -> Iterator[RequestContext]:
+        """Those that are over, the latest first."""
+        return reversed(self._over)
 
     def find(self, request_id: str) -> RequestContext | None:
         """The latest one with this id; clients may use one twice."""

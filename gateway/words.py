@@ -46,3 +46,11 @@ WORDS: Mapping[str, str] = {
 def words(reason: str) -> str:
     """``rate limited`` for ``rate_limited``; "" for ""."""
     return WORDS.get(reason) or reason.replace("_", " ")
+
+
+def spell(seconds: float) -> str:
+    """``42 s``, ``30 min``, ``12 h``, ``3 days``."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(1.0, seconds):.0f} s"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -27,11 +29,14 @@ _PAGE = (
 )
 _UNKNOWN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
 _ADMIN_OFF = (
-    "/admin is off here. To switch it on, set KEYTURN_ADMIN_TOKEN in this Keyturn's .env and restart it; started by "
-    "`keyturn serve` on 127.0.0.1, it makes a token of its own, which `keyturn status` finds."
+    "/admin and /ui are off here. To switch them on, set KEYTURN_ADMIN_TOKEN in this Keyturn's .env and restart it; "
+    "started by `keyturn serve` on 127.0.0.1, it makes a token of its own, which `keyturn status` finds."
 )
-_ADMIN = "/admin needs the admin token, KEYTURN_ADMIN_TOKEN in this Keyturn's settings: send it as a Bearer token."
-_ADMIN_PAGE = "Pages of other sites may not use /admin."
+_ADMIN = (
+    "/admin and /ui need the admin token, KEYTURN_ADMIN_TOKEN in this Keyturn's settings: send it as a Bearer token."
+)
+_ADMIN_PAGE = "Pages of other sites may not use /admin or /ui."
+_ASK_FOR_PASSWORD = ((b"www-authenticate", b'Basic realm="Keyturn, any name and the admin token", charset="UTF-8"'),)
 _METRICS = "The metrics need a token here: start Keyturn with METRICS_TOKEN set and send it as a Bearer token."
 
 
@@ -57,7 +62,7 @@ class Auth:
         if scope["type"] == "http" and not _needs_nothing(scope):
             if scope["path"] == "/metrics":
                 self._metrics(scope)
-            elif scope["path"].startswith("/admin/"):
+            elif scope["path"].startswith(("/admin/", "/ui/")) or scope["path"] == "/ui":
                 self._admin(scope)
             else:
                 self._client(scope)
@@ -102,8 +107,10 @@ class Auth:
             raise Fault(404, "not_found_error", _ADMIN_OFF, retry=False)
         if _from_a_page(scope) and not _from_own_page(scope):
             raise Fault(403, "permission_error", _ADMIN_PAGE, retry=False)
-        if not any(token.matches(value) for value in credentials(scope)):
-            raise Fault(401, "authentication_error", _ADMIN, retry=False)
+        if any(token.matches(value) for value in (*credentials(scope), *_password(scope))):
+            return
+        asks = _ASK_FOR_PASSWORD if scope["path"].startswith("/ui") else ()
+        raise Fault(401, "authentication_error", _ADMIN, retry=False, headers=asks)
 
 
 def credentials(scope: Scope) -> Iterator[str]:
@@ -117,6 +124,14 @@ def credentials(scope: Scope) -> Iterator[str]:
         yield scheme
     if token := header(scope, b"anthropic-auth-token").strip():
         yield token.removeprefix("Bearer ").strip()
+
+
+def _password(scope: Scope) -> Iterator[str]:
+    """What a browser sends of a name and a password: the password, whatever the name."""
+    scheme, _, rest = header(scope, b"authorization").strip().partition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            yield base64.b64decode(rest, validate=True).decode("utf-8").partition(":")[2]
 
 
 def _split(value: str) -> tuple[str, str]:

@@ -36,6 +36,8 @@ class RequestContext:
     requested: str = ""  # the model that the client named
     trail: Trail = field(default_factory=Trail)
     session: bool = False  # the client named the session that the request is of
+    conversation: str = ""  # that session's id
+    agent: str = ""  # the subagent that asks, where the client says so
     targets: Sequence[Chosen] = ()  # where it may go, in this order
     target: tuple[str, str] = ("", "")  # provider and model that were asked last
     sent: float | None = None  # when the first attempt was sent

@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "status":
         from gateway.cli.status import status
 
-        return status(load_from_process(options.config), options.url, options.json)
+        return status(load_from_process(options.config), options.url, options.json, options.ui)
     if options.command == "pick":
         from gateway.cli.pick import Wanted, pick
 
@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="as JSON")
     status = commands.add_parser("status", help="show the keys of a running gateway: which are ready, which rest, why")
     status.add_argument("--json", action="store_true", help="as JSON, the way GET /admin/pool sends it")
+    status.add_argument("--ui", action="store_true", help="print where the status page is, and its password")
     status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
     for command in (serve, check, doctor, pick, status):
         command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.cli.banner import columns
+from gateway.words import spell
 
 Json = Any
 Row = tuple[str, str, str, str, str]
@@ -82,11 +83,3 @@ def _whose(rest: Json) -> str:
 def _plain(name: str) -> str:
     """What a client may have chosen, fit for a terminal."""
     return "".join(each if each.isprintable() else "?" for each in name[:LONGEST])
-
-
-def spell(seconds: float) -> str:
-    """``42 s``, ``30 min``, ``12 h``, ``3 days``."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(1.0, seconds):.0f} s"

@@ -32,6 +32,16 @@ def pool(settings: Settings, url: str | None = None) -> tuple[str, Any]:
     return reply.text, _read(reply, address)
 
 
+def status_page(settings: Settings, url: str | None = None) -> str:
+    """Where /ui is, and the password that opens it. Raises NoAnswer."""
+    address = _address(settings, url)
+    for token in _tokens(settings, address):
+        if _answer(settings, address, "/admin/pool", [token]).status_code == 200:
+            return f"{address.join('/ui')}  (any name; the password is {token.reveal()})"
+    pool(settings, url)  # says why
+    raise NoAnswer(_refused(address, False))
+
+
 def served(settings: Settings, url: str | None = None) -> list[Any]:
     """The items of GET /v1/models. Raises NoAnswer."""
     address = _address(settings, url)

@@ -6,13 +6,19 @@ import sys
 
 from gateway.cli.out import say
 from gateway.cli.pool_table import table
-from gateway.cli.running import NoAnswer, pool
+from gateway.cli.running import NoAnswer, pool, status_page
 from gateway.settings import Settings
 
 
-def status(settings: Settings, url: str | None = None, as_json: bool = False) -> int:
-    """Prints the pool as a table, or as the gateway sent it; returns the exit status, 1 where none was to be had."""
+def status(settings: Settings, url: str | None = None, as_json: bool = False, page: bool = False) -> int:
+    """Prints the pool as a table, or as the gateway sent it, or where the status page is and what opens it.
+
+    Returns the exit status, 1 where nothing was to be had.
+    """
     try:
+        if page:
+            say(status_page(settings, url))
+            return 0
         text, found = pool(settings, url)
         say(text if as_json else table(found))
     except NoAnswer as problem:

@@ -25,10 +25,32 @@ LONGEST_NAME = 300  # characters of a model's name
 Json = dict[str, Any]
 
 
-def routes(registry: Registry, view: PoolView, stories: Stories, clock: Clock) -> APIRouter:
+class Keys:
+    """Keys that a person rests and wakes, by their labels. Raises Fault (404) for a label that no key has."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._log: FilteringBoundLogger = structlog.get_logger("keyturn")
+
+    async def rest(self, label: str, model: str = WHOLE, seconds: float = HOUR) -> str:
+        """Returns the key's provider."""
+        provider, key = _known(self._registry, label)
+        order = RestOrder(Scope.KEY_MODEL if model else Scope.KEY, OPERATOR, seconds, honest=True)
+        await self._registry.pools[provider].rest(key, model, order)
+        self._log.warning("key rested by hand", provider=provider, key=label, model=model or None, seconds=seconds)
+        return provider
+
+    async def wake(self, label: str) -> str:
+        """Ends every rest of it; returns the key's provider."""
+        provider, key = _known(self._registry, label)
+        await self._registry.pools[provider].wake(key)
+        self._log.warning("key woken by hand", provider=provider, key=label)
+        return provider
+
+
+def routes(keys: Keys, view: PoolView, stories: Stories, clock: Clock) -> APIRouter:
     """GET /admin/pool, POST /admin/keys/{label}/rest and /wake, GET /admin/explain/{request-id}."""
     router = APIRouter(prefix="/admin")
-    log: FilteringBoundLogger = structlog.get_logger("keyturn")
 
     @router.get("/pool")
     async def pool() -> Json:
@@ -36,31 +58,24 @@ def routes(registry: Registry, view: PoolView, stories: Stories, clock: Clock) -
 
     @router.post("/keys/{label:path}/rest")
     async def rest(label: str, request: Request) -> Json:
-        provider, key = _known(registry, label)
-        model, order = read_order(await request.body())
-        await registry.pools[provider].rest(key, model, order)
-        log.warning("key rested by hand", provider=provider, key=label, model=model or None, seconds=order.seconds)
-        return await view.key(provider, label)
+        return await view.key(await keys.rest(label, *read_order(await request.body())), label)
 
     @router.post("/keys/{label:path}/wake")
     async def wake(label: str) -> Json:
-        provider, key = _known(registry, label)
-        await registry.pools[provider].wake(key)
-        log.warning("key woken by hand", provider=provider, key=label)
-        return await view.key(provider, label)
+        return await view.key(await keys.wake(label), label)
 
     @router.get("/explain/{request_id:path}")
     async def explain(request_id: str) -> Json:
         context = stories.find(request_id)
         if context is None:
-            raise _forgotten(request_id)
+            raise forgotten(request_id)
         return story(context, clock())
 
     return router
 
 
-def read_order(raw: bytes) -> tuple[str, RestOrder]:
-    """The model (or WHOLE) that a key is to rest for, and for how long. Raises Fault (400) naming the field."""
+def read_order(raw: bytes) -> tuple[str, float]:
+    """The model (or WHOLE) that a key is to rest for, and for how many seconds. Raises Fault (400) naming the field."""
     try:
         body = JsonObject(raw.strip() or b"{}")
         fields = {name: body.get(name) for name in body}
@@ -68,9 +83,7 @@ def read_order(raw: bytes) -> tuple[str, RestOrder]:
         raise Fault(400, "invalid_request_error", f"body: {error}") from error
     for name in fields.keys() - {"seconds", "model"}:
         raise bad_request(name[:50], 'no such field; there are "seconds" and "model".')
-    model = _model(fields.get("model"))
-    scope = Scope.KEY_MODEL if model else Scope.KEY
-    return model, RestOrder(scope, OPERATOR, _seconds(fields.get("seconds", HOUR)), honest=True)
+    return _model(fields.get("model")), _seconds(fields.get("seconds", HOUR))
 
 
 def _seconds(value: Any) -> float:
@@ -88,7 +101,8 @@ def _model(value: Any) -> str:
     raise bad_request("model", "the name of a model is needed; without it, the key rests for all of them.")
 
 
-def _forgotten(request_id: str) -> Fault:
+def forgotten(request_id: str) -> Fault:
+    """A request that nobody remembers."""
     return Fault(
         404,
         "not_found_error",

@@ -14,6 +14,8 @@ from providers.call import Call, Dialect, Operation
 from providers.errors import Fault
 from providers.json_object import JsonObject, NotJson
 
+AGENT = b"x-claude-code-agent-id"  # on every request of a subagent (Claude Code 2.1.197)
+
 
 class MessagesEndpoint:
     """Reads, checks and routes; the reply does the rest."""
@@ -27,6 +29,7 @@ class MessagesEndpoint:
         context = context_of(scope)
         call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
         context.requested = call.model
+        context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
         targets = self._routing.targets(call.model, context.pin)
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 

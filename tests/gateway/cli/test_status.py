@@ -11,12 +11,14 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.cli import main
-from gateway.cli.pool_table import spell, table
+from gateway.cli.pool_table import table
 from gateway.cli.status import status
 from gateway.settings import Settings, load
+from gateway.words import spell
 from tests.serving import TOKEN, Gateway, ask, serving
 from tests.upstream import Upstream, error, free_port, json_reply, message, refusing, text
 
@@ -154,7 +156,7 @@ async def test_a_stale_file_of_another_place_does_no_harm(upstream: Upstream, tm
 async def test_admin_is_off(upstream: Upstream, tmp_path: Path, capsys: Capture) -> None:
     async with serving(tmp_path, environ(upstream, HOST="0.0.0.0")) as gateway:
         said = await sentence(capsys, at(gateway))
-    assert said.startswith(f"The gateway at {gateway.url} says: /admin is off here. ")
+    assert said.startswith(f"The gateway at {gateway.url} says: /admin and /ui are off here. ")
     assert "set KEYTURN_ADMIN_TOKEN" in said
 
 
@@ -312,3 +314,19 @@ def test_providers_that_nobody_configured_are_shown_once_they_are_used() -> None
 )
 def test_times_are_short(seconds: float, words: str) -> None:
     assert spell(seconds) == words
+
+
+async def test_the_status_page_and_its_password(upstream: Upstream, tmp_path: Path, capsys: Capture) -> None:
+    async with serving(tmp_path, environ(upstream)) as gateway:
+        code = await asyncio.to_thread(status, at(gateway), page=True)
+        out = capsys.readouterr().out
+        address, password = out.split()[0], out.rstrip(")\n").rpartition(" ")[2]
+        async with httpx.AsyncClient(auth=("me", password), trust_env=False) as client:
+            assert (await client.get(address)).status_code == 200
+    assert code == 0
+
+
+async def test_the_status_page_where_it_is_off(upstream: Upstream, tmp_path: Path, capsys: Capture) -> None:
+    async with serving(tmp_path, environ(upstream, HOST="0.0.0.0")) as gateway:
+        assert await asyncio.to_thread(status, at(gateway), page=True) == 1
+    assert "KEYTURN_ADMIN_TOKEN" in capsys.readouterr().err

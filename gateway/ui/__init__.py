@@ -1,0 +1,1 @@
+"""The status page: what /admin/pool says, for people, and two buttons."""
