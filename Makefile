@@ -29,7 +29,8 @@ test: setup-dev ## set everything up and run the whole test suite
 check: lint spell guard types imports cov ## what CI runs: all the checks, and the tests with their coverage floor
 
 e2e: setup-dev ## run the tests that drive the real Claude Code CLI (installs it under .e2e)
-	@claude=$$(scripts/claude-cli.sh) && KEYTURN_TEST_CLAUDE="$$claude" $(BIN)/python -m pytest tests/e2e $(ARGS)
+	@claude=$$(scripts/claude-cli.sh) && older=$$(scripts/claude-cli.sh older) && \
+		KEYTURN_TEST_CLAUDE="$$claude" KEYTURN_TEST_OLDER_CLAUDE="$$older" $(BIN)/python -m pytest tests/e2e $(ARGS)
 
 bench: setup-dev ## measure the gateway's CPU time per request and per chunk
 	@$(BIN)/python -m tests.bench $(ARGS)

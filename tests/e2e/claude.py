@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "2.1.197"
+OLDER = "1.0.56"
 RUN_WITHIN = 60.0
 _ROOT = Path(__file__).resolve().parents[2]
 _INSTALLED = ".e2e"
@@ -37,6 +38,13 @@ def find_claude() -> Path | None:
     if named:
         return Path(named)
     return next((path for path in _candidates() if _version(path).startswith(VERSION)), None)
+
+
+def find_older_claude() -> Path | None:
+    """KEYTURN_TEST_OLDER_CLAUDE as given, else where ``make e2e`` installs it."""
+    named = os.environ.get("KEYTURN_TEST_OLDER_CLAUDE")
+    installed = _ROOT / _INSTALLED / "older/node_modules/@anthropic-ai/claude-code/cli.js"
+    return Path(named) if named else installed if installed.is_file() else None
 
 
 def _candidates() -> Iterator[Path]:

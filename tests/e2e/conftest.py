@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.claude import VERSION, Claude, find_claude
+from tests.e2e.claude import OLDER, VERSION, Claude, find_claude, find_older_claude
 from tests.gateway_process import GatewayProcess, running_gateway, upstream_env
 from tests.upstream import Upstream
 
@@ -19,6 +19,16 @@ def program() -> Path:
     if found is None:
         pytest.skip(f"no Claude Code {VERSION} here: `make e2e` installs it, or name it in KEYTURN_TEST_CLAUDE")
     assert found.is_file(), f"KEYTURN_TEST_CLAUDE names no program: {found}"
+    return found
+
+
+@pytest.fixture(scope="session")
+def older_program() -> Path:
+    """The executable of an older CLI."""
+    found = find_older_claude()
+    if found is None:
+        pytest.skip(f"no Claude Code {OLDER} here: `make e2e` installs it, or name it in KEYTURN_TEST_OLDER_CLAUDE")
+    assert found.is_file(), f"KEYTURN_TEST_OLDER_CLAUDE names no program: {found}"
     return found
 
 

@@ -199,4 +199,4 @@ def _notes(layers: Layers) -> Iterator[str]:
     yield from unset(layers, DEFAULTS)
 
 
-FREECC = System(NAME, "docs/moving/freecc.md", told, read, beside=tuple(BASES))
+FREECC = System(NAME, "docs/moving/freecc.md", told, read, ("BIG_MODEL_NAME", "SMALL_MODEL_NAME"), tuple(BASES))

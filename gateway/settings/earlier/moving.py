@@ -49,10 +49,9 @@ def move(layers: Layers, rows: Sequence[Row], report: Report) -> Moved:
 def _warn_of_others(system: System, told: Mapping[str, Sequence[Value]], report: Report) -> None:
     """Names that only another earlier system's configurations have."""
     mine = told[system.name][0]
-    own = {value.name for value in told[system.name]}
     for other in SYSTEMS:
         for value in told[other.name]:
-            if other is not system and value.name not in (*own, *other.beside):
+            if other is not system and value.name not in (*system.shares, *other.beside):
                 value.warn(
                     report,
                     f"this is not used: it is a name of {other.name}, and {mine.name} (from {mine.origin}) makes this "

@@ -48,7 +48,8 @@ class System:
     page: str
     told: Callable[[Layers, Sequence[Row]], list[Value]]
     read: Callable[[Layers, Sequence[Row], Report], Reading]
-    beside: tuple[str, ...] = ()  # names among them that have a meaning beside other systems' too
+    shares: tuple[str, ...] = ()  # names of its own that tell another system where they stand alone
+    beside: tuple[str, ...] = ()  # names that mean something beside another system's too
 
 
 def given(layers: Layers, name: str) -> Value | None:
@@ -87,7 +88,7 @@ def header(name: str, value: Value, report: Report) -> Pairs:
 def whole(value: Value | None, report: Report) -> int | None:
     """A whole number above 0; None, and a problem, where it is none."""
     text = value.text.strip() if value else ""
-    if value is None or (text.isdecimal() and int(text) > 0):
+    if value is None or (text.isascii() and text.isdecimal() and int(text) > 0):
         return int(text) if text else None
     value.reject(
         report, f"{text[:16]!r} is not a whole number above 0", f"Write for example {value.assignment('4096')}."
