@@ -68,7 +68,7 @@ def test_blank_names_of_keyturns_are_none(place: Place) -> None:
     ("text", "system", "lost"),
     [
         (OPENAI + TWO, "chachako/freecc", ["BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL"]),
-        (TWO + ROUTER, "chachako/freecc", ["BIG_MODEL_NAME", "SMALL_MODEL_NAME"]),
+        (TWO + ROUTER, "chachako/freecc", []),
         (
             OPENAI.replace("OPENAI_API_KEY", "# ") + ROUTER,
             "ujisati/claude-code-provider-proxy",

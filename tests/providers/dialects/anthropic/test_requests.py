@@ -270,3 +270,9 @@ def test_the_timeouts_are_the_providers() -> None:
 def test_a_text_that_only_quotes_our_mark_keeps_its_bytes() -> None:
     raw = b'{ "model":"asked", "messages": [ {"role":"user","content":[{"type":"text","text":"\\"keyturn:x"}]} ] }'
     assert build(raw).body == raw.replace(b'"asked"', b'"sent"')
+
+
+def test_the_operators_headers_stand_in_for_the_gateways() -> None:
+    said = (("User-Agent", "mine"), ("X-API-Key", "theirs"))
+    sent = build(headers=said, key="ours").headers
+    assert sorted(value for name, value in sent if name.lower() in ("user-agent", "x-api-key")) == ["mine", "theirs"]
