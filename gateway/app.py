@@ -21,6 +21,7 @@ from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.logs import RequestLog
 from gateway.metrics import Metrics
+from gateway.metrics.scrape import scrape
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
@@ -34,14 +35,19 @@ from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.request_id import RequestId
+from providers.aws_login import aws_credential
+from providers.credentials import Logins
 from providers.demo import DemoTransport
-from providers.dialects import discover
+from providers.dialects import discover, of_clients
 from providers.errors import Fault
-from providers.ports import Attempt, Clock, Observer, Time
+from providers.google_login import google_credential
+from providers.logins import AwsLogin, GoogleLogin
+from providers.ports import Attempt, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
 
+LOGINS: Logins = {GoogleLogin: google_credential, AwsLogin: aws_credential}
 TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
 
 SERVED = {
@@ -115,21 +121,29 @@ TIME = Time(
 def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     """The whole gateway. Opens nothing before it is served."""
     clock = moments.clock
-    metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
+    metrics = Metrics(
+        _models(settings),
+        CALLS,
+        models.failovers(settings.routing),
+        _rotating(settings),
+        [token.name for token in settings.tokens] or [""],
+        clock=clock,
+    )
     log = RequestLog(clock)
     stories = Stories(clock, CALLS)
     usage = UsageLedger(lambda *_: None, moments.wall)
     dialects = discover()
     store = MemoryStore(clock, moments.wall)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
+    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments, LOGINS)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
-    messages = dialects["anthropic"]
+    faces = of_clients(dialects)
+    messages = faces["anthropic"]
     hot: Endpoints = {
         ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
-        ("POST", "/v1/chat/completions"): MessagesEndpoint(dialects["openai_chat"], settings.routing, desk),
-        ("POST", "/v1/responses"): MessagesEndpoint(dialects["openai_responses"], settings.routing, desk),
+        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk),
+        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk),
     }
     app = Gateway(
         [
@@ -154,7 +168,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         lifespan=_lifespan(registry),
     )
     app.state.draining = False
-    _add_routes(app, settings, metrics, registry, clock)
+    _add_routes(app, settings, metrics, registry, moments)
     view, keys = PoolView(registry, clock, moments.wall), admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories, clock))
     app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
@@ -201,7 +215,7 @@ def _access(settings: Settings) -> Access:
     )
 
 
-def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, clock: Clock) -> None:
+def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, moments: Time) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -228,10 +242,7 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
 
     @app.get("/metrics")
     async def exposition() -> Response:
-        for name, pool in registry.pools.items():
-            metrics.key_states(name, await pool.states())
-            live = registry.live.get(name)
-            metrics.provider_state(name, live.gate.waiting if live else 0, live.budget.left(clock()) if live else 1.0)
+        await scrape(metrics, registry, moments)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/v1/models")

@@ -21,7 +21,7 @@ from middleware.asgi import Headers, Message, Receive, Send, respond
 from middleware.context import RequestContext
 from providers import policy
 from providers.answer import Answer, StreamAnswer, WholeAnswer
-from providers.call import Call, Dialect, StreamReader
+from providers.call import Call, ClientDialect, StreamReader
 from providers.errors import UpstreamFailure
 from providers.ports import Handle, Time
 from providers.unwinding import ShieldedStack
@@ -52,7 +52,7 @@ class Reply:
     """An ASGI response for one call."""
 
     def __init__(
-        self, desk: Desk, call: Call, dialect: Dialect, targets: Sequence[Target], context: RequestContext
+        self, desk: Desk, call: Call, dialect: ClientDialect, targets: Sequence[Target], context: RequestContext
     ) -> None:
         self._desk = desk
         self._call = call

@@ -201,20 +201,22 @@ def parse_ref(
 
 def not_configured(spec: ProviderSpec, lacks: Iterable[Lack] = ()) -> Fault:
     """The provider exists; its key, or what else it ``lacks``, does not."""
-    what, variables = missing(spec, lacks)
+    what, how = missing(spec, lacks)
     where = f" A key is made at {spec.key_url}." if spec.key_url and "key" in what else ""
     return Fault(
         503,
         "api_error",
-        f"Provider {spec.id} has {what}: set {variables} in .env or the environment and restart Keyturn.{where}",
+        f"Provider {spec.id} has {what}: {how} in .env or the environment and restart Keyturn.{where}",
         retry=False,
     )
 
 
 def missing(spec: ProviderSpec, lacks: Iterable[Lack]) -> tuple[str, str]:
-    """What a provider has not, such as ``no key``, and the variables to set. It is a key where nothing is known."""
+    """What a provider has not, such as ``no key``, and what to do. It is a key where nothing is known."""
     known = tuple(lacks) or (Lack("key", spec.key_variable),)
-    return " and ".join(f"no {lack.what}" for lack in known), " and ".join(lack.variable for lack in known)
+    variables = " and ".join(lack.variable for lack in known if not lack.how)
+    fixes = [*(lack.how for lack in known if lack.how), *([f"set {variables}"] if variables else [])]
+    return " and ".join(f"no {lack.what}" for lack in known), "; ".join(fixes)
 
 
 def _named(provider: str, model: str, text: str) -> str:

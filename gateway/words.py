@@ -19,6 +19,7 @@ WORDS: Mapping[str, str] = {
     ErrorKind.KEY_UNPAID: "nothing left to pay with",
     ErrorKind.KEY_FORBIDDEN: "not allowed",
     ErrorKind.NO_KEY: "no key",
+    ErrorKind.CREDENTIAL: "its credentials give no token",
     ErrorKind.RATE_LIMITED: "rate limited",
     ErrorKind.KEY_WINDOW: "the key's hours or its day are used up",
     ErrorKind.ACCOUNT_QUOTA: "the account's quota is used up",

@@ -40,6 +40,7 @@ class RequestContext:
     agent: str = ""  # the subagent that asks, where the client says so
     targets: Sequence[Chosen] = ()  # where it may go, in this order
     target: tuple[str, str] = ("", "")  # provider and model that were asked last
+    routed: float | None = None  # when the request was read and its targets were known
     sent: float | None = None  # when the first attempt was sent
     content: float | None = None  # when an upstream's first content, or its last failure, had come
     status: int = 0  # 0 until the reply starts

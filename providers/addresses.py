@@ -12,11 +12,20 @@ _BARE_HOST = re.compile(r"https?://[^/]+/?")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a row's base URL that has variables of its own: a resource, a region."""
+    """A part of a row's base URLs that has variables of its own: a resource, a region."""
 
     text: str  # what stands there in the row
     variables: tuple[str, ...]  # the first is the one we write
     needed: bool = False  # without it there is no base URL; else ``text`` is what holds
+    name: str = ""  # how people say it, where it is not the base URL as a whole that is missing without it
+    shared: tuple[str, ...] = ()  # variables that other programs read too: they hold where the others say nothing
+    hosts: tuple[tuple[str, str], ...] = ()  # values with a host that is not made like the row's
+
+    def put(self, url: str, value: str) -> str:
+        """``url`` with ``value`` in the place of this part."""
+        host = urlsplit(url).netloc
+        other = dict(self.hosts).get(value)
+        return (url.replace(host, other, 1) if other and self.text in host else url).replace(self.text, value)
 
 
 @dataclass(frozen=True, slots=True)

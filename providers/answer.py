@@ -55,6 +55,7 @@ class StreamAnswer:
         data = await self._read()
         passed = self.reader.feed(data) if data else self.reader.finish()
         self.attempt.usage = self.reader.usage
+        self.attempt.reads += 1
         if self.pace is not None and self.pace.crawls(len(data)) and not self.reader.closing:
             raise UpstreamFailure(ErrorKind.STALLED, "the upstream sent less than STREAM_FLOOR bytes a second")
         return passed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from providers.chat.events import Event
 from providers.chat.fold import WholeMessage
@@ -41,13 +41,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A POST, ready for a transport. ``lost`` names what of a request that passed straight through was taken out."""
+    """Ready for a transport. ``lost`` names what of a request that passed straight through was taken out."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     timeouts: Timeouts
     lost: tuple[str, ...] = ()
+    method: str = "POST"
 
 
 class StreamReader(Protocol):
@@ -162,7 +163,7 @@ class Waiting(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format. A file or folder of ``providers/dialects`` has one as ``DIALECT``."""
+    """One wire format, as upstreams speak it. A file or folder of ``providers/dialects`` has one as ``DIALECT``."""
 
     @property
     def name(self) -> str: ...
@@ -170,14 +171,19 @@ class Dialect(Protocol):
     @property
     def straight(self) -> StraightLine | None: ...
 
+    def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
+        """The request for an upstream of this dialect, streamed whatever the client wants."""
+
+
+@runtime_checkable
+class ClientDialect(Dialect, Protocol):
+    """One that clients speak too."""
+
     def check(self, body: JsonObject) -> None:
         """Raises Fault (400) naming the first field that is wrong."""
 
     def read_request(self, body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         """A checked body in the neutral language. ``thinking`` False switches thinking off."""
-
-    def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
-        """The request for an upstream of this dialect, streamed whatever the client wants."""
 
     def writer(self, call: Call) -> EventWriter:
         """A writer for the client that made ``call``."""

@@ -31,6 +31,7 @@ class ErrorKind(StrEnum):
     KEY_UNPAID = "key_unpaid"  # 402, and every other way to say that money is missing
     KEY_FORBIDDEN = "key_forbidden"  # 403
     NO_KEY = "no_key"  # the pool is empty
+    CREDENTIAL = "credential"  # the credentials that stand in for a key give no token
     RATE_LIMITED = "rate_limited"  # 429: seconds to minutes
     KEY_WINDOW = "key_window"  # the key's hours or its day are used up
     ACCOUNT_QUOTA = "account_quota"  # the account's day, week or month is used up

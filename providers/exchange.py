@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from providers.call import Call, Dialect, Hints, Operation, StreamReader, UpstreamRequest
+from providers.call import Call, ClientDialect, Dialect, Hints, Operation, StreamReader, UpstreamRequest
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest
 from providers.errors import ErrorKind, UpstreamFailure
@@ -29,7 +29,7 @@ class Exchange:
 
 
 def arrange(
-    client: Dialect,
+    client: ClientDialect,
     upstream: Dialect,
     call: Call,
     model: str,

@@ -8,7 +8,7 @@ from typing import Any
 from providers.json_object import JsonObject, encode
 
 # What the gateway itself answers for: routing, the conversation, and how the reply is read.
-PROTECTED = ("model", "messages", "input", "tools", "stream")
+PROTECTED = ("model", "messages", "input", "contents", "tools", "stream")
 MEMBER = "extra_body"
 
 

@@ -6,12 +6,13 @@ import asyncio
 import secrets
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, repeat
 from types import TracebackType
 
 from providers import policy
 from providers.affinity import Affinity
+from providers.credentials import NO_LOGINS, Credential, Logins
 from providers.errors import Scope, UpstreamFailure
 from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
@@ -43,6 +44,7 @@ class Key:
     candidate: Candidate
     weight: float = 1.0
     account: str = ""  # as an operator named it
+    credential: Credential | None = None  # authorises each request, where the secret is none
 
     @property
     def in_flight(self) -> int:
@@ -67,9 +69,16 @@ def key_label(provider: str, number: int) -> str:
 class KeyPool:
     """The keys of one provider: their order, and the life of their leases. The store says which of them fit."""
 
-    def __init__(self, config: ProviderConfig, store: StateStore, observer: Observer, time: Time) -> None:
+    def __init__(
+        self,
+        config: ProviderConfig,
+        store: StateStore,
+        observer: Observer,
+        time: Time,
+        logins: Logins = NO_LOGINS,
+    ) -> None:
         self.provider = config.id
-        self.keys = _keys(config)
+        self.keys = _keys(config, logins, time)
         self._config = config
         self._models = dict(config.models)
         self._by_id = {key.candidate.id: key for key in self.keys}
@@ -137,6 +146,11 @@ class KeyPool:
     def served(self, session: str, key: Key) -> None:
         """The key began to answer a call of this session."""
         self._affinity.served(session, key.candidate.id, self._time.clock())
+
+    def affinity(self, session: str, key: Key) -> str:
+        """``hit`` where a session met the key that it prefers, ``moved`` where another, ``new`` where it has none."""
+        preferred = self._affinity.preferred(session, self._time.clock())
+        return "new" if preferred is None else "hit" if preferred == key.candidate.id else "moved"
 
     def began(self, attempt: Attempt) -> None:
         self._observer.attempt_began(attempt)
@@ -249,6 +263,8 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
     def begin(self, attempt: Attempt) -> None:
         """The request goes out now."""
         attempt.key, attempt.passed = self.key.label, self.passed
+        if self._wish.session:
+            attempt.affinity = self._pool.affinity(self._wish.session, self.key)
         self._attempt = attempt
         self._pool.began(attempt)
 
@@ -269,7 +285,7 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         if isinstance(error, UpstreamFailure):
             error.provider, error.key_label = self._pool.provider, self._held.label
             error.key_variable = self._held.variable
-            _scrub(error, self._held.secret)
+            _scrub(error, self._held.credential or self._held.secret)
             order = self._pool.order(error)
             if self._probe and policy.scope(error) is Scope.REQUEST:
                 await self._pool.proved(self._id)  # whoever reads a request well enough to refuse it works
@@ -289,16 +305,19 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         return counted or (0 if outcome == "failed" else None)
 
 
-def _keys(config: ProviderConfig) -> tuple[Key, ...]:
+def _keys(config: ProviderConfig, logins: Logins, time: Time) -> tuple[Key, ...]:
     """A provider that takes no key has one lease-holder without a secret; its variable is the one to set instead."""
     if not config.keys:
         return (_key(config, config.id, config.spec.key_variable, None),)
-    return tuple(_from_source(config, number, source) for number, source in enumerate(config.keys, 1))
+    return tuple(_from_source(config, number, source, logins, time) for number, source in enumerate(config.keys, 1))
 
 
-def _from_source(config: ProviderConfig, number: int, source: KeySource) -> Key:
+def _from_source(config: ProviderConfig, number: int, source: KeySource, logins: Logins, time: Time) -> Key:
     label = source.label or key_label(config.id, number)
-    return _key(config, label, source.variable, source.secret, source.account, source.limits, source.weight)
+    key = _key(config, label, source.variable, source.secret, source.account, source.limits, source.weight)
+    if source.login is None:
+        return key
+    return replace(key, credential=logins[type(source.login)](source.login, config.timeouts, time))
 
 
 def _key(
@@ -315,7 +334,7 @@ def _key(
     return Key(label, variable, secret, candidate, weight, account)
 
 
-def _scrub(failure: UpstreamFailure, secret: Secret | None) -> None:
+def _scrub(failure: UpstreamFailure, secret: Secret | Credential | None) -> None:
     """An upstream may echo the key that it refuses."""
     if secret:
         failure.words = secret.scrub(failure.words)

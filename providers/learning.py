@@ -8,7 +8,7 @@ messages or its tools would be another request.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +31,9 @@ DROPPABLE = frozenset(
         *("messages.reasoning_content", "messages.reasoning", "messages.reasoning_details"),
     }
 )
-_INSIDE = ("chat_template_kwargs", "output_config", "reasoning", "stream_options", "thinking")  # theirs can go alone
+BETAS = "anthropic-beta"  # a header, whose values can go one by one
+# Theirs can go alone.
+_INSIDE = (BETAS, "chat_template_kwargs", "output_config", "reasoning", "stream_options", "thinking")
 _LIMITS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 # What one name stands for.
 _MEANS = {
@@ -47,7 +49,8 @@ _THINKING = ("thinking", "reasoning_effort", "reasoning", "enable_thinking", "th
 class Learned:
     """What one model was found to refuse."""
 
-    members: frozenset[str] = frozenset()  # of the body; a dot leads into an object, "messages." into each of them
+    # of the body; a dot leads into an object, "messages." into each of them, "anthropic-beta." into that header
+    members: frozenset[str] = frozenset()
     cap: int | None = None  # on the tokens of an answer
     limit: str = ""  # the name of that member
     quiet_tools: bool = False  # takes tools only with the effort "none"
@@ -126,6 +129,17 @@ def edits(body: JsonObject, members: tuple[str, ...]) -> dict[str, bytes | None]
         for head, value in old.items()
         if head not in new or new[head] is not value
     }
+
+
+def headers(pairs: Iterable[tuple[str, str]], members: Iterable[str]) -> list[tuple[str, str]]:
+    """A client's headers without the betas among ``members``; a header that is left empty goes too."""
+    refused = {inner for head, _, inner in (member.partition(".") for member in members) if head == BETAS}
+    kept = [(name, _others(value, refused) if name == BETAS else value) for name, value in pairs]
+    return [pair for pair in kept if pair != (BETAS, "")]
+
+
+def _others(value: str, refused: Container[str]) -> str:
+    return ",".join(beta for beta in (each.strip() for each in value.split(",")) if beta and beta not in refused)
 
 
 def _heads(members: Iterable[str]) -> set[str]:

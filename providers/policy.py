@@ -131,6 +131,7 @@ CONSEQUENCES: Mapping[ErrorKind, Consequence] = {
     ErrorKind.KEY_UNPAID: _key(4 * _HOUR, 24 * _HOUR),
     ErrorKind.KEY_FORBIDDEN: _key(_HOUR / 2, 12 * _HOUR),
     ErrorKind.NO_KEY: _key(None, 0.0, Scope.US),
+    ErrorKind.CREDENTIAL: _key(60.0, _HOUR),  # a file that is replaced is read again
     ErrorKind.RATE_LIMITED: _limit(Scope.KEY_MODEL, 1.0, 60.0, again=True),
     ErrorKind.KEY_WINDOW: _limit(Scope.KEY, Calendar.UTC_DAY, 24 * _HOUR),
     ErrorKind.ACCOUNT_QUOTA: _limit(Scope.ACCOUNT, Calendar.UTC_DAY, 24 * _HOUR),
@@ -274,6 +275,8 @@ def key_state(reason: str) -> str:
 
 def _explain(failure: UpstreamFailure) -> str:
     said = _LOGIN_WORDS.sub("API key", failure.words)
+    if failure.kind is ErrorKind.CREDENTIAL:
+        return _about_credential(failure, said)
     if failure.kind in _KEY_KINDS:
         return _about_key(failure, said)
     status = f" (HTTP {failure.status})" if failure.status else ""
@@ -288,4 +291,12 @@ def _about_key(failure: UpstreamFailure, said: str) -> str:
     return (
         f"Provider {failure.provider} refused Keyturn's key {failure.key_label} ({variable}){status}: {said} "
         f"-- set {variable} to a key that it takes and restart Keyturn. Your own client token is fine."
+    )
+
+
+def _about_credential(failure: UpstreamFailure, said: str) -> str:
+    login = f"{failure.key_label} ({failure.key_variable})"
+    return (
+        f"Keyturn cannot log in to provider {failure.provider} with {login}: {said}. "
+        "It is tried again without a restart. Your own client token is fine."
     )

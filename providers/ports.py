@@ -62,6 +62,8 @@ class Attempt:
     reason: str = ""  # an ErrorKind where it failed
     status: int | None = None  # the upstream's
     usage: Usage = field(default_factory=Usage)
+    reads: int = 0  # pieces in which a streamed answer came after its first content
+    affinity: str = ""  # hit | moved | new, where the client names its session
     lost: tuple[str, ...] = ()  # what translation could not carry
     repairs: Mapping[str, int] = field(default_factory=dict)  # of tool calls, by kind; final when the attempt ends
     passed: Sequence[Passed] = ()  # keys that stood before this one and could not serve

@@ -11,8 +11,10 @@ from providers import classify, policy, reset
 from providers.advice import advise
 from providers.answer import MAX_ERROR_BODY, MAX_WHOLE, Answer, StreamAnswer, WholeAnswer, error_body, whole_body
 from providers.budget import RetryBudget
-from providers.call import Call, Dialect
+from providers.call import Call, Dialect, UpstreamRequest
 from providers.chat.sse import begins_stream
+from providers.credentials import Credential
+from providers.dialects import of_clients
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.exchange import Exchange, arrange
 from providers.gate import Gate
@@ -44,6 +46,7 @@ class Provider:
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self._dialects = dialects
+        self._clients = of_clients(dialects)
         self._transport = transport
 
     async def ask(
@@ -63,7 +66,7 @@ class Provider:
         """
         config = self.pupil.config(attempt.model, room)
         dialect = config.spec.dialect
-        client, upstream = self._dialects[call.dialect], self._dialects[dialect]
+        client, upstream = self._clients[call.dialect], self._dialects[dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
@@ -72,7 +75,7 @@ class Provider:
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
-                reply = await self._send(exchange, attempt, dialect, stack)
+                reply = await self._send(exchange, key, attempt, dialect, stack)
                 await self._heed(reply, key, attempt.model)
                 waiting = Patience(self.config.timeouts.read)
                 stack.callback(waiting.close)
@@ -85,9 +88,17 @@ class Provider:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+        for key in self.pool.keys:
+            if key.credential is not None:
+                await key.credential.aclose()
 
-    async def _send(self, exchange: Exchange, attempt: Attempt, dialect: str, stack: AsyncExitStack) -> UpstreamReply:
-        reply = await self._transport.send(exchange.request)
+    async def _send(
+        self, exchange: Exchange, key: Key, attempt: Attempt, dialect: str, stack: AsyncExitStack
+    ) -> UpstreamReply:
+        if key.credential is None:
+            reply = await self._transport.send(exchange.request)
+        else:
+            reply = await self._authorized(exchange.request, key.credential)
         stack.push_async_callback(reply.aclose)
         attempt.status = reply.status
         if 200 <= reply.status < 300:
@@ -96,6 +107,15 @@ class Provider:
         spec = self.config.spec
         failure = classify.status_failure(reply.status, reply.headers, body, spec.family, self.time.wall(), spec.day)
         raise self._understood(failure, attempt.model, reply.status, body, dialect)
+
+    async def _authorized(self, request: UpstreamRequest, credential: Credential) -> UpstreamReply:
+        """Sent a second time where what authorised it has meanwhile become another."""
+        authorized = await credential.authorized(request)
+        reply = await self._transport.send(authorized)
+        if not credential.outdated(authorized, reply.status):
+            return reply
+        await reply.aclose()
+        return await self._transport.send(await credential.authorized(request))
 
     def _understood(
         self, failure: UpstreamFailure, model: str, status: int | None, body: bytes, dialect: str = ""

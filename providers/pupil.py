@@ -28,7 +28,7 @@ class Pupil:
 
     def config(self, model: str, room: int | None = None) -> ProviderConfig:
         """The provider as this model wants to be asked, and in ``room`` tokens this once."""
-        return applied(self._config, model, self._known.get(model, Learned()), room)
+        return applied(self._config.of(model), model, self._known.get(model, Learned()), room)
 
     def answered(self, dialect: str) -> None:
         """A request in this dialect was answered: it is the provider's, and no 404 says otherwise from now on."""

@@ -50,16 +50,23 @@ _FORMS = tuple(
         r"this model does not support (?:the )?NAME parameter",
         r"arguments? not supported on this model: NAMES",
         r"\S{1,200}(?: \w+)? does not support this (?P<names>tool_choice)\b",
-        r"invalid json payload received\. unknown name NAME: cannot find field",
+        r"invalid json payload received\. unknown name NAME(?: at 'generation_config')?: cannot find field",
         r"extraneous key \[NAME\] is not permitted",
         r"invalid NAME: only \S+ is allowed for this model",
         r"[`'\"]?(?P<names>response_format)[`'\"]? does not support streaming",
         r"invalid parameter: NAME (?:of type \S+ )?is not supported",
     )
 )
+# "Unexpected value(s) `a`, `b` for the `anthropic-beta` header": Anthropic's, and so Vertex AI's and Bedrock's
+# (github.com/anthropics/claude-code/issues/12429 and /34802)
+_BETAS = re.compile(
+    r"(?:[\w-]+ error: )?unexpected value\(s\) (?P<names>`[^`\n]+`(?:,\s*`[^`\n]+`)*) for the `anthropic-beta` header",
+    re.IGNORECASE,
+)
 _QUIET_TOOLS = re.compile(r"function tools with reasoning_effort are not supported", re.IGNORECASE)
 _NO_THINKING = re.compile(
-    r"\S{1,200} does not support thinking\b|(?:adaptive )?thinking is not supported (?:on|by|for)\b"
+    r"\S{1,200} does not support thinking\b|(?:adaptive )?thinking(?: level| budget)? is not supported (?:on|by|for)\b"
+    r"|thinking_config is not supported"
     r"|think value \S{1,20} is not supported for this model",
     re.IGNORECASE,
 )
@@ -79,6 +86,8 @@ _CAPS = tuple(
         r"invalid LIMIT value, the valid range of LIMIT is \[\d+, ?NUMBER\]",
         r"range of LIMIT should be \[\d+, ?NUMBER\]",
         r"LIMIT: \d+ > NUMBER, which is the maximum allowed number of output tokens",
+        r"unable to submit request because it has a maxOutputTokens value of \d+ but the supported range is from 1 "
+        r"\(inclusive\) to NUMBER \(exclusive\)",
         r"(?:invalid |the )?(?:value for |parameter )?LIMIT[^.\n]{0,80}?"
         r"(?:at most|must not exceed|cannot exceed|<=|less than or equal to"
         r"|maximum(?: allowed)?(?: value)?(?: for [\w./:-]+)? (?:is|of))"
@@ -112,6 +121,8 @@ def sayings(body: bytes, depth: int = 0) -> Iterator[str]:
 
 def named(said: str) -> Iterator[str]:
     """Members: a sentence names one or lists them, and the next line may be such a sentence too."""
+    if betas := _BETAS.match(said):
+        yield from (f"anthropic-beta.{name.strip()}" for name in betas["names"].replace("`", "").split(","))
     at = 0
     while found := next((found for form in _FORMS if (found := form.match(said, at))), None):
         yield from found["names"].split(", ")
@@ -138,7 +149,7 @@ def cap(said: str) -> int | None:
     """The most tokens that the model writes."""
     for form in _CAPS:
         if found := form.match(said):
-            tokens = int(found["cap"].replace(",", ""))
+            tokens = int(found["cap"].replace(",", "")) - found[0].endswith("(exclusive)")
             return tokens if tokens >= _LEAST_CAP else None
     return None
 

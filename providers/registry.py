@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from providers.call import Dialect
+from providers.credentials import NO_LOGINS, Logins
 from providers.errors import KeyturnError
 from providers.keys import KeyPool
 from providers.ports import Observer, Time
@@ -29,10 +30,11 @@ class Registry:
         store: StateStore,
         observer: Observer,
         time: Time,
+        logins: Logins = NO_LOGINS,
     ) -> None:
         """``transports`` by the scheme of a base URL."""
         self._configs = {config.id: config for config in configs if config.usable}
-        self._pools = {name: KeyPool(config, store, observer, time) for name, config in self._configs.items()}
+        self._pools = {name: KeyPool(config, store, observer, time, logins) for name, config in self._configs.items()}
         self._dialects = dialects
         self._transports = transports
         self._time = time

@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from providers.addresses import Part, Site
 from providers.errors import Calendar
+from providers.logins import Login
 from providers.secret import Secret
 
 
@@ -20,6 +21,23 @@ class Auth(StrEnum):
     BEARER = "bearer"
     NONE = "none"
     API_KEY = "api-key"
+    X_GOOG_API_KEY = "x-goog-api-key"
+
+
+class LoginKind(StrEnum):
+    """Credentials of a cloud that stand in for a key."""
+
+    GOOGLE = "google"
+    AWS = "aws"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where a Messages upstream is asked whose URLs name the model; ``{model}`` stands for it."""
+
+    whole: str
+    stream: str
+    count: str
 
 
 class Replay(StrEnum):
@@ -70,6 +88,8 @@ class Quirks:
     files: bool = False  # takes documents as Chat Completions' file parts
     thinks_unasked: bool = False  # a Messages upstream that thinks unless a request says disabled
     signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
+    paths: Paths | None = None  # a Messages upstream's, under its base URL; then the body names no model
+    body_version: str = ""  # what a Messages body says as anthropic_version
 
     # Chat Completions' requests; members of the body go by OpenAI's names for them.
     models: tuple[tuple[tuple[str, ...], Quirks], ...] = ()  # what holds instead for models with these beginnings
@@ -89,7 +109,7 @@ class Quirks:
     call_id_length: int = 0  # a call's id has exactly so many letters and digits; 0 = OpenAI's rule
     user_after_tool: bool = True  # takes a user's message right after a tool's
     cache_marks: bool = False  # caches what stands before a mark, of which a message's parts can have one
-    schemas: str = ""  # the profile that tools' schemas are cleaned to; see openai_chat/schemas.py
+    schemas: str = ""  # the profile that tools' schemas are cleaned to; see chat/schemas.py
     strict_tools: bool = True  # takes a function that says "strict"
     vision: bool = True
     thinking_on: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members that switch thinking on
@@ -110,6 +130,12 @@ class Quirks:
     owed_always: bool = False  # and an assistant's messages without calls too
     signed_models: tuple[str, ...] = ()  # models that refuse calls without Google's thought signature
     signature_space: str = "google"  # where calls that another model made say so: google | vertex
+
+    # Gemini's own API; ``efforts`` are its thinking levels, and ``max_stops`` is not asked.
+    thought_budgets: tuple[int, int] | None = None  # the tokens of thought that are taken, where no level is
+    call_ids: bool = False  # wants a call's id in the call and in its result; else it knows none
+    result_files: bool = False  # takes images and files inside a call's result
+    prefill: bool = True  # takes a conversation that ends with the model's own words
 
     guarded_calls: bool = False  # its models write tool calls as text, or wrong: they are looked for and repaired
 
@@ -229,9 +255,11 @@ class Face:
     """
 
     dialect: str
-    base_url: str
+    base_url: str  # or where it is from the row's, such as ../v2: then it moves with an operator's
     auth: Auth = Auth.BEARER
     models: str = ""
+    serves: tuple[str, ...] = ()  # beginnings of the models that only this face has: they are asked here unchosen
+    counts_tokens: bool | None = None
     quirks: Quirks | None = None
     default_model: str | None = None
     key_variables: tuple[str, ...] | None = None
@@ -244,6 +272,7 @@ class Lack(NamedTuple):
 
     what: str
     variable: str  # the one to set
+    how: str = ""  # what to do, where setting it is not all that can be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +313,9 @@ class ProviderSpec:
     note: str = ""  # what a person must know before using it
     advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
     instance_of: str = ""  # the id of the row that this is once more, with keys or an address of its own
+    login: LoginKind | None = None  # credentials that it takes in place of a key
+    logged_in: Face | None = None  # where it takes them, if not where it takes keys
+    not_keys: tuple[tuple[str, str], ...] = ()  # beginnings of what is taken for its key, each with what to do
 
     @property
     def family(self) -> str:
@@ -310,11 +342,12 @@ class ProviderSpec:
         """Where a day of its quotas begins, where known."""
         return None if self.reset is Calendar.UTC_MONTH else self.reset
 
-    def with_face(self, face: Face) -> ProviderSpec:
-        """The row as it is in one of its other dialects."""
-        names = ("quirks", "default_model", "key_variables", "base_variables", "parts")
+    def with_face(self, face: Face, base_url: str = "") -> ProviderSpec:
+        """The row as it is in one of its other dialects. ``base_url`` is where it is, if not where the row says."""
+        names = ("counts_tokens", "quirks", "default_model", "key_variables", "base_variables", "parts")
         own = {name: value for name in names if (value := getattr(face, name)) is not None}
-        return replace(self, dialect=face.dialect, base_url=face.base_url, auth=face.auth, models=face.models, **own)
+        where = urljoin(f"{base_url or self.base_url}/", face.base_url)
+        return replace(self, dialect=face.dialect, base_url=where, auth=face.auth, models=face.models, **own)
 
     def models_url(self, base_url: str = "") -> str:
         """Where the models are listed: under the operator's ``base_url`` where there is one."""
@@ -333,6 +366,7 @@ class KeySource:
     weight: float = 1.0  # for KeyOrder.WEIGHTED
     account: str = ""  # keys of one account share its quota; "" = an account of its own
     limits: Limits = NO_LIMITS
+    login: Login | None = None  # where the secret is empty: what authorises each request
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +390,8 @@ class ProviderConfig:
     images: UnseenImages = UnseenImages.NOTE
     query: str = ""  # behind the URL of every call
     second: ProviderConfig | None = None  # the same in the dialect that it falls back to
+    faces: tuple[tuple[tuple[str, ...], ProviderConfig], ...] = ()  # beginnings of models, and how those are asked
+    missing: tuple[Lack, ...] = ()  # what it lacks, where that is more to the point than a base URL or a key
 
     @property
     def id(self) -> str:
@@ -369,7 +405,13 @@ class ProviderConfig:
     @property
     def lacks(self) -> tuple[Lack, ...]:
         """What a call needs and nobody has set."""
+        if self.missing:
+            return self.missing
         base_url = Lack("base URL", f"{self.spec.prefixes[0]}_BASE_URL")
         key = Lack("key", self.spec.key_variable)
         missing = ((base_url, not self.base_url), (key, self.spec.needs_key and not self.keys))
         return tuple(lack for lack, missed in missing if missed)
+
+    def of(self, model: str) -> ProviderConfig:
+        """As this model is asked: by the face that alone has it, where one does."""
+        return next((other for beginnings, other in self.faces if model.startswith(beginnings)), self)

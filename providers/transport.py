@@ -102,10 +102,10 @@ class AiohttpTransport:
         body = _TimedBody(request.body, limits.write)
         try:
             response = await self._open().request(
-                "POST",
+                request.method,
                 URL(request.url, encoded=True),
                 headers=request.headers,
-                data=body,
+                data=body if request.body else None,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect),
                 allow_redirects=False,
                 proxy=self._proxy,

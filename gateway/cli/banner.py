@@ -126,13 +126,15 @@ def start_line(settings: Settings, port: int) -> str:
 
 def masked(provider: str, number: int, key: KeySource) -> str:
     """A key's label, and its end where the key is long enough to lose nothing by it."""
+    if key.login is not None:
+        return f"{limits.label(provider, number, key)} by {key.login.title}"
     text = key.secret.reveal()
     return limits.label(provider, number, key) + (f" ...{text[-TAIL:]}" if len(text) >= LONG_ENOUGH else "")
 
 
 def _state(provider: ProviderConfig) -> str:
     if provider.lacks:
-        return "; ".join(f"no {lack.what}: set {lack.variable}{_hint(provider.spec, lack)}" for lack in provider.lacks)
+        return "; ".join(f"no {lack.what}: {_fix(provider.spec, lack)}" for lack in provider.lacks)
     parts = [_keys(provider)] if provider.keys else []
     if not provider.keys or provider.base_url != provider.spec.base_url:
         parts.append(provider.base_url)
@@ -141,10 +143,11 @@ def _state(provider: ProviderConfig) -> str:
     return "  ".join(parts)
 
 
-def _hint(spec: ProviderSpec, lack: Lack) -> str:
-    if lack.what != "key":
-        return f", such as {spec.base_url}"
-    return f" (make one at {spec.key_url})" if spec.key_url else ""
+def _fix(spec: ProviderSpec, lack: Lack) -> str:
+    if lack.how:
+        return lack.how
+    hint = f" (make one at {spec.key_url})" if spec.key_url and lack.what == "key" else ""
+    return f"set {lack.variable}{f', such as {spec.base_url}' if lack.what == 'base URL' else hint}"
 
 
 def _keys(provider: ProviderConfig) -> str:

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from gateway.settings.row_settings import KEY, KEYS, RowSettings, takes_settings, variables
 from gateway.settings.variables import DEFAULTS, Globals
 from providers.catalog import CATALOG
-from providers.spec import Face, ProviderSpec
+from providers.spec import Face, LoginKind, ProviderSpec
 
 HEAD = """\
 # Keyturn's settings. Copy this file to .env and take the # away from the lines that you need.
@@ -88,6 +88,11 @@ TIMEOUTS = {
     "connect_timeout": DEFAULTS.connect,
     "first_token_timeout": DEFAULTS.first_token,
 }
+LOGINS = {
+    LoginKind.GOOGLE: "Needs no key where there are Google's Application Default Credentials: "
+    "GOOGLE_APPLICATION_CREDENTIALS or gcloud's.",
+    LoginKind.AWS: "Or AWS credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role), with keyturn[bedrock] installed.",
+}
 KEY_HELP = {KEY: "The key.", KEYS: "Further keys, between commas or spaces: Keyturn takes them in turn."}
 
 
@@ -130,6 +135,8 @@ def _provider(spec: ProviderSpec) -> str:
         lines.append(f"# Keys are made at {spec.key_url}")
     if not spec.needs_key:
         lines.append("# Runs on this machine; a key is sent where one is set.")
+    if spec.login:
+        lines.append(f"# {LOGINS[spec.login]}")
     if spec.placeless:
         lines.append(f"# Needs to know where it is: {spec.prefixes[0]}_BASE_URL={spec.base_url}, or one of these:")
     if spec.pooling:

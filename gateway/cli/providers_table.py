@@ -41,6 +41,7 @@ SENT_AS = {
     Auth.X_API_KEY: "`x-api-key`",
     Auth.BEARER: "`Authorization: Bearer`",
     Auth.API_KEY: "`api-key`",
+    Auth.X_GOOG_API_KEY: "`x-goog-api-key`",
     Auth.NONE: "not at all",
 }
 BEGINS = {
@@ -105,7 +106,8 @@ def _address(row: ProviderSpec) -> Line:
 
 
 def _face(face: Face, row: ProviderSpec) -> str:
-    where = f"{_code(face.dialect)} at {_code(face.base_url)}"
+    where = f"{_code(face.dialect)} at {_code(row.with_face(face).base_url)}"
+    where += f", always for {_codes([f'{name}*' for name in face.serves])}" if face.serves else ""
     sent = "" if face.auth is row.auth else f", {SENT_AS[face.auth]}"
     return f"{where}{sent}{', from the first 404 on' if face.dialect == row.falls_back else ''}"
 
@@ -116,7 +118,8 @@ def _parts(row: ProviderSpec) -> Iterator[Line]:
         if each.base_variables:
             yield _code(row.id), f"the base URL ({_code(each.dialect)})", _codes(each.base_variables)
         for part in each.parts or ():
-            yield _code(row.id), f"{_code(part.text)} ({_code(each.dialect)})", _codes(part.variables)
+            names = _codes((*part.variables, *part.shared))
+            yield _code(row.id), f"{_code(part.text)} ({_code(each.dialect)})", names
 
 
 def _site(row: ProviderSpec, site: Site) -> Line:

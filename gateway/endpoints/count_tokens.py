@@ -11,7 +11,7 @@ from middleware.asgi import Receive, Scope, Send, respond
 from middleware.context import RequestContext, context_of
 from providers import policy
 from providers.answer import WholeAnswer
-from providers.call import Call, Dialect, Operation
+from providers.call import Call, ClientDialect, Operation
 from providers.errors import UpstreamFailure
 from providers.json_object import encode
 from providers.registry import Registry
@@ -21,7 +21,7 @@ from providers.unwinding import ShieldedStack
 class CountTokensEndpoint:
     """A counter that fails is replaced by the estimate; only its 400 is the client's to hear."""
 
-    def __init__(self, dialect: Dialect, routing: RoutingTable, relay: Relay, registry: Registry) -> None:
+    def __init__(self, dialect: ClientDialect, routing: RoutingTable, relay: Relay, registry: Registry) -> None:
         self._dialect = dialect
         self._routing = routing
         self._relay = relay
@@ -39,7 +39,7 @@ class CountTokensEndpoint:
 
     async def _counted(self, call: Call, context: RequestContext) -> bytes | None:
         targets = self._routing.targets(call.model, context.pin)
-        if not self._registry.get(targets[0].provider).config.spec.counts_tokens:
+        if not self._registry.get(targets[0].provider).config.of(targets[0].model).spec.counts_tokens:
             return None
         body: bytes | None = None
         try:

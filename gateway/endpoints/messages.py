@@ -10,7 +10,7 @@ from gateway.reply import Desk, Reply
 from gateway.routing import RoutingTable
 from middleware.asgi import Receive, Scope, Send, header
 from middleware.context import RequestContext, context_of
-from providers.call import Call, Dialect, Operation
+from providers.call import Call, ClientDialect, Operation
 from providers.errors import Fault
 from providers.json_object import JsonObject, NotJson
 
@@ -20,7 +20,7 @@ AGENT = b"x-claude-code-agent-id"  # on every request of a subagent (Claude Code
 class MessagesEndpoint:
     """Reads, checks and routes; the reply does the rest."""
 
-    def __init__(self, dialect: Dialect, routing: RoutingTable, desk: Desk) -> None:
+    def __init__(self, dialect: ClientDialect, routing: RoutingTable, desk: Desk) -> None:
         self._dialect = dialect
         self._routing = routing
         self._desk = desk
@@ -31,10 +31,11 @@ class MessagesEndpoint:
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
         targets = self._routing.targets(call.model, context.pin)
+        context.routed = self._desk.time.clock()
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 
-async def read_call(scope: Scope, receive: Receive, dialect: Dialect, operation: Operation) -> Call:
+async def read_call(scope: Scope, receive: Receive, dialect: ClientDialect, operation: Operation) -> Call:
     """The request as a Call. Raises Fault (400, 408, 413) for a body that is none."""
     encoding = header(scope, b"content-encoding").strip().lower()
     if encoding not in ("", "identity"):

@@ -21,6 +21,7 @@ from gateway.settings.layers import (
     flag_layer,
 )
 from gateway.settings.log_file import find_log_file
+from gateway.settings.logins import PRODUCT, LoginFinder
 from gateway.settings.model import SHARED, ClientToken, Settings
 from gateway.settings.provider_settings import ProviderReader
 from gateway.settings.references import Resolver, choose_named
@@ -44,7 +45,7 @@ def load_from_process(config: Path | None = None, flags: Mapping[str, str] = NO_
     """``load`` with this process's environment and folders. Nothing else in Keyturn reads the environment."""
     # expanduser answers "~" where there is no home; Path.home() would raise.
     home = Path(os.path.expanduser("~"))
-    return load(os.environ, Path.cwd(), home, config, flags, terminal=sys.stderr.isatty())
+    return load(os.environ, Path.cwd(), home, config, flags, sys.stderr.isatty(), PRODUCT)
 
 
 def load(
@@ -54,10 +55,12 @@ def load(
     config: Path | None = None,
     flags: Mapping[str, str] = NO_FLAGS,
     terminal: bool = False,
+    product: Path | None = None,
 ) -> Settings:
     """Read and check the whole configuration.
 
-    ``flags`` are by the variable that they set. Raises ConfigError with every problem.
+    ``flags`` are by the variable that they set, ``product`` is the file in which Linux names this machine's model.
+    Raises ConfigError with every problem.
     """
     report = Report()
     below = dotenv_layers(environ, cwd, home, report)
@@ -69,7 +72,8 @@ def load(
     refuse_removed(layers, report)
     common = Globals.read(layers, report)
     refuse_common_delays(common, layers, report)
-    providers = ProviderReader(layers, common, report).read_all(moved.rows)
+    logins = LoginFinder(layers, cwd, home, product=product)
+    providers = ProviderReader(layers, common, report, logins).read_all(moved.rows)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)

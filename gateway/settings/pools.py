@@ -59,6 +59,9 @@ class PoolReader:
         if is_placeholder(text):
             value.warn(self.report, NOT_A_KEY)
             return None
+        if refused := next((words for start, words in spec.not_keys if text.startswith(start)), ""):
+            value.warn(self.report, f"{refused} It is not used.")
+            return None
         if problem := secret_problem(text):
             value.reject(self.report, f"the key {problem}", "Copy it again, without quotes or line breaks.")
             return None

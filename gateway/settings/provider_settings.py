@@ -11,6 +11,7 @@ from gateway.settings.faces import face_of, with_face
 from gateway.settings.labels import refuse_labels
 from gateway.settings.layers import Layers, Value
 from gateway.settings.limits import Chosen
+from gateway.settings.logins import LoginFinder
 from gateway.settings.pools import PoolReader
 from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
@@ -27,6 +28,7 @@ class ProviderReader:
     layers: Layers
     common: Globals
     report: Report
+    logins: LoginFinder
     _pools: PoolReader = field(init=False)
     _addresses: AddressReader = field(init=False)
 
@@ -47,7 +49,11 @@ class ProviderReader:
         if row.added:
             spec = replace(spec, local=points_here(settings.base_url))
         keys = self._pools.read(spec, row.keys)
-        address = self._addresses.read(spec, settings, used=bool(keys or row.listed))
+        found = self.logins.find(spec.login)
+        if found.login and spec.logged_in and not keys and spec.dialect == spec.logged_in.dialect:
+            spec = spec.with_face(spec.logged_in)
+        used = bool(keys or row.listed or found.login)
+        address = self._addresses.read(spec, settings, used, found.known)
         url = address.base_url
         spec = replace(spec, auth=address.auth, base_url=url if row.added else spec.base_url)
         if address.foreign:
@@ -58,7 +64,8 @@ class ProviderReader:
             spec,
             base_url=url,
             query=address.query,
-            keys=keys,
+            keys=keys or found.source(settings.proxy, self.layers, self.report),
+            missing=(*(() if keys else found.lacks), *address.lacks),
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=chosen.timeouts(),
             quirks=_quirks(spec, row),
@@ -72,7 +79,7 @@ class ProviderReader:
             stream_floor=chosen.stream_floor(),
             chosen=bool(keys or address.given or row.listed),
         )
-        return replace(config, second=_second(config, settings, row))
+        return replace(config, second=_second(config, settings, row), faces=_faces(config, row))
 
     def _values(self, spec: ProviderSpec) -> dict[str, Value]:
         found = {name: self.layers.first(variables(spec, name.upper())) for name in RowSettings.model_fields}
@@ -93,6 +100,16 @@ class ProviderReader:
 def _quirks(spec: ProviderSpec, row: Row) -> Quirks:
     bounded = row.max_output_tokens or row.min_output_tokens
     return spec.quirks.capped(row.max_output_tokens, row.min_output_tokens) if bounded else spec.quirks
+
+
+def _faces(config: ProviderConfig, row: Row) -> tuple[tuple[tuple[str, ...], ProviderConfig], ...]:
+    """How those models are asked that only another face has."""
+    found: list[tuple[tuple[str, ...], ProviderConfig]] = []
+    for face in config.spec.faces:
+        if face.serves and face.dialect != config.spec.dialect and config.base_url:
+            spec = config.spec.with_face(face, config.base_url)
+            found.append((face.serves, replace(config, spec=spec, base_url=spec.base_url, quirks=_quirks(spec, row))))
+    return tuple(found)
 
 
 def _second(config: ProviderConfig, settings: RowSettings, row: Row) -> ProviderConfig | None:

@@ -47,5 +47,5 @@ class RefReader:
     def warn_of_unusable(self, name: str, origin: str, provider: str, consequence: str) -> None:
         """Say what a reference to a provider without a key, say, comes to; of the others nothing."""
         if provider not in self.usable:
-            what, variables = missing(self.specs[provider], self.lacks.get(provider, ()))
-            self.report.warn(name, f"{provider} has {what}, so {consequence}. Set {variables}.", origin)
+            what, how = missing(self.specs[provider], self.lacks.get(provider, ()))
+            self.report.warn(name, f"{provider} has {what}, so {consequence}. {how[:1].upper()}{how[1:]}.", origin)

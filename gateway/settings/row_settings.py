@@ -46,8 +46,8 @@ class RowSettings(BaseModel):
     )
     dialect: Text = Field(
         "",
-        description="The format to ask in, where the provider has several: anthropic, openai or openai_responses. "
-        "docs/providers.md.",
+        description="The format to ask in, where the provider has several: anthropic, openai, openai_responses or "
+        "gemini. docs/providers.md.",
     )
     proxy: ProxyUrl = Field(None, description="http://, https:// or socks5:// proxy for this provider alone.")
     read_timeout: Patience = Field(DEFAULTS.read, description="As HTTP_READ_TIMEOUT; blank: that one.")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from gateway.settings.faces import face_of
 from gateway.settings.layers import Layers, Value
 from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
 from gateway.settings.toml_extras import EXTRAS, read_extra_body, read_images, read_namespaces
@@ -15,10 +16,18 @@ from gateway.settings.toml_secret import one_source, read_secret
 from gateway.settings.toml_table import Table
 from gateway.settings.values import points_here
 from gateway.settings.variables import variables as global_variables
-from providers.catalog import CATALOG, names
-from providers.spec import Auth, ProviderSpec
+from providers.catalog import CATALOG, gemini_quirks, names
+from providers.spec import Auth, ProviderSpec, Quirks
 
-TYPES = {"openai": "openai_chat", "anthropic": "anthropic", "openai_responses": "openai_responses"}
+TYPES = {
+    "openai": "openai_chat",
+    "anthropic": "anthropic",
+    "openai_responses": "openai_responses",
+    "gemini": "gemini",
+}
+# How a provider of ours wants its key, and what its models want, where the dialect alone tells.
+AUTHS = {"anthropic": Auth.X_API_KEY, "gemini": Auth.X_GOOG_API_KEY}
+QUIRKS = {"gemini": gemini_quirks.GEMINI}
 SOURCES = ("api_key", "api_keys", "api_key_env", "api_key_file")
 KNOWN = ("name", "type", *SOURCES, *RowSettings.model_fields, "max_output_tokens", "headers", "keys", "models", *EXTRAS)
 # The client's library sets these; a second value breaks the request.
@@ -30,7 +39,7 @@ def read_providers(top: Table, outside: Layers, folder: Path, home: Path) -> tup
     rows = {spec.id: Row(spec) for spec in CATALOG}
     values: dict[str, Value] = {}
     for table in top.tables("providers"):
-        table.refuse_unknown(KNOWN)
+        table.refuse_unknown((*KNOWN, *_places(table)))
         if row := _row(table, rows):
             keys = read_keys(table, outside, folder, home)
             rows[row.spec.id] = replace(row, keys=keys, models=read_models(table))
@@ -67,6 +76,9 @@ def _laid_over(table: Table, spec: ProviderSpec) -> ProviderSpec | None:
         table.reject("name", f"{spec.id} runs inside Keyturn and takes no settings", "Remove the entry.")
         return None
     dialect = _dialect(table) or spec.dialect
+    face = face_of(spec, dialect)
+    if face is not None:
+        return spec.with_face(face)
     if dialect != spec.dialect and "base_url" not in table.data:
         table.reject("type", f"{spec.title} speaks another dialect at its usual address", "Add the base_url that fits.")
     return replace(spec, dialect=dialect)
@@ -81,11 +93,12 @@ def _added(table: Table, name: str, rows: Iterable[Row]) -> ProviderSpec | None:
     table.required("type", "openai")
     table.required("base_url", "https://llm.example.com/v1")
     dialect = _dialect(table) or "anthropic"
-    auth = Auth.X_API_KEY if dialect == "anthropic" else Auth.BEARER
+    auth = AUTHS.get(dialect, Auth.BEARER)
+    quirks = QUIRKS.get(dialect, Quirks())
     prefix = re.sub(r"[^A-Z0-9]", "_", name.upper())
     # It has no default model: without MODEL it is asked for whatever model the client names.
     local = points_here(table.text("base_url"))
-    spec = ProviderSpec(name, name, (prefix,), dialect, base_url="", auth=auth, keeps=("",), local=local)
+    spec = ProviderSpec(name, name, (prefix,), dialect, base_url="", auth=auth, keeps=("",), local=local, quirks=quirks)
     if clash := _clash(spec, rows):
         table.reject("name", f"its variable {clash} has a meaning already", "Choose another name.")
         return None
@@ -135,7 +148,18 @@ def _settings(table: Table, spec: ProviderSpec) -> dict[str, Value]:
         for key in RowSettings.model_fields
         if key in table.data
     }
+    found |= {
+        part.variables[0]: table.scalar(part.name, text_only=True)
+        for part in spec.parts
+        if part.name and part.name in table.data
+    }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _places(table: Table) -> list[str]:
+    """The keys that only this entry's provider has."""
+    row = names(CATALOG).get(str(table.data.get("name")))
+    return [part.name for spec in CATALOG if spec.id == row for part in spec.parts if part.name]
 
 
 def _keys(table: Table, spec: ProviderSpec, outside: Layers, folder: Path, home: Path) -> dict[str, Value]:
@@ -143,7 +167,8 @@ def _keys(table: Table, spec: ProviderSpec, outside: Layers, folder: Path, home:
     key = one_source(table, SOURCES)
     one, several = variables(spec, KEY), variables(spec, KEYS)
     if key is None:
-        if spec.needs_key and "keys" not in table.data and not outside.first((*one, *several)):
+        wanted = spec.needs_key and spec.login is None
+        if wanted and "keys" not in table.data and not outside.first((*one, *several)):
             table.reject("api_key", "the provider needs a key", f'Add for example api_key_env = "{spec.key_variable}".')
         return {}
     blank = {name: Value(table.name(key), "", table.origin) for name in (*one, *several)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.catalog import quirks
+from providers.catalog import gemini_quirks, quirks
 from providers.errors import Calendar
 from providers.spec import Auth, Face, ProviderSpec, Quirks
 
@@ -177,6 +177,14 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://aistudio.google.com/apikey",
         default_model="gemini-3.8-flash",
         quirks=quirks.GEMINI,
+        faces=(
+            Face(
+                "gemini",
+                "https://generativelanguage.googleapis.com/v1beta",
+                Auth.X_GOOG_API_KEY,
+                quirks=gemini_quirks.GEMINI,
+            ),
+        ),
         pooling="limits are per project, not per key (ai.google.dev/gemini-api/docs/rate-limits, read 2026-11)",
         concurrency=FREE_TIER,
         reset=Calendar.PACIFIC_DAY,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from providers.addresses import MODEL, Part, Site
-from providers.catalog import quirks
-from providers.spec import Auth, Face, ProviderSpec
+from providers.catalog import cloud_quirks, quirks
+from providers.spec import Auth, Face, LoginKind, ProviderSpec
 
 _DEPLOYMENTS = "/openai/deployments/"
 # OpenAI's models, where a deployment has its model's name (learn.microsoft.com/azure/foundry/openai/how-to/reasoning);
@@ -15,6 +15,14 @@ _AZURE = replace(
     quirks.OPENAI,
     files=False,
     models=tuple((names, replace(own, files=False)) for names, own in quirks.OPENAI.models),
+)
+
+# Google's API keys, and those of Vertex AI's express mode, are a 401 at every endpoint below
+# (github.com/Portkey-AI/gateway/issues/1441, github.com/googleapis/java-genai/issues/1000): express mode has Gemini's
+# own API alone.
+_API_KEY = (
+    "this is an API key, which Vertex AI takes for Gemini's own API only. Use Application Default Credentials, or the "
+    "provider gemini with a key of AI Studio."
 )
 
 CLOUDS: tuple[ProviderSpec, ...] = (
@@ -67,6 +75,65 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         "Claude in Foundry: ANTHROPIC_FOUNDRY_RESOURCE, or AZURE_DIALECT=anthropic.",
     ),
     ProviderSpec(
+        # docs.cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview: Gemini and open models, by
+        # "vendor/model". Claude: platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai; paths and hosts as
+        # the anthropic SDK 2.10.0 has them.
+        id="vertex",
+        title="Google Vertex AI",
+        prefixes=("VERTEX",),
+        aliases=("vertex_ai", "vertex_ai_beta"),
+        dialect="openai_chat",
+        base_url="https://us-central1-aiplatform.googleapis.com/v1/projects/PROJECT/locations/us-central1/endpoints/openapi",
+        auth=Auth.BEARER,
+        key_url="https://console.cloud.google.com/iam-admin/serviceaccounts",
+        default_model="google/gemini-3.5-flash",
+        namespaces=("google", "meta", "mistralai", "deepseek-ai", "qwen", "openai", "moonshotai", "zai-org"),
+        quirks=cloud_quirks.VERTEX,
+        faces=(
+            Face(
+                "anthropic",
+                "../../publishers/anthropic/models",
+                serves=("claude-",),
+                quirks=cloud_quirks.VERTEX_CLAUDE,
+                counts_tokens=True,
+            ),
+        ),
+        parts=(
+            Part(
+                "us-central1",
+                ("VERTEX_LOCATION",),
+                name="location",
+                shared=("CLOUD_ML_REGION",),
+                hosts=(
+                    ("global", "aiplatform.googleapis.com"),
+                    ("us", "aiplatform.us.rep.googleapis.com"),
+                    ("eu", "aiplatform.eu.rep.googleapis.com"),
+                ),
+            ),
+            Part(
+                "PROJECT",
+                ("VERTEX_PROJECT_ID", "ANTHROPIC_VERTEX_PROJECT_ID"),
+                needed=True,
+                name="project",
+                shared=("GOOGLE_CLOUD_PROJECT",),
+            ),
+        ),
+        login=LoginKind.GOOGLE,
+        not_keys=(("AIza", _API_KEY), ("AQ.", _API_KEY)),
+        pooling=(
+            "newer models have no quotas, their capacity is shared by all customers "
+            "(docs.cloud.google.com/vertex-ai/generative-ai/docs/quotas-genai, read 2026-11)"
+        ),
+        examples=("google/gemini-3.1-pro-preview", "claude-sonnet-4-6", "claude-opus-4-6"),
+        as_of="2026-11",
+        note=(
+            "Logs in by Google's Application Default Credentials: GOOGLE_APPLICATION_CREDENTIALS, gcloud's file, or "
+            "the machine's own service account. VERTEX_API_KEY is for an access token, which lives an hour. "
+            "VERTEX_PROJECT_ID may be left out where the credentials name a project; VERTEX_LOCATION=global has the "
+            "newest models."
+        ),
+    ),
+    ProviderSpec(
         # docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html: with a Bedrock API key no request
         # is signed. The Messages dialect is Claude's; other models speak Chat Completions.
         id="bedrock",
@@ -83,8 +150,20 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         quirks=quirks.CLAUDE,
         faces=(Face("openai_chat", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),),
         models="../openai/v1/models",
+        login=LoginKind.AWS,
+        logged_in=Face(
+            # The endpoint that takes both a key and a signature, for Claude; it counts tokens too
+            # (docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html). Its models bear no region.
+            "anthropic",
+            "https://bedrock-mantle.us-east-1.api.aws/anthropic",
+            models="../v1/models",
+            default_model="anthropic.claude-opus-4-8",
+            counts_tokens=True,
+        ),
         examples=("global.anthropic.claude-sonnet-4-6",),
         as_of="2026-11",
-        note="The region is us-east-1 unless AWS_REGION or AWS_DEFAULT_REGION names another.",
+        note="The region is us-east-1 unless AWS_REGION or AWS_DEFAULT_REGION names another. Without a key, AWS "
+        "credentials sign the requests where keyturn[bedrock] is installed: for Claude alone, by names such as "
+        "anthropic.claude-opus-4-8.",
     ),
 )

@@ -209,9 +209,10 @@ GEMINI = replace(
         (("gemini-2.5-flash",), replace(_GEMINI, efforts=OFF_TO_HIGH)),
         (("gemini-2.5-pro", "gemini-3"), replace(_GEMINI, efforts=LOW_TO_HIGH, always_thinks=True)),
         (
-            ("gemini-3-flash", "gemini-3.1-flash", "gemini-3.5-flash", "gemini-3.8-flash"),
+            ("gemini-3-flash", "gemini-3.1-flash", "gemini-3.5-flash", "gemini-3.6-flash"),
             replace(_GEMINI, efforts=("minimal", *LOW_TO_HIGH), always_thinks=True),
         ),
+        (("gemini-4",), replace(_GEMINI, efforts=LOW_TO_HIGH, always_thinks=True)),
     ),
 )
 

@@ -23,6 +23,11 @@ def effort_of(reasoning: Reasoning) -> str:
     return ""
 
 
+def shown(reasoning: Reasoning) -> bool:
+    """Whether the client wants to see thoughts; where it does not say so, whether it asks for some."""
+    return reasoning.mode in ("adaptive", "budget") if reasoning.shown is None else reasoning.shown
+
+
 def nearest(wanted: str, allowed: Sequence[str]) -> str:
     """The highest of the ``allowed`` (rising) that is not above it, else the lowest; "none" only where it is wanted."""
     rank = EFFORTS.index(wanted)

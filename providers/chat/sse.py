@@ -36,8 +36,8 @@ class FrameSplitter:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that ``data`` completes; the rest is held for the next call. Raises FrameTooLarge."""
-        if not self._held and data.find(b"\n\n") == len(data) - 2 > 0 and b"\r" not in data:
-            return [data]  # one whole frame, as most reads are
+        if not self._held and _is_one_frame(data):
+            return [data]  # as most reads are
         if self._held:
             if not _BLANK_LINE.search(self._end() + data):
                 return self._hold(data)
@@ -76,6 +76,13 @@ class FrameSplitter:
         lines = data_lines(rest)
         ends = lines and (lines[-1].strip() == DONE or is_json(lines[-1]) or is_json(b"\n".join(lines)))
         return rest + b"\n\n" if ends else b""
+
+
+def _is_one_frame(data: bytes) -> bool:
+    """Whether it ends with its only blank line; False where that has to be looked at more closely."""
+    if b"\r" not in data:
+        return data.find(b"\n\n") == len(data) - 2 > 0
+    return data.find(b"\r\n\r\n") == len(data) - 4 > 0 and data.find(b"\n") == data.find(b"\r") + 1 == len(data) - 3
 
 
 def _cut_lf(data: bytes) -> list[bytes]:

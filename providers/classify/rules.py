@@ -208,7 +208,8 @@ _MODEL = (
     _rule(
         K.MODEL_OVERLOADED,
         "429 500 502 503",
-        words=r"overloaded|at capacity|capacity exceeded|^loading model|resource exhausted, please try again later",
+        words=r"overloaded|experiencing high demand|at capacity|capacity exceeded|^loading model"
+        r"|resource exhausted, please try again later",
     ),
     _rule(K.MODEL_OVERLOADED, "429", "provider_name provider_code", providers=_OPENROUTER),
     _rule(K.MODEL_OVERLOADED, "502 503", providers=_OPENROUTER),

@@ -13,6 +13,7 @@ from tests.upstream import openai_chat as chat
 NOW = 1_800_000_000  # when the tests begin, since 1970
 MIDNIGHT = 86400 - NOW % 86400  # seconds until it, UTC
 NEXT_MONTH = 16 * 86400 + MIDNIGHT  # NOW is 2027-01-15 08:00
+PACIFIC_MIDNIGHT = 86400  # and midnight in California
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ BUSY = Verdict("server_error", 500, "api_error")
 OVERLOADED = Verdict("overloaded", 529, "overloaded_error")
 CUT = Verdict("cut", 502, "api_error")
 MALFORMED = Verdict("malformed", 502, "api_error", before_fallback=1)
+MODEL_BUSY = Verdict("model_overloaded", 503, "api_error", takes=5, before_fallback=1)
+BUSY_INSIDE = replace(MODEL_BUSY, status=529, type="overloaded_error")
 LATE = Verdict("first_token_timeout", 504, "timeout_error", alone=1, before_fallback=1, takes=120)
 SILENT = replace(LATE, alone=2)  # HTTP_READ_TIMEOUT ends it first where it is the last chance
 STALLED = Verdict("stalled", 504, "timeout_error", alone=2, before_fallback=1, takes=180)
@@ -111,6 +114,18 @@ def _event(kind: str, verdict: Verdict, started: bool) -> Shape:
     return _sse(make, verdict)
 
 
+def _googles(shape: Shape, verdict: Verdict | None) -> Shape:
+    """The same, and what follows where it is Google that says so; None where Google has no such word."""
+
+    def made(way: Way) -> Fault | None:
+        fault = shape(way)
+        if fault is None or way.voice.provider != "gemini":
+            return fault
+        return (fault[0], verdict) if verdict else None
+
+    return made
+
+
 def _html(status: int, *headers: tuple[str, str]) -> Reply:
     page = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body></body></html>"
     return Reply((Head(status, (("content-type", "text/html"), *headers)), Send(page)))
@@ -134,7 +149,9 @@ SHAPES: Mapping[str, Shape] = {
     "401": _refusal(REFUSED, 401, "authentication_error", "invalid key"),
     "402": _refusal(_key("key_unpaid", 4 * 3600), 402, "billing_error", "no money"),
     "403": _refusal(_key("key_forbidden", 1800), 403, "permission_error", "not for you"),
-    "429 that means money": _refusal(_key("key_unpaid", 4 * 3600), 429, "insufficient_quota", "You have no quota."),
+    "429 that means money": _googles(
+        _refusal(_key("key_unpaid", 4 * 3600), 429, "insufficient_quota", "You have no quota."), None
+    ),
     "404 of a model": _refusal(
         Verdict("model_not_found", 404, "not_found_error", "ready", ("model", 12 * 3600), alone=1, before_fallback=1),
         404,
@@ -177,8 +194,9 @@ SHAPES: Mapping[str, Shape] = {
         ("x-ratelimit-remaining-tokens", "9"),
         ("x-ratelimit-reset-tokens", "12h"),
     ),
-    "429, a day's quota": _limited(
-        _limit(MIDNIGHT, int(MIDNIGHT), reason="key_window"), words="Limit of requests per day (RPD) reached"
+    "429, a day's quota": _googles(
+        _limited(_limit(MIDNIGHT, int(MIDNIGHT), reason="key_window"), words="Limit of requests per day (RPD) reached"),
+        _limit(PACIFIC_MIDNIGHT, PACIFIC_MIDNIGHT, reason="key_window"),
     ),
     "429, an account's month": _limited(
         replace(_limit(0, int(NEXT_MONTH), reason="account_quota"), rest=("account", NEXT_MONTH)),
@@ -197,7 +215,7 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "529": _refusal(OVERLOADED, 529, "overloaded_error", "Overloaded"),
     "503 of a model": _refusal(
-        Verdict("model_overloaded", 503, "api_error", takes=5, before_fallback=1),
+        MODEL_BUSY,
         503,
         "api_error",
         "The model is overloaded.",
@@ -206,8 +224,8 @@ SHAPES: Mapping[str, Shape] = {
     "307": _any(Reply((Head(307, (("location", "/"), ("content-length", "0"))),)), MALFORMED),
     # -- an error inside a 200
     "error event first": _event("api_error", replace(BUSY, status=502), started=False),
-    "overloaded event first": _event("overloaded_error", OVERLOADED, started=False),
-    "overloaded event after the start": _event("overloaded_error", OVERLOADED, started=True),
+    "overloaded event first": _googles(_event("overloaded_error", OVERLOADED, started=False), BUSY_INSIDE),
+    "overloaded event after the start": _googles(_event("overloaded_error", OVERLOADED, started=True), BUSY_INSIDE),
     "limit event after the start": _event("rate_limit_error", _limit(1, 4, alone=3), started=True),
     "key event first": _event("authentication_error", REFUSED, started=False),
     "request event first": _event("invalid_request_error", _request("invalid_request", 400), started=False),

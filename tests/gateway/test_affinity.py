@@ -166,7 +166,7 @@ async def test_it_can_be_switched_off(tmp_path: Path, voice: Voice) -> None:
 @EVERY_VOICE
 @in_virtual_time
 async def test_a_provider_has_a_setting_of_its_own(tmp_path: Path, voice: Voice) -> None:
-    prefix = {"anthropic": "ANTHROPIC_UPSTREAM", "openai": "OPENAI"}[voice.provider]
+    prefix = {"anthropic": "ANTHROPIC_UPSTREAM"}.get(voice.provider, voice.provider.upper())
     environ = {"SESSION_AFFINITY": "off", f"{prefix}_SESSION_AFFINITY": "100"}
     async with rigged(tmp_path, voice, KEYS, environ=environ) as rig:
         assert len({await ask_in(rig, by_header(FIRST)) for _ in range(5)}) == 1

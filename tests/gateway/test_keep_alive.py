@@ -12,7 +12,7 @@ import pytest
 
 from tests import upstream as messages
 from tests.gateway.faults import BAD, SPARE, Rig, events, late, of_type, one_start, rigged, text_of
-from tests.gateway.voices import ARGUMENTS, CHAT, GOOD, MESSAGES, TOOL, VOICES, Voice
+from tests.gateway.voices import ARGUMENTS, CHAT, GOOD, MESSAGES, VOICES, Voice
 from tests.serving import AT_ONCE, Json, ask, leave, post
 from tests.upstream import Answer, Cut, Hang, Pause, Reply, Request
 from tests.upstream import openai_chat as chat
@@ -170,13 +170,8 @@ async def test_after_four_minutes_the_message_is_begun(tmp_path: Path, voice: Vo
 @EVERY_VOICE
 @in_virtual_time
 async def test_a_tool_call_follows_our_empty_block(tmp_path: Path, voice: Voice) -> None:
-    tool: Answer = (
-        messages.message(messages.tool_use(TOOL, ARGUMENTS))
-        if voice is MESSAGES
-        else chat.completion(chat.call(TOOL, ARGUMENTS))
-    )
     async with rigged(tmp_path, voice, [BAD], environ=LONG) as rig:
-        rig.primary.answers[BAD] = late(tool, 245)
+        rig.primary.answers[BAD] = late(voice.tool(), 245)
         found = (await seen(rig)).events
         one_start(found)
         starts = [(event["index"], event["content_block"]["type"]) for event in of_type(found, "content_block_start")]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from providers.catalog import CATALOG
-from providers.spec import Face, ProviderSpec
+from providers.catalog import CATALOG, gemini_quirks, quirks
+from providers.spec import Auth, Face, ProviderSpec
 from tests.gateway.place import Place, provider
 
 TWO_FACED = [row for row in CATALOG if row.faces]
@@ -23,8 +23,9 @@ def place(tmp_path: Path) -> Place:
 @pytest.mark.parametrize(("row", "face"), FACES, ids=[f"{row.id}-{face.dialect}" for row, face in FACES])
 def test_every_face_of_every_row_can_be_chosen(place: Place, row: ProviderSpec, face: Face) -> None:
     config = provider(place.load({f"{row.prefixes[0]}_DIALECT": face.dialect}), row.id)
-    assert (config.spec.dialect, config.spec.base_url, config.spec.auth) == (face.dialect, face.base_url, face.auth)
-    assert config.base_url == ("" if row.placeless else face.base_url)
+    shown = row.with_face(face)
+    assert (config.spec.dialect, config.spec.base_url, config.spec.auth) == (face.dialect, shown.base_url, face.auth)
+    assert config.base_url == ("" if row.placeless else shown.base_url)
     assert config.quirks == (face.quirks or row.quirks)
     assert config.spec.default_model == (face.default_model or row.default_model)
 
@@ -45,6 +46,31 @@ def test_responses_has_two_names(place: Place, written: str) -> None:
 def test_the_chat_face_has_two_names(place: Place, written: str) -> None:
     config = provider(place.load({**KEY, "DEEPSEEK_DIALECT": written}), "deepseek")
     assert (config.spec.dialect, config.base_url) == ("openai_chat", "https://api.deepseek.com/v1")
+
+
+def test_a_face_brings_its_own_quirks(place: Place) -> None:
+    """Google's two faces are told of thinking in two ways."""
+    key = {"GEMINI_API_KEY": "AIza-0123456789"}
+    chat = provider(place.load(key), "gemini")
+    own = provider(place.load({**key, "GEMINI_DIALECT": "gemini"}), "gemini")
+    assert (own.spec.dialect, own.spec.auth) == ("gemini", Auth.X_GOOG_API_KEY)
+    assert (own.quirks, chat.quirks) == (gemini_quirks.GEMINI, quirks.GEMINI)
+    assert own.quirks.of("gemini-2.5-flash").thought_budgets == (0, 24576)
+
+
+def test_a_face_can_be_named_as_the_type_of_an_entry(place: Place) -> None:
+    settings = place.toml("[[providers]]\nname = 'gemini'\ntype = 'gemini'\napi_key = 'AIza-1'\n")
+    config = provider(settings, "gemini")
+    assert config.spec.dialect == "gemini"
+    assert config.base_url == "https://generativelanguage.googleapis.com/v1beta"
+    assert config.quirks == gemini_quirks.GEMINI
+
+
+def test_a_gemini_provider_of_ones_own(place: Place) -> None:
+    text = "[[providers]]\nname = 'mine'\ntype = 'gemini'\nbase_url = 'https://g.test'\napi_key = 'k'\n"
+    config = provider(place.toml(text + "max_output_tokens = 8192\n"), "mine")
+    assert (config.spec.dialect, config.spec.auth) == ("gemini", Auth.X_GOOG_API_KEY)
+    assert config.quirks == gemini_quirks.GEMINI.capped(8192)
 
 
 def test_a_base_url_of_ones_own_stays(place: Place) -> None:

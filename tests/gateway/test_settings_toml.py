@@ -143,6 +143,8 @@ def test_an_added_provider_has_variables_too(place: Place) -> None:
         ("openai", "https://a/", "https://a/v1"),
         ("openai", "https://a/v2", "https://a/v2"),
         ("anthropic", "https://a", "https://a"),
+        ("gemini", "https://a", "https://a/v1beta"),
+        ("gemini", "https://a/v1", "https://a/v1"),
     ],
 )
 def test_a_bare_host_means_v1_under_it(place: Place, kind: str, url: str, used: str) -> None:
@@ -396,7 +398,7 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
             over("groq", "api_key='k'\ntype = 'cohere'"),
             "providers.groq.type",
             "'cohere' is not a type of provider",
-            "Known types: openai, anthropic, openai_responses.",
+            "Known types: openai, anthropic, openai_responses, gemini.",
         ),
         (
             over("groq", "api_key='k'\ntype = 'anthropic'"),

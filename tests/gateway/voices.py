@@ -1,4 +1,4 @@
-"""The two upstream dialects side by side: the same good and bad answers, each in its own words."""
+"""The upstream dialects side by side: the same good and bad answers, each in its own words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tests import upstream as messages
-from tests.upstream import Answer, ChatUpstream, Reply, Request, ScriptedServer, Step, Upstream
+from tests.upstream import Answer, ChatUpstream, GeminiUpstream, Reply, Request, ScriptedServer, Step, Upstream, gemini
 from tests.upstream import openai_chat as chat
 
 GOOD = "All is well"
@@ -42,6 +42,9 @@ class Voice(Protocol):
     def refusal(self, status: int, kind: str, words: str, headers: Pairs = ()) -> Reply: ...
 
     def stream(self, *parts: bytes | Step) -> Reply: ...
+
+    def tool(self) -> Answer:
+        """A call of TOOL."""
 
     def error_event(self, kind: str, words: str) -> bytes: ...
 
@@ -108,6 +111,9 @@ class MessagesVoice:
     def stream(self, *parts: bytes | Step) -> Reply:
         return messages.stream(*parts)
 
+    def tool(self) -> Answer:
+        return messages.message(messages.tool_use(TOOL, ARGUMENTS))
+
     def error_event(self, kind: str, words: str) -> bytes:
         return messages.error_event(kind, words)
 
@@ -168,6 +174,9 @@ class ChatVoice:
     def stream(self, *parts: bytes | Step) -> Reply:
         return chat.stream(*parts)
 
+    def tool(self) -> Answer:
+        return chat.completion(chat.call(TOOL, ARGUMENTS))
+
     def error_event(self, kind: str, words: str) -> bytes:
         return chat.error_event(words, kind)
 
@@ -192,7 +201,82 @@ class ChatVoice:
         return tuple(chat.frames(self.model, [chat.call(TOOL, ARGUMENTS)], usage=None)[:-2])
 
 
+# What Google calls the kinds of errors; it says in words that a model is busy.
+_CODES = {
+    "api_error": 500,
+    "authentication_error": 401,
+    "invalid_request_error": 400,
+    "overloaded_error": 503,
+    "rate_limit_error": 429,
+}
+BUSY = "This model is currently experiencing high demand."
+
+
+@dataclass(frozen=True)
+class GeminiVoice:
+    """Google in its own words: every answer is translated from a stream, whose end is nothing but its end."""
+
+    provider: str = "gemini"
+    model: str = "gemini-3.8-flash"
+    always_streams: bool = True
+    malformed: bytes = b"data: {\r\n\r\n"
+    half_body: bytes = b'{"candidates": [{"content": {"parts": [{"te'
+    ping: bytes = b": ping\r\n\r\n"
+
+    def __str__(self) -> str:
+        return "gemini"
+
+    def server(self) -> ScriptedServer:
+        return GeminiUpstream()
+
+    def environ(self, base: str, keys: Iterable[str]) -> dict[str, str]:
+        """As many calls at once as the other rows take: its own takes a free key's few."""
+        own = {"GEMINI_BASE_URL": base, "GEMINI_DIALECT": "gemini", "GEMINI_API_KEYS": ",".join(keys)}
+        return {**own, "PROVIDER_MAX_CONCURRENCY": "1000"}
+
+    def key(self, request: Request) -> str:
+        return request.header("x-goog-api-key") or ""
+
+    def good(self, words: str = GOOD) -> Answer:
+        return gemini.answer(gemini.text(words))
+
+    def refusal(self, status: int, kind: str, words: str, headers: Pairs = ()) -> Reply:
+        return gemini.error(status, words, headers)
+
+    def stream(self, *parts: bytes | Step) -> Reply:
+        return gemini.stream(*parts)
+
+    def tool(self) -> Answer:
+        return gemini.answer(gemini.call(TOOL, ARGUMENTS))
+
+    def error_event(self, kind: str, words: str) -> bytes:
+        said = f"{words}. {BUSY}" if kind == "overloaded_error" else words
+        return gemini.event(gemini.error_body(_CODES[kind], said))
+
+    @property
+    def start(self) -> bytes:
+        return gemini.chunk({"text": ""}, model=self.model, usage={"promptTokenCount": 21})
+
+    @property
+    def half(self) -> tuple[bytes, ...]:
+        return (self.start, *(gemini.chunk(part) for part in gemini.text(HALF)))
+
+    @property
+    def end(self) -> tuple[bytes, ...]:
+        return (gemini.chunk(reason="STOP", usage=gemini.USAGE),)
+
+    @property
+    def half_tool(self) -> tuple[bytes, ...]:
+        """Calls come in one piece."""
+        return self.whole_tool
+
+    @property
+    def whole_tool(self) -> tuple[bytes, ...]:
+        return (*(gemini.chunk(part) for part in gemini.call(TOOL, ARGUMENTS, "8f2b1a3c")), self.ping, self.ping)
+
+
 MESSAGES = MessagesVoice()
 CHAT = ChatVoice()
-VOICES: tuple[Voice, ...] = (MESSAGES, CHAT)
-OTHER: Mapping[str, Voice] = {MESSAGES.provider: CHAT, CHAT.provider: MESSAGES}
+GEMINI = GeminiVoice()
+VOICES: tuple[Voice, ...] = (MESSAGES, CHAT, GEMINI)
+OTHER: Mapping[str, Voice] = {MESSAGES.provider: CHAT, CHAT.provider: MESSAGES, GEMINI.provider: MESSAGES}

@@ -15,6 +15,7 @@ from hypothesis import settings
 from gateway.state.memory import MemoryStore
 from providers.answer import Answer, WholeAnswer
 from providers.call import Call, Operation
+from providers.credentials import NO_LOGINS, Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errand import Terms
@@ -138,12 +139,13 @@ async def rig(
     moments: Moments | None = None,
     transport: TransportFactory = http_transport,
     stores: StoreFactory = MemoryStore,
+    logins: Logins = NO_LOGINS,
 ) -> AsyncIterator[Rig]:
     """A provider as the registry makes it; closed on the way out, when nothing may be in flight."""
     watcher, moments = Watcher(), moments or Moments()
     transports: dict[str, TransportFactory] = {"http": transport, "demo": DemoTransport}
     store = stores(moments.clock, moments.wall)
-    registry = Registry([configured], discover(), transports, store, watcher, moments.time())
+    registry = Registry([configured], discover(), transports, store, watcher, moments.time(), logins)
     made = Rig(registry.get(configured.id), registry.pools[configured.id], watcher, moments)
     try:
         yield made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,12 +14,11 @@ from providers.dialects import discover
 from providers.dialects.anthropic import requests
 from providers.dialects.openai_chat import url as chat_url
 from providers.errors import Calendar
-from providers.spec import Auth, Face, ProviderConfig, ProviderSpec
+from providers.spec import Auth, ProviderConfig, ProviderSpec
 
 ROWS = {row.id: row for row in CATALOG}
 HOSTED = [row for row in CATALOG if not row.local]
 NETWORKED = [row for row in CATALOG if row.id != "demo"]
-LATER = {"vertex"}  # ids of the contract whose tokens no row alone can give
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -57,7 +55,7 @@ def test_every_provider_of_the_contract_is_here_or_known_to_come() -> None:
         "together kimi openai azure gemini vertex xai anthropic mistral zai qwen minimax sambanova huggingface github "
         "bedrock demo"
     )
-    assert set(promised.split()) - LATER == set(ROWS)
+    assert set(promised.split()) == set(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +116,7 @@ def test_aliases(alias: str, row: str) -> None:
 )
 def test_litellms_names_of_the_same_providers(spelt: str, row: str) -> None:
     """litellm 1.109.1, LlmProviders, and the names of docs.litellm.ai (read 2026-11)."""
-    assert row in LATER or names(CATALOG)[spelt] == row
+    assert names(CATALOG)[spelt] == row
 
 
 @pytest.mark.parametrize(
@@ -149,6 +147,7 @@ def test_litellms_names_of_the_same_providers(spelt: str, row: str) -> None:
         ("sambanova", ("SAMBANOVA",), ()),
         ("huggingface", ("HUGGINGFACE",), ("HF_TOKEN",)),
         ("github", ("GITHUB_MODELS",), ()),
+        ("vertex", ("VERTEX",), ()),
         ("bedrock", ("BEDROCK",), ("AWS_BEARER_TOKEN_BEDROCK",)),
         ("azure", ("AZURE",), ("AZURE_OPENAI_API_KEY", "ANTHROPIC_FOUNDRY_API_KEY")),
         ("demo", ("DEMO",), ()),
@@ -237,20 +236,28 @@ def test_names_can_be_written_in_a_token_and_in_a_variable(row: ProviderSpec) ->
 
 @each(NETWORKED)
 def test_every_face_has_a_dialect_and_an_address(row: ProviderSpec) -> None:
-    faces = [Face(row.dialect, row.base_url, row.auth, row.models), *row.faces]
-    assert doubled([face.dialect for face in faces]) == []
-    for face in faces:
-        base = urlsplit(face.base_url)
-        assert face.dialect in discover()
+    shown = [row, *(row.with_face(face) for face in row.faces)]
+    assert doubled([spoken.dialect for spoken in shown]) == []
+    for spoken in shown:
+        base = urlsplit(spoken.base_url)
+        assert spoken.dialect in discover()
         assert (base.scheme, base.hostname) == ("http", "127.0.0.1") if row.local else base.scheme == "https"
         assert base.hostname
         assert (base.query, base.fragment, base.username) == ("", "", None)
-        assert not face.base_url.endswith("/")
-        if face.dialect == "openai_chat":
+        assert not spoken.base_url.endswith("/")
+        if spoken.dialect == "openai_chat":
             assert base.path  # a bare host would mean another one, with /v1
-        assert all(part.text in face.base_url for part in face.parts or ())
-        spoken = replace(row, dialect=face.dialect, base_url=face.base_url, models=face.models)
+        assert all(part.text in spoken.base_url for part in spoken.parts)
         assert urlsplit(spoken.models_url()).hostname == base.hostname
+
+
+@each(NETWORKED)
+def test_what_one_face_alone_serves_is_asked_there(row: ProviderSpec) -> None:
+    for face in row.faces:
+        paths = face.quirks.paths if face.quirks else None
+        assert paths is None or face.dialect == "anthropic"
+        assert all("{model}" in path for path in (paths.whole, paths.stream)) if paths else True
+        assert not any(row.default_model.startswith(beginning) for beginning in face.serves)
 
 
 @each(NETWORKED)

@@ -64,6 +64,7 @@ FIRST: dict[ErrorKind, tuple[float | None, float | None, float | None, float | N
     K.KEY_UNPAID: (0.0, 0.0, 0.0, 0.0),
     K.KEY_FORBIDDEN: (0.0, 0.0, 0.0, 0.0),
     K.NO_KEY: (None, None, None, None),
+    K.CREDENTIAL: (0.0, 0.0, 0.0, 0.0),
     K.RATE_LIMITED: (0.0, 0.0, 0.0, 0.0),
     K.KEY_WINDOW: (0.0, 0.0, 0.0, 0.0),
     K.ACCOUNT_QUOTA: (0.0, 0.0, 0.0, 0.0),

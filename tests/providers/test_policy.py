@@ -52,7 +52,11 @@ def test_every_kind_leaves_the_key_in_a_known_state(kind: ErrorKind) -> None:
 
 def test_key_states() -> None:
     states = {kind: policy.key_state(kind.value) for kind in ErrorKind}
-    assert {kind for kind, state in states.items() if state == "refused"} == {*KEY_KINDS, ErrorKind.NO_KEY}
+    assert {kind for kind, state in states.items() if state == "refused"} == {
+        *KEY_KINDS,
+        ErrorKind.NO_KEY,
+        ErrorKind.CREDENTIAL,
+    }
     assert {kind for kind, state in states.items() if state == "limited"} == LIMITS
     assert policy.key_state("") == "ready"
     assert policy.key_state(OPERATOR) == "rested"
@@ -242,6 +246,7 @@ ORDERS = {
     ErrorKind.KEY_REFUSED: (Scope.KEY, HALF_AN_HOUR, 24 * HALF_AN_HOUR),
     ErrorKind.KEY_UNPAID: (Scope.KEY, 8 * HALF_AN_HOUR, 48 * HALF_AN_HOUR),
     ErrorKind.KEY_FORBIDDEN: (Scope.KEY, HALF_AN_HOUR, 24 * HALF_AN_HOUR),
+    ErrorKind.CREDENTIAL: (Scope.KEY, 60.0, 2 * HALF_AN_HOUR),
     ErrorKind.RATE_LIMITED: (Scope.KEY_MODEL, 1.0, 60.0),
     ErrorKind.KEY_WINDOW: (Scope.KEY, 43200.0, 86400.0),
     ErrorKind.ACCOUNT_QUOTA: (Scope.ACCOUNT, 43200.0, 86400.0),
@@ -265,7 +270,7 @@ def test_what_every_kind_orders(kind: ErrorKind) -> None:
 
 def test_when_all_keys_meet_it_at_once_it_is_not_the_keys() -> None:
     common = {kind for kind in ErrorKind if policy.CONSEQUENCES[kind].common}
-    assert common == {*KEY_KINDS, ErrorKind.RATE_LIMITED}
+    assert common == {*KEY_KINDS, ErrorKind.CREDENTIAL, ErrorKind.RATE_LIMITED}
     assert common == {kind for kind in ErrorKind if (order := policy.order(failed(kind), NOON)) and order.common}
 
 

@@ -3,10 +3,10 @@
 In an async test ``async with Upstream() as upstream``; in a sync test ``with Upstream() as upstream`` runs the same
 server on a thread of its own. ``signals`` and ``reply`` are the vocabulary, ``server`` is the core that knows no
 dialect, ``sockets`` are addresses that never answer, ``anthropic`` writes the Messages dialect; ``openai_chat`` and
-``openai_responses``, used by their own names, write OpenAI's two.
+``openai_responses``, used by their own names, write OpenAI's two, and ``gemini`` Google's.
 """
 
-from tests.upstream import openai_chat, openai_responses
+from tests.upstream import gemini, openai_chat, openai_responses
 from tests.upstream.anthropic import (
     SSE,
     Block,
@@ -32,6 +32,7 @@ from tests.upstream.anthropic import (
     thinking,
     tool_use,
 )
+from tests.upstream.gemini import GeminiUpstream
 from tests.upstream.openai_chat import ChatUpstream
 from tests.upstream.reply import Answer, Cut, Drip, Hang, Head, Pause, Raw, Reply, Reset, Send, Step, json_reply
 from tests.upstream.request import Request
@@ -46,6 +47,7 @@ __all__ = [
     "ChatUpstream",
     "Cut",
     "Drip",
+    "GeminiUpstream",
     "Hang",
     "Head",
     "Pause",
@@ -68,6 +70,7 @@ __all__ = [
     "error_event",
     "frames",
     "free_port",
+    "gemini",
     "image",
     "json_reply",
     "message",

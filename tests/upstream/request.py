@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.upstream.signals import Signal
 
@@ -46,7 +47,9 @@ class Request:
 
     @property
     def model(self) -> str:
-        return str(self.json["model"])
+        """As the body names it, or the path, which is Gemini's way."""
+        named = re.search(r"/models/([^/:]+):", self.path)
+        return unquote(named.group(1)) if named else str(self.json["model"])
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever its case."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from providers import extra_body, learning
 from providers.call import (
     Call,
-    Dialect,
+    ClientDialect,
     EventWriter,
     Hints,
     Operation,
@@ -42,7 +42,7 @@ class Passing:
 
 
 class AnthropicDialect:
-    """See ``providers.call.Dialect``."""
+    """See ``providers.call.ClientDialect``."""
 
     name = "anthropic"
     straight: StraightLine | None = Passing()
@@ -69,4 +69,4 @@ class AnthropicDialect:
         return MessageWaiting(call)
 
 
-DIALECT: Dialect = AnthropicDialect()
+DIALECT: ClientDialect = AnthropicDialect()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from providers import extra_body, learning
 from providers.call import Call, Operation, UpstreamRequest
 from providers.dialects.anthropic import history
 from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, encode
-from providers.spec import ProviderConfig, Quirks
+from providers.spec import Paths, ProviderConfig, Quirks
 
 DEFAULT_VERSION = "2023-06-01"
 
@@ -25,20 +26,29 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     """The POST for this upstream."""
     own = own_headers(config, key, "application/json")
     named = {name for name, _ in own}
-    headers = (*(pair for pair in _travelling(call) if pair[0] not in named), *own)
-    edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
     quirks = config.quirks.of(model)
+    headers = (*(pair for pair in _travelling(call, quirks) if pair[0] not in named), *own)
+    edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
     edits |= _edits(call.body, call.model, model, thinking, quirks)
     edits |= learning.edits(call.body, quirks.learned)
+    edits |= _placed(quirks, call.operation)
     body = call.body.edited(edits)
     lost = tuple(extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body))))
-    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts, lost)
+    where = url(config.base_url, call.operation, quirks.paths, model, call.stream)
+    return UpstreamRequest(where, _versioned(headers), body, config.timeouts, lost)
 
 
 def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:
-    """The POST of a request that came in another dialect."""
+    """The POST of a request that came in another dialect, which is streamed."""
+    model = body["model"]
+    quirks = config.quirks.of(model)
     headers = _versioned(own_headers(config, key, "text/event-stream"))
-    return UpstreamRequest(url(config.base_url, Operation.MESSAGES), headers, encode(body), config.timeouts)
+    if quirks.paths is not None:
+        body = {name: value for name, value in body.items() if name != "model"}
+    if quirks.body_version:
+        body = {**body, "anthropic_version": quirks.body_version}
+    where = url(config.base_url, Operation.MESSAGES, quirks.paths, model, True)
+    return UpstreamRequest(where, headers, encode(body), config.timeouts)
 
 
 def _versioned(headers: Pairs) -> Pairs:
@@ -46,19 +56,33 @@ def _versioned(headers: Pairs) -> Pairs:
     return headers if named else (*headers, ("anthropic-version", DEFAULT_VERSION))
 
 
-def url(base: str, operation: Operation) -> str:
-    """``/messages`` under a base that ends in ``/v1``, else ``/v1/messages``."""
-    base = base.rstrip("/")
+def url(base: str, operation: Operation, paths: Paths | None = None, model: str = "", stream: bool = False) -> str:
+    """``/messages`` under a base that ends in ``/v1``, else ``/v1/messages``; or the row's own ``paths``."""
+    base, counts = base.rstrip("/"), operation is Operation.COUNT_TOKENS
+    if paths is not None:
+        path = paths.count if counts else paths.stream if stream else paths.whole
+        return f"{base}/{path.replace('{model}', quote(model, safe='@'))}"
     path = "/messages" if base.endswith("/v1") else "/v1/messages"
-    return base + path + ("/count_tokens" if operation is Operation.COUNT_TOKENS else "")
+    return base + path + ("/count_tokens" if counts else "")
 
 
-def _travelling(call: Call) -> list[tuple[str, str]]:
-    return [
+def _placed(quirks: Quirks, operation: Operation) -> dict[str, bytes | None]:
+    """What changes in the body where the URL names the model; that of a counter does not."""
+    edits: dict[str, bytes | None] = {}
+    if quirks.paths is not None and operation is Operation.MESSAGES:
+        edits["model"] = None
+    if quirks.body_version:
+        edits["anthropic_version"] = encode(quirks.body_version)
+    return edits
+
+
+def _travelling(call: Call, quirks: Quirks) -> list[tuple[str, str]]:
+    found = [
         (name, value)
         for name, value in call.headers
         if (name.startswith(_TRAVEL) or name in _TRAVEL_TOO) and name not in _STAY
     ]
+    return learning.headers(found, quirks.learned) if quirks.learned else found
 
 
 def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Quirks) -> dict[str, bytes | None]:

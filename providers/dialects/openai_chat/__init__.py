@@ -5,7 +5,7 @@ from __future__ import annotations
 from providers.addresses import endpoint
 from providers.call import (
     Call,
-    Dialect,
+    ClientDialect,
     EventWriter,
     Hints,
     StraightLine,
@@ -40,7 +40,7 @@ class Passing:
 
 
 class OpenAIChatDialect:
-    """See ``providers.call.Dialect``."""
+    """See ``providers.call.ClientDialect``."""
 
     name = "openai_chat"
     straight: StraightLine | None = Passing()
@@ -79,4 +79,4 @@ def url(base: str, model: str = "", query: str = "") -> str:
     return endpoint(base, "/chat/completions", model, query)
 
 
-DIALECT: Dialect = OpenAIChatDialect()
+DIALECT: ClientDialect = OpenAIChatDialect()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
-from providers.chat.request import Block, ChatRequest, Image, Message, Text, ToolResult
+from providers.chat.request import ChatRequest
+from providers.chat.unseen import seen
 from providers.dialects.openai_chat.history import history
 from providers.dialects.openai_chat.naming import id_of_length
-from providers.errors import ErrorKind, UpstreamFailure
 from providers.spec import Quirks, UnseenImages
 
-UNSEEN = "[An image that this model cannot be shown.]"
 BETWEEN = "Understood."
 
 Json = dict[str, Any]
@@ -22,13 +20,7 @@ def conversation(
     request: ChatRequest, quirks: Quirks, provider: str, images: UnseenImages, lost: list[str]
 ) -> list[Json]:
     """What cannot be carried is named in ``lost``. Raises UpstreamFailure for an image that must not be left out."""
-    if not quirks.vision and any(_shows(message.content) for message in request.messages):
-        if images is UnseenImages.REFUSE:
-            words = f"{request.model} takes no images: choose a model that does, or start again without the image"
-            raise UpstreamFailure(ErrorKind.UNSUPPORTED, words)
-        lost.append("messages.image")
-        request = replace(request, messages=tuple(map(_unseen, request.messages)))
-    messages = history(request, quirks, provider, lost)
+    messages = history(seen(request, quirks, images, lost), quirks, provider, lost)
     if quirks.system_role != "system":
         messages = [_said_by(message, quirks.system_role) for message in messages]
     if quirks.call_id_length:
@@ -36,29 +28,6 @@ def conversation(
     if not quirks.user_after_tool:
         messages = list(_answered(messages))
     return _marked(messages) if quirks.cache_marks and request.caches else messages
-
-
-def _shows(content: Iterable[Block]) -> bool:
-    for block in content:
-        kind = type(block)
-        if kind is Image or (isinstance(block, ToolResult) and _shows(block.content)):
-            return True
-    return False
-
-
-def _unseen(message: Message) -> Message:
-    return replace(message, content=_noted(message.content)) if _shows(message.content) else message
-
-
-def _noted(content: Iterable[Block]) -> tuple[Block, ...]:
-    return tuple(
-        Text(UNSEEN)
-        if isinstance(block, Image)
-        else replace(block, content=_noted(block.content))
-        if isinstance(block, ToolResult)
-        else block
-        for block in content
-    )
 
 
 def _said_by(message: Json, role: str) -> Json:

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from providers.chat import schemas
 from providers.chat.request import ChatRequest, JsonSchema, Tool, ToolChoice
-from providers.dialects.openai_chat import schemas
 from providers.json_object import encode
 from providers.spec import Quirks
 
@@ -32,11 +32,16 @@ def fitted(members: Mapping[str, Any], quirks: Quirks, lost: list[str]) -> Json:
     kept: Json = {}
     for name, value in members.items():
         if not takes(name, quirks):
-            if name not in _OURS and (name not in _NO_LOSS or value != _NO_LOSS[name]):
-                lost.append(_CLIENTS.get(name, name))
+            leave_out(name, value, lost)
         else:
             kept[names.get(name, name)] = value
     return kept
+
+
+def leave_out(name: str, value: Any, lost: list[str]) -> None:
+    """Name a member that is not sent, where that changes anything."""
+    if name not in _OURS and (name not in _NO_LOSS or value != _NO_LOSS[name]):
+        lost.append(_CLIENTS.get(name, name))
 
 
 def takes(name: str, quirks: Quirks) -> bool:

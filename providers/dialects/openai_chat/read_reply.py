@@ -7,9 +7,11 @@ follows a tool call waits until the calls are whole, for a block once closed is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from providers import classify
+from providers.chat.blocks import Blocks
 from providers.chat.events import (
     BlockKind,
     BlockStarted,
@@ -24,10 +26,10 @@ from providers.chat.reader import FrameReader
 from providers.chat.sse import DONE, data_lines, is_json, name_of
 from providers.dialects.openai_chat import deltas, reasoning_details
 from providers.dialects.openai_chat import usage as usages
-from providers.dialects.openai_chat.blocks import Blocks
 from providers.dialects.openai_chat.plain import PlainChunk, PlainDelta, plain_chunk
 from providers.dialects.openai_chat.stops import failure_in, failure_in_choice, failure_of, stop_of
 from providers.dialects.openai_chat.think_tags import Piece, ThinkTags
+from providers.dialects.openai_chat.thought import Thought
 from providers.dialects.openai_chat.tool_calls import ToolCalls
 from providers.errors import ErrorKind
 from providers.json_object import NotJson, decode
@@ -54,7 +56,7 @@ class ChatReader(FrameReader):
         super().__init__()
         self._usage = Usage(input_tokens=estimate)
         self._asked_stops = stop
-        self._blocks = Blocks(token, provider, hidden)
+        self._blocks = Blocks(token, partial(Thought, provider), hidden)
         self._tags: ThinkTags | None = tags or ThinkTags()
         self._told: list[str] = []  # reasoning that came in a field, while tags may repeat it
         self._repeated: list[str] = []  # thoughts in tags, while they may be the same again

@@ -20,6 +20,7 @@ STOPS: Mapping[str, Stop] = {
     "stop_sequence": Stop.STOP_SEQUENCE,
     "length": Stop.MAX_TOKENS,
     "max_tokens": Stop.MAX_TOKENS,
+    "continuation": Stop.MAX_TOKENS,  # Gemini 4, at the limit of one request (ai.google.dev, long decode)
     "model_length": Stop.MAX_TOKENS,
     "tool_calls": Stop.TOOL_USE,
     "function_call": Stop.TOOL_USE,
@@ -43,6 +44,7 @@ FAILURES: Mapping[str, ErrorKind] = {
     "network_error": ErrorKind.SERVER_ERROR,
     "insufficient_system_resource": ErrorKind.OVERLOADED,
     "malformed_function_call": ErrorKind.SERVER_ERROR,
+    "malformed_response": ErrorKind.SERVER_ERROR,
     "unexpected_tool_call": ErrorKind.SERVER_ERROR,
     "too_many_tool_calls": ErrorKind.SERVER_ERROR,
     "missing_thought_signature": ErrorKind.SERVER_ERROR,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.addresses import endpoint
-from providers.call import Call, Dialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
+from providers.call import Call, ClientDialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
 from providers.chat.request import ChatRequest
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_responses import checks, read_request, write_request
@@ -15,7 +15,7 @@ from providers.spec import ProviderConfig
 
 
 class OpenAIResponsesDialect:
-    """See ``providers.call.Dialect``."""
+    """See ``providers.call.ClientDialect``."""
 
     name = "openai_responses"
     straight: StraightLine | None = None  # what one provider sealed would reach another
@@ -44,4 +44,4 @@ def url(base: str, model: str = "", query: str = "") -> str:
     return endpoint(base, "/responses", model, query)
 
 
-DIALECT: Dialect = OpenAIResponsesDialect()
+DIALECT: ClientDialect = OpenAIResponsesDialect()

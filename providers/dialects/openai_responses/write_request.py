@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers import extra_body, learning
-from providers.chat.effort import effort_of, nearest
+from providers.chat.effort import effort_of, nearest, shown
 from providers.chat.request import ChatRequest, JsonSchema, Tool, ToolChoice
 from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.parameters import strictable, user
@@ -110,8 +110,7 @@ def _reasoning(request: ChatRequest, reasons: bool, quirks: Quirks, lost: list[s
     asked: dict[str, Any] = {}
     if wanted:
         asked["effort"] = nearest(wanted, quirks.efforts or _EFFORTS)
-    shown = request.reasoning.shown
-    if shown or (shown is None and request.reasoning.mode in ("adaptive", "budget")):
+    if shown(request.reasoning):
         asked["summary"] = "auto"
     if asked:
         yield "reasoning", asked

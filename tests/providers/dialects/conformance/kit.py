@@ -11,13 +11,14 @@ from providers.chat.events import BlockKind, Ended, Event, Failed, Finished
 from providers.chat.fold import AnswerBlock, WholeMessage, fold
 from providers.chat.grammar import Grammar
 from providers.chat.request import ChatRequest, Message, Text
-from providers.dialects import discover
+from providers.dialects import discover, of_clients
 from providers.json_object import JsonObject
 from providers.spec import ProviderConfig, ProviderSpec, Quirks
 from providers.translation import Translation
 from tests.providers.dialects.conformance.samples import samples
 
 DIALECTS = discover()
+FACES = of_clients(DIALECTS)
 ASKED = "asked/for:free"
 ESTIMATE = 1234
 TOKEN = "0123abcd"
@@ -45,7 +46,7 @@ def call(dialect: str, stream: bool = True) -> Call:
 
 
 def writer(dialect: str) -> EventWriter:
-    return DIALECTS[dialect].writer(call(dialect))
+    return FACES[dialect].writer(call(dialect))
 
 
 def read(dialect: str, *pieces: bytes) -> list[Event]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from providers.dialects import discover
+from providers.dialects import discover, of_clients
 
 DIALECTS = discover()
 NAMES = sorted(DIALECTS)
+SPOKEN = sorted(of_clients(DIALECTS))  # those that clients speak
 _WIRE = Path(__file__).parents[3] / "wire"
 
 
@@ -59,5 +60,5 @@ STREAMS = every("answers/*.sse")
 BESIDE = every("*.sse")  # of the tests of pass-through, which know nothing of sources
 WHOLES = every("answers/*.json")
 FAILURES = every("failures/*")
-REQUESTS = every("requests/*.json")
+REQUESTS = [each for each in every("requests/*.json") if each.dialect in SPOKEN]
 PAIRS = [(stream, whole) for stream in STREAMS for whole in WHOLES if str(stream)[:-4] == str(whole)[:-5]]

@@ -10,14 +10,14 @@ import pytest
 from providers.call import Waiting
 from providers.chat.fold import fold
 from tests.providers.dialects.conformance import kit
-from tests.providers.dialects.conformance.samples import NAMES, STREAMS, Sample
+from tests.providers.dialects.conformance.samples import SPOKEN, STREAMS, Sample
 from tests.providers.dialects.conformance.sdk import CLIENTS, Client
 from tests.providers.support import by_the_book
 from tests.upstream import ScriptedServer
 
 READABLE = [sample for sample in STREAMS if not sample.notes.get("unparseable")]
 PAIRS = list(product(READABLE, CLIENTS))
-each_dialect = pytest.mark.parametrize("dialect", NAMES)
+each_dialect = pytest.mark.parametrize("dialect", SPOKEN)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def clients() -> Iterator[dict[str, Client]]:
 
 
 def waiting(dialect: str) -> Waiting:
-    return kit.DIALECTS[dialect].waiting(kit.call(dialect))
+    return kit.FACES[dialect].waiting(kit.call(dialect))
 
 
 @pytest.mark.parametrize(("sample", "client"), PAIRS, ids=[f"{sample}-{client}" for sample, client in PAIRS])

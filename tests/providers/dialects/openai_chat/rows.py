@@ -8,13 +8,13 @@ from typing import Any
 
 from providers.call import Hints
 from providers.catalog import CATALOG
-from providers.dialects import discover
+from providers.dialects import discover, of_clients
 from providers.dialects.openai_chat import DIALECT
 from providers.json_object import JsonObject
 from providers.spec import ProviderConfig
 
 Json = dict[str, Any]
-DIALECTS = discover()
+FACES = of_clients(discover())
 ROWS = {row.id: row for row in CATALOG}
 BASES = {
     row.id: base
@@ -35,7 +35,7 @@ def sent(
 ) -> tuple[Json, list[str]]:
     """What goes out for a client's body, and what was lost."""
     body = JsonObject(json.dumps(asked).encode())
-    DIALECTS[client].check(body)
-    neutral = DIALECTS[client].read_request(body, model, think)
+    FACES[client].check(body)
+    neutral = FACES[client].read_request(body, model, think)
     made = DIALECT.write_request(neutral, config(row, **settings), "", Hints("tok", 1))
     return json.loads(made.request.body), list(made.lost)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.call import Hints
+from providers.chat.unseen import UNSEEN
 from providers.dialects.openai_chat import DIALECT
-from providers.dialects.openai_chat.conversation import BETWEEN, UNSEEN
+from providers.dialects.openai_chat.conversation import BETWEEN
 from providers.dialects.openai_chat.naming import id_of_length, tool_name
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.spec import Quirks, UnseenImages

@@ -13,7 +13,7 @@ from providers.chat.effort import nearest
 from providers.dialects.openai_chat import DIALECT
 from providers.spec import Quirks
 from tests.providers.dialects.openai_chat.asking import HI, chat, config, neutral, tool
-from tests.providers.dialects.openai_chat.rows import DIALECTS
+from tests.providers.dialects.openai_chat.rows import FACES
 from tests.providers.dialects.openai_chat.test_read_request import read
 
 Json = dict[str, Any]
@@ -235,7 +235,7 @@ def test_a_messages_upstream_is_given_them_too() -> None:
     settings = replace(
         config(Quirks(learned=("metadata",))), extra_body={"metadata": {"user_id": "u"}, "speed": "fast"}
     )
-    made = DIALECTS["anthropic"].write_request(request, settings, "", Hints("t", 1))
+    made = FACES["anthropic"].write_request(request, settings, "", Hints("t", 1))
     body = json.loads(made.request.body)
     assert (body["top_k"], body["speed"], "metadata" in body) == (5, "fast", False)
     assert made.lost == ("seed", "extra_body.model")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from providers.dialects.openai_chat.schemas import PROFILES
+from providers.chat.schemas import PROFILES
 from providers.spec import Quirks
 from tests.providers.dialects.openai_chat.asking import faults
 from tests.providers.dialects.openai_chat.rows import BASES, ROWS, config, sent

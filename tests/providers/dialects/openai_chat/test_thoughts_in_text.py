@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from providers.chat.blocks import PATIENCE
 from providers.chat.events import BlockKind, Event, Failed, TextDelta
 from providers.chat.fold import fold
 from providers.chat.marks import thought_origin
-from providers.dialects.openai_chat.blocks import PATIENCE
 from providers.dialects.openai_chat.read_reply import ChatReader
 from providers.dialects.openai_chat.think_tags import ThinkTags
 from tests.providers.dialects.openai_chat.chunks import (

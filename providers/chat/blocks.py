@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 from providers.chat.events import (
     BlockKind,
@@ -15,24 +15,39 @@ from providers.chat.events import (
     TextDelta,
     ThinkingDelta,
 )
-from providers.chat.marks import thought_signature
-from providers.dialects.openai_chat.reasoning_details import FIELD, Details
 from providers.ports import Usage
 
 PATIENCE = 64  # pieces of a thought that is not shown, after which empty text keeps a client waiting
 
 
-class Blocks:
+class Thought(Protocol):
+    """One thought of an answer: what it says, and what has to go back with it."""
+
+    @property
+    def said(self) -> list[str]:
+        """Its pieces so far."""
+
+    @property
+    def opaque(self) -> bool:
+        """Whether something has to go back that its words do not say."""
+
+    def signature(self) -> str: ...
+
+
+T = TypeVar("T", bound=Thought)
+
+
+class Blocks(Generic[T]):
     """``open`` is the kind of the block that is open, None between blocks; tool calls are not its matter."""
 
-    def __init__(self, token: str, provider: str, hidden: bool) -> None:
-        """``token`` makes the answer's id; ``hidden`` leaves all thoughts out."""
+    def __init__(self, token: str, thought: Callable[[], T], hidden: bool) -> None:
+        """``token`` makes the answer's id, ``thought`` an empty thought; ``hidden`` leaves all thoughts out."""
         self.open: BlockKind | None = None
         self.said = 0  # characters
         self.texted = False  # some of them are text
-        self.thought = Thought(provider)
+        self.thought = thought()
+        self._thought = thought
         self._token = token
-        self._provider = provider
         self._hidden = hidden
         self._unseen = 0  # pieces of thoughts that were not shown
         self._started = False
@@ -76,7 +91,7 @@ class Blocks:
     def close(self) -> Iterator[Event]:
         if self.open is BlockKind.THINKING:
             yield SignatureDelta(self.thought.signature())
-            self.thought = Thought(self._provider)
+            self.thought = self._thought()
         if self.open is not None:
             yield BlockStopped()
         self.open = None
@@ -93,27 +108,3 @@ class Blocks:
             if self.open is None:
                 yield from self._begin_block(BlockKind.TEXT, usage)
             yield TextDelta("")
-
-
-class Thought:
-    """One thought: the field or the tag that it came in, and what has to go back with it."""
-
-    def __init__(self, provider: str) -> None:
-        self.field = ""
-        self.said: list[str] = []
-        self._provider = provider
-        self._details = Details()
-
-    @property
-    def opaque(self) -> bool:
-        return self._details.opaque
-
-    def take(self, details: Any) -> None:
-        """A delta's ``reasoning_details``."""
-        if details:
-            self._details.take(details)
-
-    def signature(self) -> str:
-        if not (self._details.opaque or self.field in ("", FIELD)):
-            return thought_signature(self._provider, self.field)
-        return thought_signature(self._provider, FIELD, self._details.payload("".join(self.said)))

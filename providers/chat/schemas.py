@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from providers.dialects.openai_chat import schema_steps as steps
-from providers.dialects.openai_chat.schema_steps import Json
+from providers.chat import schema_steps as steps
+from providers.chat.schema_steps import Json
 from providers.json_object import decode, encode
 
 MAX_DEPTH = 64  # levels that are looked into; what lies deeper may be anything

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from itertools import pairwise, product
-from typing import TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,15 +17,16 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.metrics.calls import OTHER, CallMetrics, Price
+from gateway.metrics.children import Children
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
 from providers.keys import STATES
 from providers.policy import CONSEQUENCES
-from providers.ports import Attempt
+from providers.ports import Attempt, Clock
 from providers.version import VERSION
 
 OUTCOMES = ("ok", "error", "cut", "client_gone")
-OTHER = "other"  # a model that no setting names; a field that no API has
 STAGES = ("before_headers", "before_content")
 _ROTATE = tuple(kind.value for kind, rule in CONSEQUENCES.items() if rule.other_key or rule.again)
 FIELDS = frozenset(
@@ -49,21 +50,6 @@ FIELDS = frozenset(
 )
 
 
-Instrument = TypeVar("Instrument", Counter, Gauge)
-
-
-class Children(dict[tuple[str, ...], Instrument]):
-    """An instrument's children by their labels; finding one anew each time takes longer than counting."""
-
-    def __init__(self, instrument: Instrument) -> None:
-        super().__init__()
-        self._instrument: Instrument = instrument
-
-    def __missing__(self, labels: tuple[str, ...]) -> Instrument:
-        self[labels] = self._instrument.labels(*labels)
-        return self[labels]
-
-
 class Metrics:
     """The registry, and the observer of attempts, keys and requests."""
 
@@ -73,10 +59,13 @@ class Metrics:
         routes: Iterable[str],
         failovers: Iterable[tuple[str, str]] = (),
         rotating: Iterable[str] = (),
+        clients: Iterable[str] = (),
+        price: Price = lambda *_: None,
+        clock: Clock = time.monotonic,
     ) -> None:
         """``models`` are the (provider, model) pairs that the configuration names: the only models that are labels.
         ``failovers`` are the pairs of providers of which one takes over from the other, ``rotating`` are those with
-        several keys.
+        several keys, ``clients`` the names of the client tokens.
         """
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -133,13 +122,34 @@ class Metrics:
             ("provider",),
             registry=self.registry,
         )
+        self._reset = Gauge(
+            "keyturn_key_reset_timestamp_seconds",
+            "When a key's rest ends, in seconds since 1970; 0 where it does not rest, or nobody knows",
+            ("provider", "key"),
+            registry=self.registry,
+        )
+        self._quota = Gauge(
+            "keyturn_key_quota_remaining_ratio",
+            "Share of a key's usage limit that is left",
+            ("provider", "key"),
+            registry=self.registry,
+        )
+        self._learned = Gauge(
+            "keyturn_learned_limit",
+            "What a model's refusals taught of its limits",
+            ("provider", "model", "axis"),
+            registry=self.registry,
+        )
+        self.calls = CallMetrics(self.registry, self._models, clients, price)
+        self._clock = clock
+        self._routes = frozenset(routes)
         for kind in Repair:
             self._repairs.labels(kind.value)
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
         self._open = Children(self._inflight)
-        for route in routes:
+        for route in self._routes:
             for provider, model in self._models:
                 for outcome in OUTCOMES:
                     self._requests.labels(route, provider, model, outcome)
@@ -154,6 +164,7 @@ class Metrics:
     def attempt_ended(self, attempt: Attempt) -> None:
         self._open[attempt.provider, attempt.key].dec()
         self._tried[attempt.provider, attempt.key, attempt.outcome, attempt.reason].inc()
+        self.calls.attempt_ended(attempt)
         for name in attempt.lost:
             self._lost.labels(attempt.provider, _field(name)).inc()
         for kind, count in attempt.repairs.items():
@@ -166,6 +177,17 @@ class Metrics:
                 self._key_state.labels(provider, key, each).set(each == state)
             self._attempts.labels(provider, key, "ok", "")
             self._inflight.labels(provider, key)
+
+    def key_limits(self, provider: str, key: str, reset: float | None, quota: float | None) -> None:
+        """When a key's rest ends (seconds since 1970), and the share of its usage limit that is left."""
+        self._reset.labels(provider, key).set(reset or 0.0)
+        if quota is not None:
+            self._quota.labels(provider, key).set(quota)
+
+    def learned(self, provider: str, model: str, axis: str, limit: float) -> None:
+        """What a model's refusals taught; only of models that the configuration names."""
+        if (provider, model) in self._models:
+            self._learned.labels(provider, model, axis).set(limit)
 
     def provider_state(self, provider: str, waiting: int, budget: float) -> None:
         """The queue of a provider and the share of its retry budget that is left, as of now."""
@@ -183,6 +205,8 @@ class Metrics:
         for before, after in pairwise(context.attempts):
             if before.provider == after.provider and before.key != after.key:
                 self._rotations.labels(before.provider, before.reason).inc()
+        if context.route in self._routes:
+            self.calls.request_ended(context, self._clock())
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4."""

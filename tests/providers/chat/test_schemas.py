@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.dialects.openai_chat.schemas import MAX_DEPTH, PROFILES, bare, clean
+from providers.chat.schemas import MAX_DEPTH, PROFILES, bare, clean
 from tests.providers.support import property_test
 
 Json = dict[str, Any]
-FOLDER = Path(__file__).parents[3] / "wire" / "openai_chat" / "schemas"
+FOLDER = Path(__file__).parents[2] / "wire" / "schemas"
 GOLDEN = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 NAMES = sorted(PROFILES)
 each_profile = pytest.mark.parametrize("profile", NAMES)
