@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from providers.catalog import CATALOG, names
 from tests.e2e.moving import HELLO, RUN, chat_model, client, has_run, moved, says_hello, side_by_side
 from tests.gateway_process import GatewayProcess
 from tests.moving import example
+from tests.providers.google import TokenServer, service_account, written
 from tests.serving import ask
-from tests.upstream import ChatUpstream
+from tests.upstream import ChatUpstream, ScriptedServer
 
 BIG_KEY, SMALL_KEY, GLOBAL_KEY = "sk-of-the-big-one", "sk-of-the-small-one", "sk-of-all"
 
@@ -74,19 +74,24 @@ def test_two_tiers_with_keys_of_their_own(two_openai: House, program: Path, tmp_
     assert "read as a configuration of chachako/freecc, told by BIG_MODEL_PROVIDER" in two_openai.gateway.stdout
 
 
-@pytest.mark.skipif("vertex" not in names(CATALOG), reason="this checkout has no row for Vertex AI")
-def test_vertex_and_a_local_model(upstreams: tuple[ChatUpstream, ChatUpstream], program: Path, tmp_path: Path) -> None:
-    """Its example 2; the token that Google's login would give is at hand."""
-    vertex, local = upstreams
-    text = example("freecc/vertex_and_local", {"http://localhost:8000/v1": local.base_url})
-    environ = {"VERTEX_BASE_URL": vertex.base_url, "VERTEX_API_KEY": "ya29.token"}
-    with moved(tmp_path / "gateway", text, environ) as gateway:
-        new = partial(client, program, gateway)
-        big, small = side_by_side(
-            partial(new(tmp_path / "1").ask, RUN, "--model", "sonnet"),
-            partial(new(tmp_path / "2").ask, RUN, "--model", "haiku"),
-        )
-    asked = "google/gemini-1.5-pro-preview-0514"
-    assert [big.result["result"], small.result["result"]] == [has_run(asked), has_run("local-llama-3")]
-    assert keys(vertex) == {(asked, "Bearer ya29.token")}
-    assert keys(local) == {("local-llama-3", "Bearer lm-studio")}
+def test_vertex_and_a_local_model(program: Path, tmp_path: Path) -> None:
+    """Its example 2, with a service account for Google's login."""
+    with ScriptedServer() as vertex, TokenServer() as tokens, ChatUpstream() as local:
+        vertex.always(chat_model)
+        local.always(chat_model)
+        text = example("freecc/vertex_and_local", {"http://localhost:8000/v1": local.base_url})
+        environ = {
+            "VERTEX_BASE_URL": f"{vertex.url}/v1/projects/your-gcp-project-id/locations/us-central1/endpoints/openapi",
+            "GOOGLE_APPLICATION_CREDENTIALS": str(written(tmp_path / "sa.json", service_account(tokens.token_uri))),
+        }
+        with moved(tmp_path / "gateway", text, environ) as gateway:
+            new = partial(client, program, gateway)
+            big, small = side_by_side(
+                partial(new(tmp_path / "1").ask, RUN, "--model", "sonnet"),
+                partial(new(tmp_path / "2").ask, RUN, "--model", "haiku"),
+            )
+        asked = "google/gemini-1.5-pro-preview-0514"
+        assert [big.result["result"], small.result["result"]] == [has_run(asked), has_run("local-llama-3")]
+        sent = {(request.model, request.header("authorization")) for request in vertex.requests}
+        assert sent == {(asked, "Bearer ya29.token-1")}
+        assert keys(local) == {("local-llama-3", "Bearer lm-studio")}

@@ -13,7 +13,7 @@ from tests.e2e.moving import HELLO, RUN, chat_model, client, has_run, moved, say
 from tests.gateway_process import GatewayProcess
 from tests.moving import example
 from tests.serving import ask
-from tests.upstream import ChatUpstream
+from tests.upstream import ScriptedServer
 
 KEY = "sk-or-v1-0123456789abcdef"
 EXAMPLE = example("ujisati/openrouter", {"<your openrouter api key>": KEY})
@@ -30,15 +30,15 @@ CLAUDES = {
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[ChatUpstream]:
-    with ChatUpstream() as running:
+def upstream() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
         running.always(chat_model)
         yield running
 
 
 @pytest.fixture(scope="module", params=["openrouter", "BASE_URL"])
 def gateway(
-    request: pytest.FixtureRequest, upstream: ChatUpstream, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, upstream: ScriptedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:
     """OpenRouter is at the upstream; and once more as any provider that BASE_URL names."""
     if request.param == "openrouter":
@@ -50,7 +50,7 @@ def gateway(
 
 
 def test_both_clients_talk_and_run_tools(
-    program: Path, older_program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
+    program: Path, older_program: Path, gateway: GatewayProcess, upstream: ScriptedServer, tmp_path: Path
 ) -> None:
     upstream.requests.clear()
     new, old = partial(client, program, gateway), partial(client, older_program, gateway)
@@ -69,7 +69,7 @@ def test_both_clients_talk_and_run_tools(
     assert {tuple(request.json["stop"]) for request in asked if "stop" in request.json} == {("###",)}
 
 
-def test_answers_come_whole_too_and_tokens_are_counted(gateway: GatewayProcess, upstream: ChatUpstream) -> None:
+def test_answers_come_whole_too_and_tokens_are_counted(gateway: GatewayProcess, upstream: ScriptedServer) -> None:
     with httpx.Client(base_url=gateway.url, trust_env=False, timeout=30) as http:
         whole = http.post("/v1/messages", json=ask(HELLO, model="claude-sonnet-4-20250514", stream=False)).json()
         other = http.post("/v1/messages", json=ask(HELLO, model="gpt-4o")).json()

@@ -7,17 +7,12 @@ import pytest
 from gateway.cli.check import report
 from gateway.routing import Ref
 from gateway.settings import Settings
-from providers.catalog import CATALOG, names
 from providers.errors import Fault
 from tests.gateway.place import Place, keys, only, provider
 from tests.moving import example, examples
 
 TWO = example("freecc/two_openai")
 ANTHROPIC_KEY = "ANTHROPIC_API_KEY is Anthropic's key, and no token of clients"
-
-
-VERTEX = "freecc/vertex_and_local"
-with_vertex = pytest.mark.skipif("vertex" not in names(CATALOG), reason="this checkout has no row for Vertex AI")
 
 
 def tiers(settings: Settings) -> list[str]:
@@ -28,9 +23,7 @@ def both(big: str, small: str) -> list[str]:
     return [big, big, small, big]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=with_vertex if name == VERTEX else ()) for name in examples("freecc")]
-)
+@pytest.mark.parametrize("name", examples("freecc"))
 def test_every_example_starts_as_it_stands(place: Place, name: str) -> None:
     place.write(".env", example(name))
     settings = place.load()
@@ -58,9 +51,8 @@ def test_a_pool_of_a_tier_takes_more_keys_and_settings(place: Place) -> None:
     assert provider(settings, "openai-small").timeouts.read == 9
 
 
-@with_vertex
 def test_a_local_tier_beside_vertex(place: Place) -> None:
-    place.write(".env", example(VERTEX))
+    place.write(".env", example("freecc/vertex_and_local"))
     settings = place.load()
     assert tiers(settings) == both("vertex/gemini-1.5-pro-preview-0514", "openai-small/local-llama-3")
     small = provider(settings, "openai-small")
