@@ -16,6 +16,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from gateway.endpoints import admin, models, ui
+from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
@@ -68,6 +69,8 @@ SERVED = {
     "/ui/requests/{request-id}": ("GET",),
     "/ui/keys/{label}/rest": ("POST",),
     "/ui/keys/{label}/wake": ("POST",),
+    "/v1/usage": ("GET",),
+    "/admin/usage": ("GET",),
     "/admin/pool": ("GET",),
     "/admin/explain/{request-id}": ("GET",),
     "/admin/keys/{label}/rest": ("POST",),
@@ -171,6 +174,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     _add_routes(app, settings, metrics, registry, moments)
     view, keys = PoolView(registry, clock, moments.wall), admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories, clock))
+    app.include_router(usages.routes(usage))
     app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
     return app

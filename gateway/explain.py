@@ -62,7 +62,7 @@ def _attempt(attempt: Attempt) -> Json:
         "first_content_seconds": _since(attempt.started, attempt.first_content),
         "seconds": _since(attempt.started, attempt.ended),
         "tokens": _tokens(attempt.usage),
-        "lost": list(attempt.lost),
+        "lost": [*attempt.lost, *attempt.untold],
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from middleware.context import RequestContext
 from providers.ports import Attempt, Usage
 
-KEPT = 2000  # combinations of client, session and agent
+KEPT = 2000  # combinations of client, session and agent, besides one for each client
 Price = Callable[[str, str, Usage], float | None]
 """US dollars for what (provider, model, usage) counts; None where no price is known."""
 

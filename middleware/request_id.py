@@ -58,8 +58,8 @@ def _story(context: RequestContext, now: float) -> Headers:
         ]
     if attempt := context.attempt:
         headers.append((b"x-keyturn-key", attempt.key.encode()))
-        if attempt.lost:
-            headers.append((b"x-keyturn-lost", _plain(", ".join(attempt.lost))))
+        if lost := (*attempt.lost, *attempt.untold):
+            headers.append((b"x-keyturn-lost", _plain(", ".join(lost))))
     return headers
 
 

@@ -101,7 +101,12 @@ class StraightLine(Protocol):
 
 
 class EventReader(Protocol):
-    """An upstream's answer in, neutral events out in the order of ``chat.grammar``; Ended or Failed is the last."""
+    """An upstream's answer in, neutral events out in the order of ``chat.grammar``; Ended or Failed is the last.
+
+    ``lost`` names what of the answer no event can say: ``answer.images``.
+    """
+
+    lost: list[str]
 
     @property
     def closing(self) -> bool:
@@ -117,7 +122,9 @@ class EventReader(Protocol):
 
 
 class EventWriter(Protocol):
-    """Neutral events in, bytes for a client out."""
+    """Neutral events in, bytes for a client out. ``lost`` names what of the answer its dialect has no place for."""
+
+    lost: list[str]
 
     def write(self, event: Event) -> bytes: ...
 

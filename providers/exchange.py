@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from providers.call import Call, ClientDialect, Dialect, Hints, Operation, StreamReader, UpstreamRequest
@@ -17,8 +17,8 @@ from providers.translation import Translation
 class Exchange:
     """``streamed`` says how the upstream is asked, ``lost`` what could not be carried.
 
-    ``repairs`` counts what the guardian repaired in the answer, by ``chat.guardian.Repair``; it grows while ``reader``
-    is fed.
+    ``repairs`` counts what the guardian repaired in the answer, by ``chat.guardian.Repair``, and ``untold`` names what
+    the client's dialect has no place for; both grow while ``reader`` is fed.
     """
 
     request: UpstreamRequest
@@ -26,6 +26,7 @@ class Exchange:
     reader: StreamReader
     lost: tuple[str, ...] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
+    untold: Sequence[str] = ()
 
 
 def arrange(
@@ -55,7 +56,8 @@ def arrange(
     translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
     guardian = _guardian(asked, translated.names, token) if quirks.guarded_calls else None
     reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
-    return Exchange(translated.request, True, reader, translated.lost, guardian.repairs if guardian else {})
+    repairs = guardian.repairs if guardian else {}
+    return Exchange(translated.request, True, reader, translated.lost, repairs, reader.lost)
 
 
 def _calls_tools(call: Call) -> bool:

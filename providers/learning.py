@@ -26,6 +26,8 @@ DROPPABLE = frozenset(
         *("user", "user_id", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "verbosity"),
         *("stream_options", "usage", "parallel_tool_calls", "tool_choice", "response_format"),
         *("reasoning_effort", "reasoning", "reasoning_split", "reasoning_format", "include_reasoning"),
+        *("max_tool_calls", "moderation", "prediction", "prompt_cache_options", "prompt_cache_retention", "truncation"),
+        "web_search_options",
         *("parse_reasoning", "thinking", "enable_thinking", "thinking_budget", "reasoning_budget", "clear_thinking"),
         *("chat_template_kwargs", "context_management", "output_config", "speed", "inference_geo", "cache_control"),
         *("messages.reasoning_content", "messages.reasoning", "messages.reasoning_details"),
@@ -120,6 +122,23 @@ def without(body: dict[str, Any], members: Iterable[str]) -> dict[str, Any]:
     return body
 
 
+def forgone(body: Mapping[str, Any], extra: Mapping[str, Any], members: Iterable[str]) -> list[str]:
+    """What of a client's request, and of its ``extra_body``, goes with these members."""
+    named = list(members)
+    return [*dropped(body, named), *(f"extra_body.{member}" for member in dropped(extra, named))]
+
+
+def dropped(body: Mapping[str, Any], members: Iterable[str]) -> list[str]:
+    """Which of these members ``without`` takes out."""
+    return [member for member in members if _stands(body, *member.partition(".")[::2])]
+
+
+def _stands(body: Mapping[str, Any], head: str, inner: str) -> bool:
+    value = body.get(head)
+    holders = value if head == "messages" and isinstance(value, list) else [value]
+    return head in body and (not inner or any(isinstance(each, Mapping) and inner in each for each in holders))
+
+
 def edits(body: JsonObject, members: tuple[str, ...]) -> dict[str, bytes | None]:
     """The same as changes of a body that otherwise keeps its bytes. Messages keep theirs."""
     old = {head: body.get(head) for head in _heads(members) if head in body and head != "messages"}
@@ -131,11 +150,22 @@ def edits(body: JsonObject, members: tuple[str, ...]) -> dict[str, bytes | None]
     }
 
 
+def edited_out(body: JsonObject, members: tuple[str, ...]) -> list[str]:
+    """Which of these members ``edits`` takes out."""
+    return dropped({head: body.get(head) for head in _heads(members) if head in body and head != "messages"}, members)
+
+
 def headers(pairs: Iterable[tuple[str, str]], members: Iterable[str]) -> list[tuple[str, str]]:
     """A client's headers without the betas among ``members``; a header that is left empty goes too."""
     refused = {inner for head, _, inner in (member.partition(".") for member in members) if head == BETAS}
     kept = [(name, _others(value, refused) if name == BETAS else value) for name, value in pairs]
     return [pair for pair in kept if pair != (BETAS, "")]
+
+
+def betas_out(pairs: Iterable[tuple[str, str]], members: Iterable[str]) -> list[str]:
+    """Which of these members ``headers`` takes out."""
+    sent = {f"{BETAS}.{beta.strip()}" for name, value in pairs if name == BETAS for beta in value.split(",")}
+    return [member for member in members if member in sent]
 
 
 def _others(value: str, refused: Container[str]) -> str:

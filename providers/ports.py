@@ -67,6 +67,7 @@ class Attempt:
     lost: tuple[str, ...] = ()  # what translation could not carry
     repairs: Mapping[str, int] = field(default_factory=dict)  # of tool calls, by kind; final when the attempt ends
     passed: Sequence[Passed] = ()  # keys that stood before this one and could not serve
+    untold: Sequence[str] = ()  # parts of the answer that the client's dialect has no place for; final at the end
 
 
 @dataclass(frozen=True, slots=True)

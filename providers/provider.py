@@ -70,7 +70,7 @@ class Provider:
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
-        attempt.lost, attempt.repairs = exchange.lost, exchange.repairs
+        attempt.lost, attempt.repairs, attempt.untold = exchange.lost, exchange.repairs, exchange.untold
         limit = patience[0] if exchange.streamed else patience[1]
         deadline = asyncio.timeout(limit)
         try:

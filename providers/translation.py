@@ -14,6 +14,7 @@ from providers.ports import Usage
 class Translation:
     """See ``providers.call.StreamReader``. A whole answer is the fold of its stream.
 
+    ``lost`` names what the client cannot be told of the answer; it grows while the answer comes.
     With a ``guardian`` it has begun once the upstream said anything, though it may all be held as part of a call.
     """
 
@@ -22,6 +23,7 @@ class Translation:
     ) -> None:
         self.failure: UpstreamFailure | None = None
         self.usage = Usage()
+        self.lost = writer.lost = reader.lost  # one list, of which both know
         self._reader = reader
         self._writer = writer
         self._guardian = guardian

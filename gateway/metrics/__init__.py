@@ -31,6 +31,7 @@ STAGES = ("before_headers", "before_content")
 _ROTATE = tuple(kind.value for kind, rule in CONSEQUENCES.items() if rule.other_key or rule.again)
 FIELDS = frozenset(
     {
+        "answer",
         "betas",
         "container",
         "context_management",
@@ -97,7 +98,7 @@ class Metrics:
         )
         self._lost = Counter(
             "keyturn_lost",
-            "Parts of requests that translation could not carry, by provider and field",
+            "Parts of requests and answers that translation could not carry, by provider and field",
             ("provider", "field"),
             registry=self.registry,
         )
@@ -165,7 +166,7 @@ class Metrics:
         self._open[attempt.provider, attempt.key].dec()
         self._tried[attempt.provider, attempt.key, attempt.outcome, attempt.reason].inc()
         self.calls.attempt_ended(attempt)
-        for name in attempt.lost:
+        for name in (*attempt.lost, *attempt.untold):
             self._lost.labels(attempt.provider, _field(name)).inc()
         for kind, count in attempt.repairs.items():
             self._repairs.labels(str(kind)).inc(count)

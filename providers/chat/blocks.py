@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 from providers.chat.events import (
     BlockKind,
     BlockStarted,
     BlockStopped,
     Event,
+    RawDelta,
     SignatureDelta,
     Started,
     TextDelta,
@@ -80,6 +81,11 @@ class Blocks(Generic[T]):
             return
         self.texted = True
         yield TextDelta(text)
+
+    def cite(self, sources: Iterable[Mapping[str, Any]]) -> Iterator[Event]:
+        """Where the open text's words come from."""
+        if self.open is BlockKind.TEXT:
+            yield from (RawDelta(source) for source in sources)
 
     def make_way(self, usage: Usage) -> Iterator[Event]:
         """For text or a call; a thought that cannot be shown, but has to go back, comes before it."""

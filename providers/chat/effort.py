@@ -12,6 +12,14 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # rising
 _BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"))
 
 
+def known(effort: str, name: str, lost: list[str]) -> str:
+    """The effort where it is one; a word that no model knows is lost under this name."""
+    if not effort or effort in EFFORTS:
+        return effort
+    lost.append(name)
+    return ""
+
+
 def effort_of(reasoning: Reasoning) -> str:
     """The effort that is asked for; "" leaves it to the model."""
     if reasoning.mode == "off":

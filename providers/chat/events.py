@@ -25,6 +25,7 @@ class Stop(StrEnum):
 
 class BlockKind(StrEnum):
     TEXT = "text"
+    REFUSAL = "refusal"  # text in which the model refuses, where its dialect says so
     THINKING = "thinking"
     TOOL_USE = "tool_use"
     RAW = "raw"
@@ -41,7 +42,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class BlockStarted:
-    """``id`` and ``name`` are a tool call's; ``raw`` is the whole start of a block that only its dialect knows."""
+    """``id`` and ``name`` are a tool call's; ``raw`` is the whole start of a block that only its dialect knows.
+
+    Of a text it is what its dialect alone says of it.
+    """
 
     kind: BlockKind
     id: str = ""
@@ -73,7 +77,7 @@ class ArgumentsDelta:
 
 @dataclass(frozen=True, slots=True)
 class RawDelta:
-    """A delta that only its dialect knows, as it came."""
+    """A delta that only its dialect knows, as it came, or where words come from: see ``chat.citations``."""
 
     value: Mapping[str, Any]
 
@@ -85,11 +89,12 @@ class BlockStopped:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Nothing but the end will follow. ``usage`` is the last word on it."""
+    """Nothing but the end will follow. ``usage`` is the last word on it, ``details`` why the model refused."""
 
     stop: Stop
     usage: Usage
     stop_sequence: str | None = None
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

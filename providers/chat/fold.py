@@ -26,7 +26,7 @@ from providers.ports import Usage
 
 @dataclass(slots=True)
 class AnswerBlock:
-    """One block of a whole answer. ``text`` is text, thinking, or a tool call's JSON text."""
+    """One block of a whole answer. ``text`` is text, a refusal, thinking, or a tool call's JSON text."""
 
     kind: BlockKind
     text: str = ""
@@ -47,6 +47,7 @@ class WholeMessage:
     stop: Stop = Stop.END_TURN
     stop_sequence: str | None = None
     usage: Usage = field(default_factory=Usage)
+    details: Mapping[str, Any] | None = None
 
 
 class Fold:
@@ -76,7 +77,7 @@ class Fold:
                 self._pieces.clear()
             case Finished():
                 self.message.stop, self.message.stop_sequence = event.stop, event.stop_sequence
-                self.message.usage = event.usage
+                self.message.usage, self.message.details = event.usage, event.details
 
 
 def fold(events: Iterable[Event]) -> WholeMessage:
@@ -98,13 +99,13 @@ def unfold(message: WholeMessage) -> Iterator[Event]:
             yield SignatureDelta(block.signature)
         yield from (RawDelta(value) for value in block.raw_deltas)
         yield BlockStopped()
-    yield Finished(message.stop, message.usage, message.stop_sequence)
+    yield Finished(message.stop, message.usage, message.stop_sequence, message.details)
     yield Ended()
 
 
 def _delta(block: AnswerBlock) -> Event:
     match block.kind:
-        case BlockKind.TEXT:
+        case BlockKind.TEXT | BlockKind.REFUSAL:
             return TextDelta(block.text)
         case BlockKind.THINKING:
             return ThinkingDelta(block.text)

@@ -46,6 +46,7 @@ class OutOfOrder(ValueError):
 
 _OPENS: Mapping[BlockKind, State] = {
     BlockKind.TEXT: State.TEXT,
+    BlockKind.REFUSAL: State.TEXT,
     BlockKind.THINKING: State.THINKING,
     BlockKind.TOOL_USE: State.TOOL_USE,
     BlockKind.RAW: State.RAW,

@@ -33,6 +33,11 @@ def thought_origin(signature: str, provider: str) -> tuple[str, str]:
     return field, payload
 
 
+def is_bare(signature: str) -> bool:
+    """Whether a signature says only whose a thought is and in which field it came."""
+    return signature.startswith(OURS) and signature.count(":") == 2 and "#" not in signature
+
+
 def signed_id(identity: str, provider: str, space: str, signature: str) -> str:
     """The id of a call that the provider signed; ``space`` is one of google and vertex."""
     return f"{identity}{ID_MARK}{_digest(provider)}{space[:1]}{_packed(signature)}"

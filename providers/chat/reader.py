@@ -10,6 +10,12 @@ from providers.chat.sse import FrameSplitter, FrameTooLarge
 from providers.errors import ErrorKind, UpstreamFailure
 
 
+def note(lost: list[str], part: str) -> None:
+    """Names a part of an answer as lost, once."""
+    if (name := f"answer.{part}") not in lost:
+        lost.append(name)
+
+
 class Confused(ValueError):
     """What an upstream sent cannot be put together; to guess could run the wrong call."""
 
@@ -21,6 +27,7 @@ class FrameReader(ABC):
     """
 
     def __init__(self) -> None:
+        self.lost: list[str] = []
         self._frames = FrameSplitter()
         self._over = False
 
@@ -34,6 +41,10 @@ class FrameReader(ABC):
     def whole(self, body: bytes) -> list[Event]:
         """All events of an answer that came as one JSON body."""
         return self._guarded(self._whole(body))
+
+    def _lose(self, part: str) -> None:
+        """No other dialect can be told this part of the answer."""
+        note(self.lost, part)
 
     @abstractmethod
     def _frame(self, frame: bytes) -> Iterator[Event]: ...

@@ -12,12 +12,18 @@ from typing import Any, Literal
 
 OURS = "keyturn:"  # begins the signature of a thought whose upstream signs none: keyturn:<provider>:<field>
 
+JSON_MODE = "response_format"  # the aside that asks for some JSON object, without a schema
+JSON_ONLY = "Answer with one JSON object and nothing else."
+
 Role = Literal["user", "assistant", "system"]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """``phase`` is what a Responses upstream called its own words, commentary or final_answer: it wants that back."""
+
     text: str
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,12 @@ class Document:
     text: str = ""
     url: str = ""
     title: str = ""
+    context: str = ""  # what the client says about it
+
+    @property
+    def about(self) -> str:
+        """The context as a sentence, "" where there is none."""
+        return f"About {self.title or 'the document'}: {self.context}" if self.context else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,15 @@ class JsonSchema:
     schema: Mapping[str, Any]
     name: str = ""
     strict: bool | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A member that only OpenAI's two formats have. ``name`` is the client's, under which it is lost elsewhere."""
+
+    name: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +164,7 @@ class ChatRequest:
     lost: tuple[str, ...] = ()
     caches: bool = False  # the client marks a beginning of its prompt to be cached
     sampling: Mapping[str, Any] = field(default_factory=dict)  # what Messages has not, by Chat Completions' names
+    asides: Mapping[str, Aside] = field(default_factory=dict)  # by Chat Completions' names; ``lost`` until said
     extra_body: Mapping[str, Any] = field(
         default_factory=dict
     )  # members for the upstream's body, as the client has them

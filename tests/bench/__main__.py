@@ -7,13 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from tests.bench import plan, process, report
+from tests.bench import pairs, plan, process, report
 from tests.bench.process import Silent
 from tests.bench.run import run
 
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
+    if chosen.pairs:
+        print(pairs.table(pairs.measure(chosen.size.chunks * 5, chosen.size.repetitions * 11)))
+        return 0
     if not (process.PROC / "self" / "stat").exists():
         print("bench: CPU time is read from /proc, which this system does not have. Run it on Linux.", file=sys.stderr)
         return 2
@@ -39,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--tiny", plan.TINY, "a few requests of each kind: shows that the bench works"),
     ):
         sizes.add_argument(name, dest="size", action="store_const", const=size, default=plan.FULL, help=words)
+    parser.add_argument("--pairs", action="store_true", help="only what a chunk costs between each two dialects")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser
 

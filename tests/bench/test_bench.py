@@ -8,17 +8,19 @@ import re
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.bench import bodies, chat_bodies, plan, process
+from tests.bench import bodies, chat_bodies, pairs, plan, process
 from tests.bench.client import ChunkedBody
 from tests.bench.jobs import Job, Order, Result, Warm, spread
 from tests.bench.run import Bench, Harness, Listening, measure
 from tests.bench.targets import DIRECT, GATEWAY, Target, gateway
+from tests.fidelity.ways import CLIENTS, DIALECTS
 from tests.gateway_process import ROOT
 from tests.upstream import ChatUpstream, Cut, Reply, Upstream, error, stream
 from tests.upstream.openai_chat import completion, text
@@ -41,6 +43,23 @@ def test_a_tiny_run_measures_every_row(tmp_path: Path) -> None:
     assert rows <= measured
     assert all(each["median"] > 0 for each in read(figures) if each["measure"].startswith("CPU"))
     assert "<= 350" in done.stdout
+
+
+def test_every_pair_of_dialects_is_measured() -> None:
+    command = [sys.executable, "-m", "tests.bench", "--pairs", "--tiny"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+    assert done.returncode == 0, done.stderr
+    for client, upstream in product(CLIENTS, DIALECTS):
+        assert re.search(rf"^  {upstream} to {client}(?: \(hub\))? +\d", done.stdout, re.MULTILINE)
+    assert re.search(r"anthropic to anthropic +\d+\.\d\d +\S+ +1\.00", done.stdout)
+
+
+def test_a_stream_that_is_not_taken_is_no_figure() -> None:
+    line = next(each for each in pairs.lines() if each.way.upstream == "openai_chat")
+    broken = pairs.Frames(b"", b"data: {\n\n")
+    with pytest.raises(AssertionError):
+        pairs.cost(line, broken, 2)
 
 
 def read(figures: Path) -> list[dict[str, Any]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from gateway.pick import fzf
-from tests.e2e.claude import Claude
+from tests.e2e.claude import RUN_WITHIN, Claude
 from tests.e2e.terminal import on_terminal, skip_first_run
 from tests.gateway_process import ROOT, GatewayProcess
 from tests.upstream import Upstream, message, text
@@ -43,12 +44,14 @@ def environ(claude: Claude, gateway: GatewayProcess, programs: Path, tmp_path: P
 
 
 @pytest.fixture
-def tmux(tmp_path: Path) -> list[str]:
-    """A terminal that answers what programs ask of it, as fzf does; what follows is run in it."""
+def tmux(tmp_path: Path) -> Iterator[list[str]]:
+    """A terminal that answers what programs ask of it, as fzf does; what follows is run in it. Its server ends here."""
     found = shutil.which("tmux")
     if found is None:
         pytest.skip("no tmux here: apt install tmux")
-    return [found, "-S", str(tmp_path / "tmux"), "-f", "/dev/null", "new-session"]
+    server = [found, "-S", str(tmp_path / "tmux"), "-f", "/dev/null"]
+    yield [*server, "new-session"]
+    subprocess.run([*server, "kill-server"], capture_output=True, timeout=RUN_WITHIN)
 
 
 def command(*arguments: str) -> list[str]:

@@ -468,6 +468,7 @@ async def test_an_upstream_that_never_closes_after_its_reason(
     else:
         stopped, usage = reply.json()["stop_reason"], reply.json()["usage"]
     assert stopped == "tool_use"
+    assert usage.pop("output_tokens_details", {"thinking_tokens": 3}) == {"thinking_tokens": 3}
     assert all(isinstance(count, int) for count in usage.values())
     assert usage["output_tokens"] == 8 or frames is ENDS["no usage, no end"]
 

@@ -70,7 +70,10 @@ def test_a_body_in_anthropics_shape_is_not_sent_to_an_openai_client() -> None:
 
 def test_an_openai_client_is_told_which_field_is_wrong() -> None:
     shaped = json.loads(error_body(bad_request("input.0.role", "should be a word"), "r", openai=True))
-    assert (shaped["error"]["param"], shaped["error"]["message"]) == ("input.0.role", "input.0.role: should be a word")
+    assert (shaped["error"]["param"], shaped["error"]["message"]) == (
+        "input[0].role",
+        "input[0].role: should be a word",
+    )
 
 
 @pytest.mark.parametrize(("retry", "shown"), [(True, b"true"), (False, b"false"), (None, None)])

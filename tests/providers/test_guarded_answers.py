@@ -165,6 +165,7 @@ class Scripted:
     closing = False
 
     def __init__(self, *lists: list[Event]) -> None:
+        self.lost: list[str] = []
         self._lists = list(lists)
 
     def feed(self, data: bytes) -> list[Event]:

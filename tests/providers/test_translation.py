@@ -40,6 +40,7 @@ class Scripted:
     closing = False
 
     def __init__(self, *lists: Iterable[Event]) -> None:
+        self.lost: list[str] = []
         self._lists = [list(events) for events in lists]
 
     def feed(self, data: bytes) -> list[Event]:
@@ -54,6 +55,9 @@ class Scripted:
 
 class Names:
     """A writer of the events' names."""
+
+    def __init__(self) -> None:
+        self.lost: list[str] = []
 
     def write(self, event: Event) -> bytes:
         return type(event).__name__.encode() + b" "

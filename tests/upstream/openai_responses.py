@@ -48,6 +48,20 @@ def text(value: str, pieces: int = 2) -> Item:
     return Item(done, {**shell, "status": "in_progress", "content": []}, events)
 
 
+def refusal(value: str, pieces: int = 2) -> Item:
+    part = {"type": "refusal", "refusal": value}
+    shell = {"id": "msg_scripted", "type": "message", "role": "assistant"}
+    deltas = [_event("refusal.delta", content_index=0, delta=each) for each in _pieces(value, pieces)]
+    events = (
+        _event("content_part.added", content_index=0, part={**part, "refusal": ""}),
+        *deltas,
+        _event("refusal.done", content_index=0, refusal=value),
+        _event("content_part.done", content_index=0, part=part),
+    )
+    done = {**shell, "status": "completed", "content": [part]}
+    return Item(done, {**shell, "status": "in_progress", "content": []}, events)
+
+
 def reasoning(value: str, sealed: str = "gAAAAsealed", pieces: int = 2) -> Item:
     part = {"type": "summary_text", "text": value}
     shell: Json = {"id": "rs_scripted", "type": "reasoning"}

@@ -56,6 +56,7 @@ class AnthropicDialect:
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
         quirks = config.quirks.of(request.model)
         body, lost = write_request.write(request, quirks)
+        lost = (*lost, *learning.forgone(body, request.extra_body, quirks.learned))
         for extra in (config.extra_body, request.extra_body):
             body = extra_body.merged(body, extra)
             lost = (*lost, *extra_body.kept_out(extra))

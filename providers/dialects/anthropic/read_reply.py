@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
+
+import msgspec
 
 from providers import classify
 from providers.chat.events import (
@@ -37,6 +40,24 @@ _DELTAS: Mapping[str, tuple[Callable[[str], Event], str]] = {
     "signature_delta": (SignatureDelta, "signature"),
     "input_json_delta": (ArgumentsDelta, "partial_json"),
 }
+
+
+_DELTA = b"event: content_block_delta\ndata: {"
+
+
+class _Text(msgspec.Struct, gc=False):
+    type: Literal["text_delta"]
+    text: str
+
+
+class _TextPiece(msgspec.Struct, gc=False):
+    """The event that nearly every event is, read fast."""
+
+    delta: _Text
+    index: int
+
+
+_piece = msgspec.json.Decoder(_TextPiece).decode
 
 
 class MessageReader(FrameReader):
@@ -74,6 +95,9 @@ class MessageReader(FrameReader):
         yield self._failed(ErrorKind.CUT, f"the upstream closed the connection {where}")
 
     def _frame(self, frame: bytes) -> Iterator[Event]:
+        if frame.startswith(_DELTA) and (text := self._plain_text(frame)):
+            yield TextDelta(text)
+            return
         data = data_of(frame)
         if not data.startswith(b"{"):
             return
@@ -82,6 +106,17 @@ class MessageReader(FrameReader):
         except NotJson as error:
             raise Confused("an event that is not JSON") from error
         yield from self._event(event, data)
+
+    def _plain_text(self, frame: bytes) -> str:
+        """The next piece of the open text; "" where the event has to be looked at more closely."""
+        end = len(frame) - 2
+        if self._grammar.state is not State.TEXT or frame.find(b"\n", len(_DELTA)) != end:
+            return ""
+        try:
+            piece = _piece(frame[len(_DELTA) - 1 : end])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return ""
+        return piece.delta.text if piece.index == self._open else ""
 
     def _event(self, event: Mapping[str, Any], data: bytes) -> Iterator[Event]:
         match event:
@@ -146,21 +181,20 @@ class MessageReader(FrameReader):
         read_usage(event.get("usage"), self._usage)
         delta = event.get("delta")
         if isinstance(delta, dict) and delta.get("stop_reason"):
-            self._finished = Finished(stop_of(delta["stop_reason"]), self._counts(), delta.get("stop_sequence"))
+            self._finished = self._why(delta)
+
+    def _why(self, said: Mapping[str, Any]) -> Finished:
+        details = said.get("stop_details")
+        told = details if isinstance(details, dict) else None
+        return Finished(stop_of(said.get("stop_reason")), self._counts(), said.get("stop_sequence"), told)
 
     def _end(self) -> Iterator[Event]:
         yield from self._close()
-        finished = self._finished
-        yield Finished(
-            finished.stop if finished else Stop.END_TURN,
-            self._counts(),
-            finished.stop_sequence if finished else None,
-        )
+        yield replace(self._finished or Finished(Stop.END_TURN, Usage()), usage=self._counts())
         yield Ended()
 
     def _counts(self) -> Usage:
-        usage = self._usage
-        return Usage(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+        return replace(self._usage)
 
     def _whole(self, body: bytes) -> Iterator[Event]:
         try:
@@ -173,7 +207,7 @@ class MessageReader(FrameReader):
         yield self._start(message)
         for block in message["content"]:
             yield from self._whole_block(block if isinstance(block, dict) else {})
-        self._finished = Finished(stop_of(message.get("stop_reason")), self._counts(), message.get("stop_sequence"))
+        self._finished = self._why(message)
         yield from self._end()
 
     def _whole_block(self, block: Mapping[str, Any]) -> Iterator[Event]:

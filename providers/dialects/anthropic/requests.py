@@ -33,9 +33,12 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     edits |= learning.edits(call.body, quirks.learned)
     edits |= _placed(quirks, call.operation)
     body = call.body.edited(edits)
-    lost = tuple(extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body))))
+    lost = extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
+    if quirks.learned:
+        lost += learning.edited_out(call.body, quirks.learned)
+        lost += learning.betas_out(call.headers, quirks.learned)
     where = url(config.base_url, call.operation, quirks.paths, model, call.stream)
-    return UpstreamRequest(where, _versioned(headers), body, config.timeouts, lost)
+    return UpstreamRequest(where, _versioned(headers), body, config.timeouts, tuple(lost))
 
 
 def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:

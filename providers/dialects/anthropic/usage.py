@@ -20,3 +20,7 @@ def read_usage(reported: object, usage: Usage) -> None:
         count = reported.get(name)
         if isinstance(count, int) and count > 0:
             setattr(usage, field, count)
+    details = reported.get("output_tokens_details")
+    thought = details.get("thinking_tokens") if isinstance(details, dict) else None
+    if isinstance(thought, int) and thought > 0:
+        usage.reasoning_tokens = thought

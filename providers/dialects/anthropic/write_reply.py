@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from providers.chat import citations
 from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
@@ -20,6 +21,7 @@ from providers.chat.events import (
     ThinkingDelta,
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
+from providers.chat.reader import note
 from providers.chat.sse import frame
 from providers.dialects.anthropic.errors import error_event
 from providers.dialects.anthropic.write_request import arguments
@@ -29,6 +31,7 @@ from providers.ports import Usage
 
 _EMPTY: dict[BlockKind, dict[str, Any]] = {
     BlockKind.TEXT: {"type": "text", "text": ""},
+    BlockKind.REFUSAL: {"type": "text", "text": ""},
     BlockKind.THINKING: {"type": "thinking", "thinking": "", "signature": ""},
 }
 
@@ -45,6 +48,7 @@ class MessageWriter:
     """``model`` is the name that the client asked for."""
 
     def __init__(self, model: str, request_id: str = "") -> None:
+        self.lost: list[str] = []
         self._model = model
         self._request_id = request_id
         self._index = -1
@@ -59,12 +63,15 @@ class MessageWriter:
                 return _event("content_block_start", index=self._index, content_block=_start(event))
             case BlockStopped():
                 return _event("content_block_stop", index=self._index)
+            case RawDelta(value={"type": citations.ADDRESS}):
+                note(self.lost, "citations")  # those of Messages are signed, and sent back
             case RawDelta():
                 return _event("content_block_delta", index=self._index, delta=event.value)
             case Started():
                 return _event("message_start", message=_message(event.id, self._model, [], None, None, event.usage, 1))
             case Finished():
-                delta = {"stop_reason": event.stop, "stop_sequence": event.stop_sequence}
+                details = {"stop_details": event.details} if event.details else {}
+                delta = {"stop_reason": event.stop, "stop_sequence": event.stop_sequence, **details}
                 return _event("message_delta", delta=delta, usage=usage(event.usage))
             case Ended():
                 return _event("message_stop")
@@ -78,9 +85,10 @@ class MessageWriter:
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""
         content = [_whole(block) for block in message.blocks]
-        return encode(
-            _message(message.id, self._model, content, message.stop, message.stop_sequence, message.usage, None)
-        )
+        if any(delta.get("type") == citations.ADDRESS for block in message.blocks for delta in block.raw_deltas):
+            note(self.lost, "citations")
+        told = _message(message.id, self._model, content, message.stop, message.stop_sequence, message.usage, None)
+        return encode({**told, "stop_details": message.details} if message.details else told)
 
     def failed(self, fault: Fault) -> bytes:
         """The event that ends a stream which cannot go on."""
@@ -89,11 +97,13 @@ class MessageWriter:
 
 def usage(counts: Usage) -> dict[str, Any]:
     """Every count is a number: a null makes clients fail."""
+    thought = {"output_tokens_details": {"thinking_tokens": counts.reasoning_tokens}} if counts.reasoning_tokens else {}
     return {
         "input_tokens": counts.input_tokens,
         "cache_creation_input_tokens": counts.cache_write_tokens,
         "cache_read_input_tokens": counts.cache_read_tokens,
         "output_tokens": counts.output_tokens,
+        **thought,
     }
 
 
@@ -126,7 +136,7 @@ def _start(event: BlockStarted) -> dict[str, Any]:
 
 def _whole(block: AnswerBlock) -> dict[str, Any]:
     match block.kind:
-        case BlockKind.TEXT:
+        case BlockKind.TEXT | BlockKind.REFUSAL:
             cited = [delta["citation"] for delta in block.raw_deltas if "citation" in delta]
             return {"type": "text", "text": block.text, **({"citations": cited} if cited else {})}
         case BlockKind.THINKING:

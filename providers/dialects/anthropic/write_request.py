@@ -10,11 +10,14 @@ from typing import Any
 
 from providers.chat.marks import plain_id
 from providers.chat.request import (
+    JSON_MODE,
+    JSON_ONLY,
     OURS,
     Block,
     ChatRequest,
     Document,
     Image,
+    JsonSchema,
     Message,
     Raw,
     Reasoning,
@@ -48,7 +51,8 @@ def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
         "max_tokens": quirks.bounded(limit),
         "stream": True,
     }
-    if system := [part for each in (*request.system, *leading) for part in _block(each, lost)]:
+    words = (Text(JSON_ONLY),) if JSON_MODE in request.asides else ()
+    if system := [part for each in (*request.system, *leading, *words) for part in _block(each, lost)]:
         body["system"] = system
     if request.tools:
         body["tools"] = [_tool(tool, lost) for tool in request.tools]
@@ -65,9 +69,23 @@ def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     body |= _reasoning(request.reasoning, body["max_tokens"], forced, lost)
     body |= _sampling(request, body.get("thinking", {}).get("type") in ("adaptive", "enabled"), lost)
     if request.format is not None:
-        form = {"type": "json_schema", "schema": dict(request.format.schema)}
-        body["output_config"] = {**body.get("output_config", {}), "format": form}
+        body["output_config"] = {**body.get("output_config", {}), "format": _format(request.format)}
+    if request.caches:
+        _mark(body)
     return body, tuple(dict.fromkeys(lost))
+
+
+def _format(form: JsonSchema) -> Json:
+    described = {"description": form.description} if form.description else {}
+    return {"type": "json_schema", "schema": {**described, **form.schema}}
+
+
+def _mark(body: Json) -> None:
+    """Marks for the cache where a client's conversation ends and where its system's words do."""
+    for holder in (body.get("system"), *(turn["content"] for turn in body["messages"][-1:])):
+        markable = [block for block in holder or () if block["type"] not in ("thinking", "redacted_thinking")]
+        if markable:
+            markable[-1].setdefault("cache_control", {"type": "ephemeral"})
 
 
 def _parted(messages: Sequence[Message]) -> tuple[list[Block], Sequence[Message]]:
@@ -144,7 +162,8 @@ def _image(image: Image, lost: list[str]) -> Json:
 
 
 def _document(document: Document) -> Json:
-    title = {"title": document.title} if document.title else {}
+    told = {"title": document.title, "context": document.context}
+    title = {name: value for name, value in told.items() if value}
     if document.text:
         source: Json = {"type": "text", "media_type": "text/plain", "data": document.text}
     else:
@@ -195,14 +214,17 @@ def _reasoning(reasoning: Reasoning, max_tokens: int, forced: bool, lost: list[s
     if forced and reasoning.mode in ("adaptive", "budget"):
         lost.append("thinking")
         return dict(effort)
+    display = {"display": "summarized"} if reasoning.shown else {}
     match reasoning.mode:
         case "off":
             return {"thinking": {"type": "disabled"}}
         case "adaptive":
-            return {"thinking": {"type": "adaptive"}, **effort}
+            return {"thinking": {"type": "adaptive", **display}, **effort}
         case "budget" if max_tokens > MIN_BUDGET:
             budget = max(MIN_BUDGET, min(reasoning.budget, max_tokens - 1))
-            return {"thinking": {"type": "enabled", "budget_tokens": budget}, **effort}
+            return {"thinking": {"type": "enabled", "budget_tokens": budget, **display}, **effort}
+        case "budget":
+            lost.append("thinking")  # no room for the least that it may be
     return dict(effort)
 
 

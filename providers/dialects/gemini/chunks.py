@@ -43,6 +43,20 @@ class Candidate(msgspec.Struct, rename="camel", gc=False):
     content: Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
+    grounding_metadata: msgspec.Raw = _NONE
+
+
+class _Web(msgspec.Struct, gc=False):
+    uri: str | None = None
+    title: str | None = None
+
+
+class _Source(msgspec.Struct, gc=False):
+    web: _Web | None = None
+
+
+class _Grounding(msgspec.Struct, rename="camel", gc=False):
+    grounding_chunks: list[_Source] | None = None
 
 
 class Feedback(msgspec.Struct, rename="camel", gc=False):
@@ -72,6 +86,15 @@ class Chunk(msgspec.Struct, rename="camel", gc=False):
         return not (self.candidates or self.prompt_feedback or self.counts)
 
 
+def sources(grounding: msgspec.Raw) -> list[dict[str, str]]:
+    """The addresses that an answer rests on, by url and title."""
+    try:
+        chunks = _decode_grounding(grounding).grounding_chunks or []
+    except _BROKEN:
+        return []
+    return [{"url": each.web.uri, "title": each.web.title or ""} for each in chunks if each.web and each.web.uri]
+
+
 def as_it_came(member: msgspec.Raw) -> bytes:
     """The bytes of a member, b"" where it is null or not there."""
     raw = bytes(member)
@@ -80,6 +103,7 @@ def as_it_came(member: msgspec.Raw) -> bytes:
 
 _decode_one = msgspec.json.Decoder(Chunk).decode
 _decode_list = msgspec.json.Decoder(list[Chunk]).decode
+_decode_grounding = msgspec.json.Decoder(_Grounding).decode
 _BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 

@@ -72,6 +72,9 @@ class _Writer:
             case "user":
                 self._user(message.content)
             case _:
+                for block in message.content:
+                    if not isinstance(block, Text):
+                        self._lose(block)
                 said = "\n\n".join(block.text for block in message.content if isinstance(block, Text) and block.text)
                 self._say([{"text": f"<system>\n{said}\n</system>"}] if said else [])
 
@@ -186,9 +189,11 @@ class _Writer:
             case Text():
                 return [{"text": block.text}] if block.text else []
             case Image():
+                if block.detail:
+                    self._lost.append("messages.image.detail")
                 return [media.image(block)]
             case Document():
-                return [media.document(block)]
+                return [*([{"text": block.about}] if block.about else []), media.document(block)]
         self._lose(block)
         return []
 

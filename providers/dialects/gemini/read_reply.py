@@ -13,6 +13,7 @@ from functools import partial
 
 from providers import classify
 from providers.chat.blocks import Blocks
+from providers.chat.citations import ADDRESS
 from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
@@ -29,7 +30,7 @@ from providers.chat.marks import signed_id
 from providers.chat.reader import Confused, FrameReader
 from providers.chat.sse import DONE, data_of, is_json
 from providers.dialects.gemini import usage as usages
-from providers.dialects.gemini.chunks import Candidate, Chunk, FunctionCall, Part, as_it_came, chunk, chunks
+from providers.dialects.gemini.chunks import Candidate, Chunk, FunctionCall, Part, as_it_came, chunk, chunks, sources
 from providers.dialects.gemini.thought import SignedThought
 from providers.dialects.openai_chat.stops import failure_of, stop_of
 from providers.errors import ErrorKind
@@ -66,6 +67,7 @@ class GeminiReader(FrameReader):
         self._blocks = Blocks(token, partial(SignedThought, provider), hidden)
         self._ids: list[str] = []  # of the calls so far
         self._calling = False  # the last call's block is open
+        self._cited: set[str] = set()  # addresses
         self._stop: Stop | None = None
 
     @property
@@ -123,9 +125,19 @@ class GeminiReader(FrameReader):
             return
         for part in (candidate.content and candidate.content.parts) or ():
             yield from self._part(part)
+        if as_it_came(candidate.grounding_metadata):
+            yield from self._cite(sources(candidate.grounding_metadata))
         if reason:
             yield from self._close()
             self._stop = stop_of(reason)
+
+    def _cite(self, found: list[dict[str, str]]) -> Iterator[Event]:
+        """Where the answer was looked up; what does not stand behind its text is lost."""
+        new = [each for each in found if each["url"] not in self._cited]
+        self._cited.update(each["url"] for each in new)
+        if new and self._blocks.open is not BlockKind.TEXT:
+            self._lose("citations")
+        yield from self._blocks.cite({"type": ADDRESS, **each} for each in new)
 
     def _part(self, part: Part) -> Iterator[Event]:
         signature = part.thought_signature or ""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from providers import extra_body
-from providers.chat import schemas
-from providers.chat.request import ChatRequest, Text, Tool, ToolChoice
+from providers.chat import asides, schemas
+from providers.chat.request import JSON_MODE, ChatRequest, Text, Tool, ToolChoice
 from providers.chat.unseen import seen
 from providers.dialects.gemini import thinking
 from providers.dialects.gemini.history import history
@@ -50,10 +50,11 @@ def write(request: ChatRequest, quirks: Quirks, config: ProviderConfig) -> Writt
     """
     lost = list(request.lost)
     short = {tool.name: tool_name(tool.name) for tool in request.tools}
-    form, words = _answer_form(request, quirks)
+    form, words = _answer_form(request, quirks, lost)
     if words:
-        lost.append("output_config.format")
+        lost += [] if request.format is None else ["output_config.format"]
         request = replace(request, system=(*request.system, Text(words)))
+    request = leading(request)
     body: Json = {"contents": history(seen(request, quirks, config.images, lost), quirks, config.id, lost)}
     if system := [{"text": part.text} for part in request.system if part.text]:
         body["systemInstruction"] = {"parts": system}
@@ -66,6 +67,17 @@ def write(request: ChatRequest, quirks: Quirks, config: ProviderConfig) -> Writt
         body = extra_body.merged(body, extra)
         lost += extra_body.kept_out(extra)
     return Written(body, {new: old for old, new in short.items()}, tuple(dict.fromkeys(lost)))
+
+
+def leading(request: ChatRequest) -> ChatRequest:
+    """With what a system says before anybody else among its ``system``; where nobody else speaks, as it is."""
+    messages = request.messages
+    first = next((at for at, message in enumerate(messages) if message.role != "system"), 0)
+    said = [block for message in messages[:first] for block in message.content]
+    if not said or not all(isinstance(block, Text) for block in said):
+        return request
+    texts = tuple(block for block in said if isinstance(block, Text))
+    return replace(request, system=(*request.system, *texts), messages=messages[first:])
 
 
 def _generation(request: ChatRequest, quirks: Quirks, lost: list[str]) -> Json:
@@ -97,13 +109,18 @@ def _asked(request: ChatRequest, quirks: Quirks, lost: list[str]) -> Iterator[tu
             lost.append(f"stop_sequences[{MAX_STOPS}:]")
 
 
-def _answer_form(request: ChatRequest, quirks: Quirks) -> tuple[Json, str]:
-    """The members that bind the answer to a schema, and words for the prompt where they do not."""
+def _answer_form(request: ChatRequest, quirks: Quirks, lost: list[str]) -> tuple[Json, str]:
+    """The members that bind the answer to a form, and words for the prompt where they do not."""
     form, words = parameters.answer_form(request, quirks)
-    if form is None or request.format is None:
+    if form is None:
         return {}, words
-    bound = {} if words else {"responseJsonSchema": dict(request.format.schema)}
-    return {"responseMimeType": "application/json", **bound}, words
+    made: Json = {"responseMimeType": "application/json"}
+    if request.format is None:
+        dict(asides.told(request, (JSON_MODE,), lost))
+    elif not words:
+        described = {"description": request.format.description} if request.format.description else {}
+        made["responseJsonSchema"] = {**described, **request.format.schema}
+    return made, words
 
 
 def _tools(request: ChatRequest, short: Mapping[str, str], quirks: Quirks, lost: list[str]) -> Json:

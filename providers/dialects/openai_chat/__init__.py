@@ -15,7 +15,7 @@ from providers.call import (
     Waiting,
 )
 from providers.chat.request import ChatRequest
-from providers.dialects.openai_chat import read_request, replies, requests, write_request
+from providers.dialects.openai_chat import checks, read_request, replies, requests, write_request
 from providers.dialects.openai_chat.naming import of_model, think_names
 from providers.dialects.openai_chat.read_reply import ChatReader
 from providers.dialects.openai_chat.think_tags import ThinkTags
@@ -46,7 +46,7 @@ class OpenAIChatDialect:
     straight: StraightLine | None = Passing()
 
     def check(self, body: JsonObject) -> None:
-        read_request.check(body)
+        checks.check(body)
 
     def read_request(self, body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         return read_request.read(body, model, thinking)

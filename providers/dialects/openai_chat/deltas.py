@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from providers.chat import citations
 from providers.dialects.openai_chat import reasoning_details
 
+UNTOLD = ("audio", "images")  # parts of an answer that nothing else has
 REASONING = ("reasoning_content", "reasoning", reasoning_details.FIELD, "thinking")
 
 
@@ -36,6 +38,13 @@ def calls(delta: Mapping[str, Any]) -> Any:
     """The pieces of tool calls; the ``function_call`` of before 2023-11 is one."""
     legacy = delta.get("function_call")
     return delta.get("tool_calls") or ([{"index": 0, "function": legacy}] if isinstance(legacy, dict) else [])
+
+
+def sources(delta: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The annotations with an address."""
+    found = delta.get("annotations")
+    told = [citations.delta_of(each) for each in found] if isinstance(found, list) else []
+    return [each for each in told if each is not None]
 
 
 def call_signature(holder: Mapping[str, Any]) -> tuple[str, str]:

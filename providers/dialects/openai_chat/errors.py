@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,10 +20,18 @@ _TYPES: Mapping[str, str] = {
 }
 
 
+# OpenAI writes ``tools[0].name`` (github.com/microsoft/autogen/issues/6935, read 2026-11).
+_PLACE = re.compile(r"\.(\d+)(?=\.|$)")
+
+
 def error_object(fault: Fault) -> dict[str, Any]:
     """What stands under ``error``."""
     kind = _TYPES.get(fault.type, "server_error")
-    return {"message": fault.message, "type": kind, "param": fault.param, "code": fault.type}
+    message, param = fault.message, fault.param
+    if param is not None:
+        param = _PLACE.sub(r"[\1]", param)
+        message = param + message.removeprefix(fault.param or "") if message.startswith(f"{fault.param}:") else message
+    return {"message": message, "type": kind, "param": param, "code": fault.type}
 
 
 def error_body(fault: Fault) -> bytes:

@@ -140,7 +140,9 @@ class _Writer:
                 detail = {"detail": block.detail} if block.detail else {}
                 return [{"type": "image_url", "image_url": {"url": url, **detail}}]
             case Document():
-                return self._document(block)
+                return [*_about(block), *self._document(block)]
+            case Raw(dialect="openai_chat", type="file" | "input_audio") if self._quirks.files:
+                return [dict(block.value)]
             case Raw():
                 self._lost.append(f"messages.{block.type}")
         return []
@@ -182,3 +184,7 @@ def _joined(parts: list[Json]) -> str | list[Json]:
     if all(part["type"] == "text" for part in parts):
         return "\n\n".join(part["text"] for part in parts)
     return parts
+
+
+def _about(document: Document) -> list[Json]:
+    return [_text(document.about)] if document.about else []

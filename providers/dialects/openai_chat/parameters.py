@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from providers.chat import schemas
-from providers.chat.request import ChatRequest, JsonSchema, Tool, ToolChoice
+from providers.chat.request import JSON_MODE, JSON_ONLY, ChatRequest, JsonSchema, Tool, ToolChoice
+from providers.chat.strict import strictable
 from providers.json_object import encode
 from providers.spec import Quirks
 
@@ -22,6 +23,10 @@ _CLIENTS = {
 # To leave these out is to say the same.
 _NO_LOSS = {"temperature": 1, "top_p": 1, "tool_choice": "auto", "parallel_tool_calls": True}
 _OURS = ("stream_options",)
+ASIDES = (
+    *("metadata", "moderation", "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
+    *("service_tier", "store", "verbosity", "web_search_options"),
+)
 
 Json = dict[str, Any]
 
@@ -36,6 +41,11 @@ def fitted(members: Mapping[str, Any], quirks: Quirks, lost: list[str]) -> Json:
         else:
             kept[names.get(name, name)] = value
     return kept
+
+
+def clients(names: Iterable[str]) -> list[str]:
+    """Members by the names that a client has for them."""
+    return [_CLIENTS.get(name, name) for name in names if name not in _OURS]
 
 
 def leave_out(name: str, value: Any, lost: list[str]) -> None:
@@ -126,35 +136,22 @@ def user(request: ChatRequest) -> str:
 
 
 def answer_form(request: ChatRequest, quirks: Quirks) -> tuple[Json | None, str]:
-    """The ``response_format``, and words for the prompt where that does not bind the answer to the schema."""
-    if request.format is None:
-        return None, ""
+    """The ``response_format``, and words for the prompt where that does not bind the answer to the form."""
     mode = quirks.json_mode if quirks.json_with_tools or not request.tools else ""
+    if request.format is None:
+        if JSON_MODE not in request.asides:
+            return None, ""
+        return ({"type": "json_object"}, "") if mode else (None, JSON_ONLY)
     if mode == "json_schema":
         return _bound(request.format), ""
     schema = encode(request.format.schema).decode()
-    words = f"Answer with one JSON object and nothing else. It must fit this JSON Schema: {schema}"
+    described = f" {request.format.description}" if request.format.description else ""
+    words = f"{JSON_ONLY}{described} It must fit this JSON Schema: {schema}"
     return {"type": mode} if mode else None, words
 
 
 def _bound(form: JsonSchema) -> Json:
     strict = form.strict if form.strict is not None else strictable(form.schema)
-    schema = {"name": form.name or "answer", "schema": dict(form.schema), "strict": strict}
+    described = {"description": form.description} if form.description else {}
+    schema = {"name": form.name or "answer", **described, "schema": dict(form.schema), "strict": strict}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def strictable(schema: Any) -> bool:
-    """Whether every object in it closes its properties and requires all of them, as strict mode demands."""
-    if isinstance(schema, list):
-        return all(strictable(each) for each in schema)
-    if not isinstance(schema, dict):
-        return True
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or isinstance(properties, dict):
-        named = list(properties) if isinstance(properties, dict) else []
-        required = schema.get("required") or []
-        if schema.get("additionalProperties") is not False or not isinstance(required, list):
-            return False
-        if len(required) != len(named) or any(name not in required for name in named):
-            return False
-    return all(strictable(value) for value in schema.values())

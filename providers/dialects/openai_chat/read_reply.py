@@ -189,10 +189,15 @@ class ChatReader(FrameReader):
         if not self._calling:
             self._blocks.thought.take(delta.get(reasoning_details.FIELD))
         yield from self._content(deltas.text_of(delta.get("content")))
+        if sources := deltas.sources(delta):
+            yield from self._cite(sources)
+        for name in deltas.UNTOLD:
+            if delta.get(name):
+                self._lose(name)
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             self._refused = True
-            yield from self._say(BlockKind.TEXT, refusal)
+            yield from self._say(BlockKind.REFUSAL, refusal)
         if pieces := deltas.calls(delta):
             yield from self._settle_tags()
             self._tools.take(pieces, deltas.call_signature(delta))
@@ -206,6 +211,12 @@ class ChatReader(FrameReader):
             self._told += [text] if text.strip() else []
         self._blocks.thought.field = self._blocks.thought.field or field
         yield from self._say(BlockKind.THINKING, text)
+
+    def _cite(self, sources: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
+        """They come with the words or right behind them; what comes too late is lost."""
+        if self._blocks.open is not BlockKind.TEXT:
+            self._lose("citations")
+        yield from self._blocks.cite(sources)
 
     def _content(self, text: str) -> Iterator[Event]:
         if self._tags is None or self._calling:
@@ -275,7 +286,7 @@ class ChatReader(FrameReader):
         yield from self._settle_tags()
         yield from self._tool_events(final=True)
         yield from self._blocks.close()
-        for kind in (BlockKind.THINKING, BlockKind.TEXT):
+        for kind in (BlockKind.THINKING, BlockKind.TEXT, BlockKind.REFUSAL):
             late = "".join(text for said, text in self._late if said is kind)
             if late.strip() and self._blocks.shows(kind):
                 yield from self._blocks.say(kind, late, self._usage)

@@ -1,4 +1,4 @@
-"""A Chat Completions request, checked, and in the neutral language. Pure.
+"""A checked Chat Completions request in the neutral language. Pure.
 
 Field names: openai SDK 3.51.0, ``types/chat/completion_create_params.py`` (2026-11-13).
 """
@@ -9,7 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers import extra_body
+from providers.chat import unread
+from providers.chat.effort import known
 from providers.chat.request import (
+    JSON_MODE,
+    Aside,
     Block,
     ChatRequest,
     JsonSchema,
@@ -24,10 +28,9 @@ from providers.chat.request import (
     ToolUse,
 )
 from providers.dialects.openai_chat import parts
-from providers.errors import bad_request as bad
-from providers.json_object import JsonObject
+from providers.dialects.openai_chat.parameters import ASIDES
+from providers.json_object import JsonObject, encode
 
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KNOWN = frozenset(
     {
         "model",
@@ -46,13 +49,26 @@ _KNOWN = frozenset(
         "response_format",
         "user",
         "safety_identifier",
-        "metadata",
-        "store",
         "prompt_cache_key",
         "extra_body",
         "top_k",
     }
 )
+# What is read of a message, of each kind of part, of a call and of a tool; "annotations" are part of answers only.
+_OF_MESSAGE = frozenset(
+    {
+        *("role", "content", "name", "refusal", "reasoning_content", "reasoning", "annotations", "cache_control"),
+        *("tool_calls", "tool_call_id", "function_call"),
+    }
+)
+_OF_PART: Mapping[str, frozenset[str]] = {
+    "text": frozenset({"type", "text", "cache_control"}),
+    "image_url": frozenset({"type", "image_url", "cache_control"}),
+    "file": frozenset({"type", "file", "cache_control"}),
+}
+_OF_CALL = frozenset({"id", "type", "index", "function", "custom"})
+_OF_TOOL = frozenset({"type", "function", "cache_control"})
+_OF_FUNCTION = frozenset({"name", "description", "parameters", "strict"})
 _SAMPLING = ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "min_p", "repetition_penalty")
 
 
@@ -61,97 +77,30 @@ _USUAL: Mapping[str, tuple[Any, ...]] = {
     "frequency_penalty": (0,),
     "logit_bias": ({},),
     "logprobs": (False,),
+    "metadata": ({},),
     "modalities": (["text"],),
     "n": (1,),
     "presence_penalty": (0,),
     "service_tier": ("auto", "default"),
+    "store": (False,),
     "verbosity": ("medium",),
 }
 
 
-def check(body: JsonObject) -> None:
-    """Raises Fault (400) for the first field that no upstream could take."""
-    model = body.get("model")
-    if not isinstance(model, str) or not model.strip():
-        raise bad("model", "a model name is required, as a non-empty string")
-    if body.get("n") not in (None, 1):
-        raise bad("n", "one answer is made per request: leave n out, or send 1 and repeat the request")
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise bad("messages", "a list of at least one message is required")
-    for number, message in enumerate(messages):
-        _check_message(f"messages.{number}", message)
-    for name, (expected, word) in _TYPES.items():
-        value = body.get(name)
-        if value is not None and (
-            not isinstance(value, expected) or (expected is not bool and isinstance(value, bool))
-        ):
-            raise bad(name, f"should be {word}")
-    for number, tool in enumerate(body.get("tools") or ()):
-        function = tool.get("function", {}) if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("parameters") or {}, dict):
-            raise bad(f"tools.{number}", "should be an object with a function")
-
-
-_TYPES: Mapping[str, tuple[Any, str]] = {
-    "stream": (bool, "true or false"),
-    "stream_options": (dict, "an object"),
-    "max_tokens": (int, "a whole number"),
-    "max_completion_tokens": (int, "a whole number"),
-    "temperature": (int | float, "a number"),
-    "top_p": (int | float, "a number"),
-    "stop": (str | list, "a string or a list of strings"),
-    "tools": (list, "a list"),
-    "tool_choice": (str | dict, "a string or an object"),
-    "parallel_tool_calls": (bool, "true or false"),
-    "reasoning_effort": (str, "a string"),
-    "response_format": (dict, "an object"),
-    "extra_body": (dict, "an object"),
-    "top_k": (int, "a whole number"),
-    "seed": (int, "a whole number"),
-    "frequency_penalty": (int | float, "a number"),
-    "presence_penalty": (int | float, "a number"),
-    "logit_bias": (dict, "an object"),
-    "min_p": (int | float, "a number"),
-    "repetition_penalty": (int | float, "a number"),
-}
-
-
-def _check_message(path: str, message: Any) -> None:
-    if not isinstance(message, dict):
-        raise bad(path, "should be an object with a role")
-    if message.get("role") not in ROLES:
-        raise bad(f"{path}.role", f"should be one of {', '.join(ROLES)}")
-    content = message.get("content")
-    if content is not None and not isinstance(content, str | list):
-        raise bad(f"{path}.content", "should be a string or a list of parts")
-    for number, part in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-            raise bad(f"{path}.content.{number}", "should be an object with a type")
-    if message["role"] == "tool" and not isinstance(message.get("tool_call_id"), str):
-        raise bad(f"{path}.tool_call_id", "should be a string")
-    calls = message.get("tool_calls")
-    if calls is not None and not isinstance(calls, list):
-        raise bad(f"{path}.tool_calls", "should be a list")
-    for number, call in enumerate(calls or ()):
-        if not isinstance(call, dict) or not isinstance(call.get("function", {}), dict):
-            raise bad(f"{path}.tool_calls.{number}", "should be an object with a function")
-
-
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     """``model`` is the target's; ``thinking`` False switches thinking off whatever the client wants."""
-    known = (*_KNOWN, *_SAMPLING)
-    lost = [name for name in body if name not in known and not _is_usual(name, body.get(name))]
+    read = (*_KNOWN, *_SAMPLING)
+    lost = [name for name in body if name not in read and not _is_usual(name, body.get(name))]
     sampling = {name: body.get(name) for name in _SAMPLING if not _is_usual(name, body.get(name))}
     if any(message.get("name") and message["role"] not in ("tool", "function") for message in body.get("messages")):
         lost.append("messages.name")
     tools = tuple(_tools(body.get("tools") or (), lost))
     tools, choice = _chosen(body.get("tool_choice"), tools, lost)
-    effort = body.get("reasoning_effort") or ""
+    effort = known(body.get("reasoning_effort") or "", "reasoning_effort", lost)
     off = not thinking or effort == "none"
     return ChatRequest(
         model=model,
-        messages=tuple(_message(message) for message in body.get("messages")),
+        messages=tuple(_message(message, lost) for message in body.get("messages")),
         tools=tools,
         tool_choice=choice,
         parallel_tools=body.get("parallel_tool_calls"),
@@ -164,8 +113,10 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         format=_format(body.get("response_format"), lost),
         user=_string(body.get("safety_identifier")) or _string(body.get("user")),
         stream=body.get("stream") is True,
-        lost=tuple(lost),
+        lost=tuple(dict.fromkeys(lost)),
+        caches=b'"cache_control"' in body.raw,
         sampling=sampling,
+        asides=_asides(body),
         extra_body=extra_body.of_request(body),
     )
 
@@ -174,24 +125,31 @@ def _is_usual(name: str, value: Any) -> bool:
     return value is None or value in _USUAL.get(name, ())
 
 
-def _message(message: Mapping[str, Any]) -> Message:
+def _asides(body: JsonObject) -> Mapping[str, Aside]:
+    said = {name: Aside(name, body.get(name)) for name in ASIDES if not _is_usual(name, body.get(name))}
+    form = body.get("response_format")
+    return {**said, JSON_MODE: Aside(JSON_MODE, form)} if form == {"type": "json_object"} else said
+
+
+def _message(message: Mapping[str, Any], lost: list[str]) -> Message:
+    unread.note(message, _OF_MESSAGE, "messages", lost)
     content = message.get("content")
     match message["role"]:
         case "system" | "developer":
-            return Message("system", tuple(_parts(content)))
+            return Message("system", tuple(_parts(content, lost)))
         case "tool" | "function":
             identity = message.get("tool_call_id") or message.get("name") or ""
-            return Message("user", (ToolResult(str(identity), tuple(_parts(content))),))
+            return Message("user", (ToolResult(str(identity), tuple(_parts(content, lost))),))
         case "assistant":
-            return Message("assistant", tuple(_assistant(message)))
-    return Message("user", tuple(_parts(content)))
+            return Message("assistant", tuple(_assistant(message, lost)))
+    return Message("user", tuple(_parts(content, lost)))
 
 
-def _assistant(message: Mapping[str, Any]) -> Iterator[Block]:
+def _assistant(message: Mapping[str, Any], lost: list[str]) -> Iterator[Block]:
     thought = _string(message.get("reasoning_content")) or _string(message.get("reasoning"))
     if thought:
         yield Thinking(thought)
-    yield from _parts(message.get("content"))
+    yield from _parts(message.get("content"), lost)
     if refusal := _string(message.get("refusal")):
         yield Text(refusal)
     legacy = message.get("function_call")
@@ -199,17 +157,26 @@ def _assistant(message: Mapping[str, Any]) -> Iterator[Block]:
         name = _string(legacy.get("name"))
         yield ToolUse(name, name, _string(legacy.get("arguments")))
     for number, call in enumerate(message.get("tool_calls") or ()):
-        function = call.get("function") or {}
-        identity = _string(call.get("id")) or f"call_{number}"
-        yield ToolUse(identity, _string(function.get("name")), _string(function.get("arguments")))
+        unread.note(call, _OF_CALL, "messages.tool_calls", lost)
+        yield _call(call, _string(call.get("id")) or f"call_{number}")
 
 
-def _parts(content: Any) -> Iterator[Block]:
+def _call(call: Mapping[str, Any], identity: str) -> ToolUse:
+    match call:
+        case {"type": "custom", "custom": {"name": str() as name, "input": str() as text}}:
+            return ToolUse(identity, name, encode({"input": text}).decode(), True)
+    function = call.get("function") or {}
+    return ToolUse(identity, _string(function.get("name")), _string(function.get("arguments")))
+
+
+def _parts(content: Any, lost: list[str]) -> Iterator[Block]:
     if isinstance(content, str):
         if content:
             yield Text(content)
         return
     for part in content or ():
+        if part["type"] in _OF_PART:
+            unread.note(part, _OF_PART[part["type"]], f"messages.{part['type']}", lost)
         yield _part(part)
 
 
@@ -229,6 +196,8 @@ def _tools(tools: Any, lost: list[str]) -> Iterator[Tool]:
     for tool in tools:
         match tool:
             case {"type": "function", "function": {"name": str() as name} as function}:
+                unread.note(tool, _OF_TOOL, "tools", lost)
+                unread.note(function, _OF_FUNCTION, "tools.function", lost)
                 schema = function.get("parameters") or {"type": "object", "properties": {}}
                 strict = function.get("strict")
                 described = _string(function.get("description"))
@@ -277,7 +246,8 @@ def _format(form: Any, lost: list[str]) -> JsonSchema | None:
         case None | {"type": "text"}:
             return None
         case {"type": "json_schema", "json_schema": {"schema": dict() as schema} as named}:
-            return JsonSchema(schema, _string(named.get("name")), named.get("strict"))
+            described = _string(named.get("description"))
+            return JsonSchema(schema, _string(named.get("name")), named.get("strict"), described)
     lost.append("response_format")
     return None
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from providers import extra_body, learning
-from providers.chat.request import ChatRequest, Text
+from providers.chat import asides
+from providers.chat.request import JSON_MODE, ChatRequest, Text
 from providers.dialects.openai_chat import parameters
 from providers.dialects.openai_chat.conversation import conversation
 from providers.dialects.openai_chat.naming import tool_name
@@ -34,7 +35,7 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
     short = {tool.name: tool_name(tool.name) for tool in request.tools}
     form, words = parameters.answer_form(request, quirks)
     if words:
-        lost.append("output_config.format")
+        lost += [] if request.format is None else ["output_config.format"]
         request = replace(request, system=(*request.system, Text(words)))
     body: Json = {
         "model": model,
@@ -42,6 +43,7 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
         "stream": True,
     }
     body |= parameters.fitted(_members(request, quirks, short, form, lost), quirks, lost)
+    lost += parameters.clients(learning.forgone(body, request.extra_body, quirks.learned))
     body = _with_extras(body, quirks, config, request, lost)
     names = {new: old for old, new in short.items()}
     return Written(learning.without(body, quirks.learned), names, tuple(dict.fromkeys(lost)))
@@ -62,11 +64,10 @@ def _members(
         members[quirks.max_tokens_field] = most
     members |= parameters.tools(request, short, quirks, lost)
     members |= thinking(request, quirks, most, lost)
-    if form is not None:
-        members["response_format"] = form
     if request.user:
         members["user"] = parameters.user(request)
-    return members
+    members |= asides.told(request, parameters.ASIDES if form is None else (*parameters.ASIDES, JSON_MODE), lost)
+    return members if form is None else {**members, "response_format": form}
 
 
 def _with_extras(body: Json, quirks: Quirks, config: ProviderConfig, request: ChatRequest, lost: list[str]) -> Json:

@@ -8,6 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers.chat.rules import (
+    FLAG,
+    LIST,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TEXT_OR_OBJECT,
+    TEXT_OR_PARTS,
+    WHOLE,
+    Rule,
+    allow,
+    members,
+    named,
+    need,
+    positive,
+)
 from providers.dialects.openai_responses.conversation import kind_of
 from providers.errors import bad_request as bad
 from providers.json_object import JsonObject
@@ -23,30 +39,46 @@ _STATEFUL: Mapping[str, str] = {
     "background": "responses are not made in the background here; leave it out, and use stream for long ones",
 }
 
-_TEXT, _LIST, _OBJECT = "a string", "a list", "an object"
-_TYPES: Mapping[str, tuple[Any, str]] = {
-    "stream": (bool, "true or false"),
-    "instructions": (str, _TEXT),
-    "tools": (list, _LIST),
-    "tool_choice": (str | dict, "a string or an object"),
-    "parallel_tool_calls": (bool, "true or false"),
-    "max_output_tokens": (int, "a whole number"),
-    "temperature": (int | float, "a number"),
-    "top_p": (int | float, "a number"),
-    "reasoning": (dict, _OBJECT),
-    "text": (dict, _OBJECT),
-    "include": (list, _LIST),
-    "metadata": (dict, _OBJECT),
-    "stream_options": (dict, _OBJECT),
+_MEMBERS: Mapping[str, Rule] = {
+    "stream": FLAG,
+    "instructions": TEXT,
+    "tools": LIST,
+    "tool_choice": TEXT_OR_OBJECT,
+    "parallel_tool_calls": FLAG,
+    "max_tool_calls": WHOLE,
+    "temperature": NUMBER,
+    "top_p": NUMBER,
+    "top_logprobs": WHOLE,
+    "reasoning": OBJECT,
+    "text": OBJECT,
+    "include": LIST,
+    "metadata": OBJECT,
+    "stream_options": OBJECT,
+    "service_tier": TEXT,
+    "truncation": TEXT,
+    "user": TEXT,
+    "safety_identifier": TEXT,
+    "prompt_cache_key": TEXT,
+    "extra_body": OBJECT,
 }
+_CHOICES = ("none", "auto", "required")
+_OF_REASONING: Mapping[str, Rule] = {"effort": TEXT, "summary": TEXT}
+_OF_TOOL: Mapping[str, Rule] = {"description": TEXT, "parameters": OBJECT, "strict": FLAG}
 
 # What each kind of item must hold; kinds that are not here are carried where they can be, and else lost by name.
-_ITEMS: Mapping[str, Mapping[str, tuple[Any, str]]] = {
-    "function_call": {"call_id": (str, _TEXT), "name": (str, _TEXT), "arguments": (str, _TEXT)},
-    "custom_tool_call": {"call_id": (str, _TEXT), "name": (str, _TEXT), "input": (str, _TEXT)},
-    "function_call_output": {"call_id": (str, _TEXT), "output": (str | list, "a string or a list of parts")},
-    "custom_tool_call_output": {"call_id": (str, _TEXT), "output": (str | list, "a string or a list of parts")},
-    "reasoning": {"summary": (list | None, _LIST), "content": (list | None, _LIST)},
+_ITEMS: Mapping[str, Mapping[str, Rule]] = {
+    "function_call": {"call_id": TEXT, "name": TEXT, "arguments": TEXT},
+    "custom_tool_call": {"call_id": TEXT, "name": TEXT, "input": TEXT},
+    "function_call_output": {"call_id": TEXT, "output": TEXT_OR_PARTS},
+    "custom_tool_call_output": {"call_id": TEXT, "output": TEXT_OR_PARTS},
+}
+# What each kind of part must hold.
+_OF_PART: Mapping[str, Mapping[str, Rule]] = {
+    "input_text": {"text": TEXT},
+    "output_text": {"text": TEXT},
+    "refusal": {"refusal": TEXT},
+    "summary_text": {"text": TEXT},
+    "reasoning_text": {"text": TEXT},
 }
 _PARTS = ("content", "output", "summary")
 
@@ -59,22 +91,38 @@ def check(body: JsonObject) -> None:
     for name, words in _STATEFUL.items():
         if body.get(name) not in (None, False):
             raise bad(name, words)
-    for name, rule in _TYPES.items():
-        _check_type(name, body.get(name), rule)
+    for name, rule in _MEMBERS.items():
+        allow(name, body.get(name), rule)
+    positive("max_output_tokens", body.get("max_output_tokens"))
     _check_input(body.get("input"))
     for number, tool in enumerate(body.get("tools") or ()):
         _check_tool(f"tools.{number}", tool)
-    form = (body.get("text") or {}).get("format")
-    if form is not None and not isinstance(form, dict):
-        raise bad("text.format", "should be an object with a type")
+    _check_choice(body.get("tool_choice"))
+    members("reasoning", body.get("reasoning") or {}, _OF_REASONING)
+    _check_text(body.get("text") or {})
 
 
-def _check_type(path: str, value: Any, rule: tuple[Any, str]) -> None:
-    expected, word = rule
-    if value is None:
+def _check_choice(choice: Any) -> None:
+    if isinstance(choice, dict):
+        need("tool_choice.type", choice.get("type"), TEXT)
+        if choice["type"] in ("function", "custom"):
+            named("tool_choice.name", choice.get("name"))
+        if choice["type"] == "allowed_tools":
+            need("tool_choice.tools", choice.get("tools"), LIST)
+    elif choice is not None and choice not in _CHOICES:
+        raise bad("tool_choice", f"should be one of {', '.join(_CHOICES)}, or an object")
+
+
+def _check_text(text: Mapping[str, Any]) -> None:
+    allow("text.verbosity", text.get("verbosity"), TEXT)
+    form = text.get("format")
+    if form is None:
         return
-    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        raise bad(path, f"should be {word}")
+    if not isinstance(form, dict) or not isinstance(form.get("type"), str):
+        raise bad("text.format", "should be an object with a type")
+    if form["type"] == "json_schema":
+        need("text.format.schema", form.get("schema"), OBJECT)
+        members("text.format", form, {"name": TEXT, "description": TEXT, "strict": FLAG})
 
 
 def _check_input(items: Any) -> None:
@@ -94,9 +142,10 @@ def _check_item(path: str, item: Any) -> None:
         raise bad(path, f"a reference to a stored item cannot be followed; {_STORED}")
     if kind == "message":
         _check_message(path, item)
-    for name, (expected, word) in _ITEMS.get(kind, {}).items():
-        if not isinstance(item.get(name), expected):
-            raise bad(f"{path}.{name}", f"should be {word}")
+    for name, rule in _ITEMS.get(kind, {}).items():
+        need(f"{path}.{name}", item.get(name), rule)
+    if kind == "reasoning":
+        members(path, item, {"summary": LIST, "content": LIST, "encrypted_content": TEXT})
     for name in _PARTS:
         _check_parts(f"{path}.{name}", item.get(name))
 
@@ -104,26 +153,26 @@ def _check_item(path: str, item: Any) -> None:
 def _check_message(path: str, item: Mapping[str, Any]) -> None:
     if item.get("role") not in ROLES:
         raise bad(f"{path}.role", f"should be one of {', '.join(ROLES)}")
-    if not isinstance(item.get("content"), str | list):
-        raise bad(f"{path}.content", "should be a string or a list of parts")
+    need(f"{path}.content", item.get("content"), TEXT_OR_PARTS)
 
 
 def _check_parts(path: str, parts: Any) -> None:
     for number, part in enumerate(parts if isinstance(parts, list) else ()):
         if not isinstance(part, dict) or not isinstance(part.get("type"), str):
             raise bad(f"{path}.{number}", "should be an object with a type")
+        for name, rule in _OF_PART.get(part["type"], {}).items():
+            need(f"{path}.{number}.{name}", part.get(name), rule)
+        if part["type"] == "input_image" and part.get("image_url") is not None:
+            need(f"{path}.{number}.image_url", part["image_url"], TEXT)
 
 
 def _check_tool(path: str, tool: Any) -> None:
     if not isinstance(tool, dict) or not isinstance(tool.get("type"), str):
         raise bad(path, "should be an object with a type")
     if tool["type"] in ("function", "custom", "namespace"):
-        if not isinstance(tool.get("name"), str) or not tool["name"]:
-            raise bad(f"{path}.name", "should be a non-empty string")
-        if not isinstance(tool.get("parameters") or {}, dict):
-            raise bad(f"{path}.parameters", "should be an object")
+        named(f"{path}.name", tool.get("name"))
+        members(path, tool, _OF_TOOL)
     if tool["type"] == "namespace":
-        if not isinstance(tool.get("tools"), list):
-            raise bad(f"{path}.tools", "should be a list")
+        need(f"{path}.tools", tool.get("tools"), LIST)
         for number, inner in enumerate(tool["tools"]):
             _check_tool(f"{path}.tools.{number}", inner)

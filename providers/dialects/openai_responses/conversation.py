@@ -7,22 +7,46 @@ calls stand together, and so do the results of its calls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from providers.chat import unread
 from providers.chat.request import Block, Document, Message, Raw, Role, Text, ToolResult, ToolUse
 from providers.dialects.openai_chat import parts
 from providers.dialects.openai_responses import marks
 from providers.dialects.openai_responses.toolbox import Toolbox, arguments_of
 
 _ROLES: Mapping[str, Role] = {"assistant": "assistant", "system": "system", "developer": "system"}
+# What is read of an item and of a part, by their types. "annotations" are part of answers only.
+_OF_ANY = ("type", "id", "status")
+_OF_ITEM: Mapping[str, frozenset[str]] = {
+    kind: frozenset({*_OF_ANY, *members})
+    for kind, members in {
+        "message": ("role", "content", "phase"),
+        "function_call": ("call_id", "name", "namespace", "arguments"),
+        "custom_tool_call": ("call_id", "name", "namespace", "input"),
+        "function_call_output": ("call_id", "output"),
+        "custom_tool_call_output": ("call_id", "output"),
+        "reasoning": ("summary", "content", "encrypted_content"),
+    }.items()
+}
+_OF_PART: Mapping[str, frozenset[str]] = {
+    kind: frozenset({"type", *members})
+    for kind, members in {
+        "input_text": ("text",),
+        "output_text": ("text", "annotations", "logprobs"),
+        "input_image": ("image_url", "detail", "file_id"),
+        "input_file": ("file_url", "file_data", "filename", "file_id"),
+    }.items()
+}
 _OF_MODEL = ("reasoning", "compaction", "mcp_list_tools", "mcp_approval_request")  # beside what ends in _call
 
 
-def messages(given: str | list[dict[str, Any]], toolbox: Toolbox) -> tuple[Message, ...]:
+def messages(given: str | list[dict[str, Any]], toolbox: Toolbox, lost: list[str]) -> tuple[Message, ...]:
     """The conversation; what only Responses has is kept as ``Raw``."""
     if isinstance(given, str):
         return (Message("user", (Text(given),)),)
-    return tuple(_joined((_role(item), tuple(_blocks(item, toolbox))) for item in given))
+    return tuple(_joined((_role(item), tuple(_blocks(item, toolbox, lost))) for item in given))
 
 
 def _joined(said: Iterator[tuple[Role, tuple[Block, ...]]]) -> Iterator[Message]:
@@ -51,10 +75,13 @@ def _role(item: Mapping[str, Any]) -> Role:
     return "assistant" if kind in _OF_MODEL or kind.endswith("_call") else "user"
 
 
-def _blocks(item: Mapping[str, Any], toolbox: Toolbox) -> Iterator[Block]:
-    match kind_of(item):
+def _blocks(item: Mapping[str, Any], toolbox: Toolbox, lost: list[str]) -> Iterator[Block]:
+    kind = kind_of(item)
+    if kind in _OF_ITEM:
+        unread.note(item, _OF_ITEM[kind], f"messages.{kind}", lost)
+    match kind:
         case "message":
-            yield from _content(item["content"])
+            yield from _said(_content(item["content"], lost), _text(item.get("phase")))
         case "function_call":
             name = toolbox.function_name(item["name"], item.get("namespace"))
             yield ToolUse(item["call_id"], name, item["arguments"])
@@ -62,11 +89,17 @@ def _blocks(item: Mapping[str, Any], toolbox: Toolbox) -> Iterator[Block]:
             name = toolbox.function_name(item["name"], item.get("namespace"))
             yield ToolUse(item["call_id"], name, arguments_of(item["input"]), True)
         case "function_call_output" | "custom_tool_call_output":
-            yield ToolResult(item["call_id"], tuple(_content(item["output"])))
+            yield ToolResult(item["call_id"], tuple(_content(item["output"], lost)))
         case "reasoning":
             yield marks.of_client(_thought(item), _text(item.get("encrypted_content")))
-        case kind:
+        case _:
             yield Raw(kind, item, "openai_responses")
+
+
+def _said(content: Iterator[Block], phase: str) -> Iterator[Block]:
+    if not phase:
+        return content
+    return (replace(block, phase=phase) if isinstance(block, Text) else block for block in content)
 
 
 def _thought(item: Mapping[str, Any]) -> str:
@@ -74,12 +107,14 @@ def _thought(item: Mapping[str, Any]) -> str:
     return "\n\n".join(text for part in shown if (text := _text(part.get("text"))))
 
 
-def _content(content: Any) -> Iterator[Block]:
+def _content(content: Any, lost: list[str]) -> Iterator[Block]:
     if isinstance(content, str):
         if content:
             yield Text(content)
         return
     for part in content:
+        if part["type"] in _OF_PART:
+            unread.note(part, _OF_PART[part["type"]], f"messages.{part['type']}", lost)
         yield _part(part)
 
 

@@ -68,7 +68,7 @@ class _Writer:
                     self._think(block, thoughts)
                     continue
                 case Text():
-                    said = [_said(block.text)] if block.text else []
+                    said = [_said(block)] if block.text else []
                 case ToolUse():
                     said = [self._call(block)]
                 case _:
@@ -125,7 +125,9 @@ class _Writer:
                 url = block.url or f"data:{block.media_type};base64,{block.data}"
                 return [{"type": "input_image", "image_url": url, "detail": block.detail or "auto"}]
             case Document():
-                return [_file(block)]
+                return [*_about(block), _file(block)]
+            case Raw(dialect="openai_responses", type="input_image" | "input_file"):
+                return [dict(block.value)]
         self._lose(block)
         return []
 
@@ -143,9 +145,10 @@ def _file(document: Document) -> Json:
     return {"type": "input_file", "filename": title, "file_data": data}
 
 
-def _said(text: str) -> Json:
-    part = {"type": "output_text", "text": text, "annotations": []}
-    return {"type": "message", "role": "assistant", "content": [part]}
+def _said(said: Text) -> Json:
+    part = {"type": "output_text", "text": said.text, "annotations": []}
+    phase = {"phase": said.phase} if said.phase else {}
+    return {"type": "message", "role": "assistant", "content": [part], **phase}
 
 
 def _output(identity: str, output: str | list[Json]) -> Json:
@@ -154,3 +157,7 @@ def _output(identity: str, output: str | list[Json]) -> Json:
 
 def _text(text: str) -> Json:
     return {"type": "input_text", "text": text}
+
+
+def _about(document: Document) -> list[Json]:
+    return [_text(document.about)] if document.about else []

@@ -6,20 +6,22 @@ An upstream tells an item in pieces, and all of it at the end; some tell only on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from providers.chat import citations
 from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
     BlockStarted,
     BlockStopped,
     Event,
+    RawDelta,
     SignatureDelta,
     TextDelta,
     ThinkingDelta,
 )
-from providers.chat.reader import Confused
+from providers.chat.reader import Confused, note
 from providers.dialects.openai_responses import marks
 
 Json = Mapping[str, Any]
@@ -29,8 +31,12 @@ BETWEEN_PARTS = "\n\n"  # of a reasoning summary
 class Notes:
     """What the items of one answer share."""
 
-    def __init__(self, token: str, provider: str, names: Mapping[str, str]) -> None:
-        """``token`` makes ids for calls without one of their own; ``names`` gives a tool its own name back."""
+    def __init__(self, token: str, provider: str, names: Mapping[str, str], lost: list[str]) -> None:
+        """``token`` makes ids for calls without one of their own; ``names`` gives a tool its own name back.
+
+        ``lost`` names what no other dialect can be told.
+        """
+        self.lost = lost
         self.provider = provider
         self.names = names
         self.called = False
@@ -94,6 +100,8 @@ class Other(Item):
         pass
 
     def finish(self, item: Json) -> None:
+        if kind := item.get("type"):
+            note(self._notes.lost, str(kind))
         self.over = True
 
 
@@ -105,6 +113,12 @@ class Message(Item):
         self._open: int | None = None  # the part that is
         self._said: dict[int, Said] = {}
         self._closed: set[int] = set()
+        self._cited: dict[int, int] = {}  # annotations that were told, by part
+        self._phase: Json = {}
+
+    def begin(self, item: Json) -> None:
+        if phase := _text(item.get("phase")):
+            self._phase = {"phase": phase}
 
     def speaks(self, part: int) -> bool:
         """Whether the next piece of this part can go out as it is."""
@@ -115,21 +129,23 @@ class Message(Item):
         match kind:
             case "output_text.delta":
                 self.say(part, _text(event.get("delta")))
+            case "output_text.annotation.added":
+                self._cite(part, event.get("annotation"))
             case "refusal.delta":
                 self._notes.refused = True
-                self.say(part, _text(event.get("delta")))
+                self.say(part, _text(event.get("delta")), BlockKind.REFUSAL)
             case "output_text.done":
                 self._whole(part, _text(event.get("text")))
             case "refusal.done":
-                self._whole(part, _text(event.get("refusal")))
+                self._whole(part, _text(event.get("refusal")), BlockKind.REFUSAL)
 
-    def say(self, part: int, text: str) -> None:
+    def say(self, part: int, text: str, kind: BlockKind = BlockKind.TEXT) -> None:
         if not text or part in self._closed:
             return
         if self._open != part:
             self._close()
             self._open = part
-            self.ready.append(BlockStarted(BlockKind.TEXT))
+            self.ready.append(BlockStarted(kind, raw=self._phase))
         self._said.setdefault(part, Said()).add(text)
         self.ready.append(TextDelta(text))
 
@@ -141,16 +157,34 @@ class Message(Item):
         content = item.get("content")
         for number, part in enumerate(content if isinstance(content, list) else ()):
             if isinstance(part, dict):
-                self._notes.refused |= part.get("type") == "refusal"
-                self._whole(number, _text(part.get("text")) or _text(part.get("refusal")))
+                self._part(number, part)
         self._close()
         self.over = True
 
-    def _whole(self, part: int, text: str) -> None:
+    def _part(self, number: int, part: Json) -> None:
+        """A part as the whole item has it."""
+        refused = part.get("type") == "refusal"
+        self._notes.refused |= refused
+        told = part.get("annotations")
+        sources = told[self._cited.get(number, 0) :] if isinstance(told, list) else []
+        kind = BlockKind.REFUSAL if refused else BlockKind.TEXT
+        self._whole(number, _text(part.get("text")) or _text(part.get("refusal")), kind, sources)
+
+    def _cite(self, part: int, annotation: Any) -> None:
+        """Only an address means something elsewhere, and only while the text is open can it be told."""
+        self._cited[part] = self._cited.get(part, 0) + 1
+        source = citations.delta_of(annotation)
+        if source is None or self._open != part:
+            note(self._notes.lost, "citations")
+        else:
+            self.ready.append(RawDelta(source))
+
+    def _whole(self, part: int, text: str, kind: BlockKind = BlockKind.TEXT, sources: Sequence[Any] = ()) -> None:
         """The part's whole text: what of it has not been said goes out now."""
-        if part in self._closed:
-            return
-        self.say(part, self._said.setdefault(part, Said()).rest(text) or "")
+        if part not in self._closed:
+            self.say(part, self._said.setdefault(part, Said()).rest(text) or "", kind)
+        for source in sources:
+            self._cite(part, source)
         if self._open == part:
             self._close()
         self._closed.add(part)

@@ -25,8 +25,8 @@ _KIND_OF_EVENT = (
 class OutputItems:
     """Events of items in, neutral events out."""
 
-    def __init__(self, token: str, provider: str, names: Mapping[str, str]) -> None:
-        self.notes = Notes(token, provider, names)
+    def __init__(self, token: str, provider: str, names: Mapping[str, str], lost: list[str]) -> None:
+        self.notes = Notes(token, provider, names, lost)
         self._items: dict[int, Item] = {}
         self._places: dict[str, int] = {}  # of items, by their own ids
         self._waiting: list[Item] = []  # in the order in which they came; the first may speak

@@ -47,7 +47,7 @@ class ResponseReader(FrameReader):
         super().__init__()
         self._token = token
         self._estimate = estimate
-        self._items = OutputItems(token, provider, names)
+        self._items = OutputItems(token, provider, names, self.lost)
         self._said = 0  # characters of the answer
         self._started = False
 

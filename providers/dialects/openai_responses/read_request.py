@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from providers.chat.request import ChatRequest, JsonSchema, Reasoning, Text, Tool, ToolChoice
+from providers import extra_body
+from providers.chat.effort import known
+from providers.chat.request import JSON_MODE, Aside, ChatRequest, JsonSchema, Reasoning, Text, Tool, ToolChoice
 from providers.dialects.openai_responses.conversation import messages
 from providers.dialects.openai_responses.toolbox import Toolbox
 from providers.json_object import JsonObject
@@ -15,6 +17,7 @@ _KNOWN = frozenset(
     {
         "background",
         "conversation",
+        "extra_body",
         "include",
         "input",
         "instructions",
@@ -40,12 +43,22 @@ _KNOWN = frozenset(
         "user",
     }
 )
+# What an upstream of OpenAI's formats may be told in the same words.
+ASIDES = (
+    *("max_tool_calls", "metadata", "moderation", "prompt_cache_key", "prompt_cache_options"),
+    *("prompt_cache_retention", "service_tier", "truncation"),
+)
 SEALED = "reasoning.encrypted_content"  # of ``include``; what can be sealed always is
 # Values that ask for nothing but what is done anyway.
 _USUAL: Mapping[str, tuple[Any, ...]] = {
+    "metadata": (None, {}),
     "service_tier": (None, "auto", "default"),
     "truncation": (None, "disabled"),
 }
+
+
+SUMMARY = "reasoning.summary"
+_MEDIUM = (None, "medium")
 
 
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
@@ -59,7 +72,7 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     instructions = body.get("instructions")
     return ChatRequest(
         model=model,
-        messages=messages(body.get("input"), toolbox),
+        messages=messages(body.get("input"), toolbox, lost),
         system=(Text(instructions),) if instructions else (),
         tools=tools,
         tool_choice=choice,
@@ -71,8 +84,23 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         format=_format(body.get("text") or {}, lost),
         user=_string(body.get("safety_identifier")) or _string(body.get("user")),
         stream=body.get("stream") is True,
-        lost=tuple(lost),
+        lost=tuple(dict.fromkeys(lost)),
+        asides=dict(_asides(body)),
+        extra_body=extra_body.of_request(body),
     )
+
+
+def _asides(body: JsonObject) -> Iterator[tuple[str, Aside]]:
+    for name in ASIDES:
+        if (value := body.get(name)) not in _USUAL.get(name, (None,)):
+            yield name, Aside(name, value)
+    text = body.get("text") or {}
+    if text.get("verbosity") not in _MEDIUM:
+        yield "verbosity", Aside("text.verbosity", text["verbosity"])
+    if text.get("format") == {"type": "json_object"}:
+        yield JSON_MODE, Aside("text.format", text["format"])
+    if (summary := (body.get("reasoning") or {}).get("summary")) not in (None, "auto"):
+        yield SUMMARY, Aside(SUMMARY, summary)
 
 
 def _chosen(choice: Any, toolbox: Toolbox, lost: list[str]) -> tuple[tuple[Tool, ...], ToolChoice | None]:
@@ -95,7 +123,9 @@ def _chosen(choice: Any, toolbox: Toolbox, lost: list[str]) -> tuple[tuple[Tool,
 
 def _reasoning(reasoning: Mapping[str, Any], wanted: bool, lost: list[str]) -> Reasoning:
     lost += [f"reasoning.{name}" for name in reasoning if name not in ("effort", "summary", "generate_summary")]
-    effort = _string(reasoning.get("effort"))
+    if reasoning.get("summary") not in (None, "auto"):
+        lost.append(SUMMARY)
+    effort = known(_string(reasoning.get("effort")), "reasoning.effort", lost)
     shown = bool(reasoning.get("summary") or reasoning.get("generate_summary")) if reasoning else None
     if not wanted or effort == "none":
         return Reasoning("off")
@@ -109,14 +139,15 @@ def _format(text: Mapping[str, Any], lost: list[str]) -> JsonSchema | None:
             return None
         case {"type": "json_schema", "schema": dict() as schema} as named:
             strict = named.get("strict")
-            return JsonSchema(schema, _string(named.get("name")), strict if isinstance(strict, bool) else None)
+            name, described = _string(named.get("name")), _string(named.get("description"))
+            return JsonSchema(schema, name, strict if isinstance(strict, bool) else None, described)
     lost.append("text.format")
     return None
 
 
 def _beside(text: Mapping[str, Any]) -> Iterator[str]:
     for name, value in text.items():
-        if name != "format" and value is not None and (name, value) != ("verbosity", "medium"):
+        if name != "format" and value is not None and (name != "verbosity" or value not in _MEDIUM):
             yield f"text.{name}"
 
 

@@ -86,13 +86,17 @@ def _echo(body: JsonObject) -> bytes:
     return encode({**said, **fixed})[1:]
 
 
-def message_item(identity: str, text: str, status: str) -> Json:
-    content = [text_part(text)] if text or status != "in_progress" else []
-    return {"id": identity, "type": "message", "status": status, "role": "assistant", "content": content}
+def message_item(identity: str, part: Json | None, status: str, phase: Mapping[str, Any]) -> Json:
+    content = [] if part is None else [part]
+    return {"id": identity, "type": "message", "status": status, "role": "assistant", "content": content, **phase}
 
 
-def text_part(text: str) -> Json:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def text_part(text: str, annotations: Sequence[Json] = ()) -> Json:
+    return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
+
+
+def refusal_part(text: str) -> Json:
+    return {"type": "refusal", "refusal": text}
 
 
 def reasoning_item(identity: str, text: str, signature: str) -> Json:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from providers.chat import unread
 from providers.chat.request import Tool
 from providers.json_object import NotJson, decode, encode
 
+_OF_TOOL = frozenset({"type", "name", "description", "parameters", "strict", "format"})
 INPUT = "input"  # the one member of a custom tool's arguments
 _ANYTHING: Mapping[str, Any] = {"type": "object", "properties": {}}
 _ONE_TEXT: Mapping[str, Any] = {
@@ -71,6 +73,7 @@ class Toolbox:
         if kind not in ("function", "custom"):
             self.lost.append(f"tools.{kind}")
             return
+        unread.note(tool, _OF_TOOL, f"tools.{kind}", self.lost)
         name = _joined(namespace, tool["name"])
         while name in self._functions:
             name += "_"

@@ -7,22 +7,28 @@ the part done, done; at the end the whole response again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from providers.call import Call
+from providers.chat import citations
+from providers.chat.citations import Address
 from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
     BlockStarted,
     Event,
     Finished,
+    RawDelta,
     SignatureDelta,
     Started,
+    Stop,
     TextDelta,
     ThinkingDelta,
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
+from providers.chat.reader import note
 from providers.chat.sse import frame
 from providers.dialects.openai_chat.errors import error_object
 from providers.dialects.openai_responses.marks import for_client_redacted
@@ -34,6 +40,7 @@ from providers.dialects.openai_responses.response import (
     message_item,
     reasoning_item,
     redacted_item,
+    refusal_part,
     summary_part,
     text_part,
 )
@@ -42,7 +49,15 @@ from providers.errors import Fault
 from providers.json_object import encode
 
 _DELTA = b'event: %b\ndata: {"type":"%b","item_id":"%b","output_index":%d%b,"delta":'
-_PREFIXES = {BlockKind.TEXT: "msg", BlockKind.THINKING: "rs", BlockKind.TOOL_USE: "fc", BlockKind.RAW: "rs"}
+_PREFIXES = {
+    BlockKind.TEXT: "msg",
+    BlockKind.REFUSAL: "msg",
+    BlockKind.THINKING: "rs",
+    BlockKind.TOOL_USE: "fc",
+    BlockKind.RAW: "rs",
+}
+# What a part of a message is told by, up to its end.
+_PARTS = {BlockKind.TEXT: "output_text", BlockKind.REFUSAL: "refusal"}
 
 # OpenAI's codes of a response that failed (openai SDK 3.51.0, ResponseError).
 _CODES = {"rate_limit_error": "rate_limit_exceeded", "invalid_request_error": "invalid_prompt"}
@@ -60,22 +75,32 @@ class _Open:
     tail: bytes = b""  # and after it, up to the number
     pieces: list[str] = field(default_factory=list)
     signature: str = ""
+    cited: list[Address] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+    @property
+    def part(self) -> Json:
+        """Of a message, as it is so far."""
+        if self.block.kind is BlockKind.REFUSAL:
+            return refusal_part(self.text)
+        return text_part(self.text, [_annotation(each, len(self.text)) for each in self.cited])
 
 
 class ResponseWriter:
     """See ``providers.call.EventWriter``."""
 
     def __init__(self, call: Call) -> None:
+        self.lost: list[str] = []
         self._shell = Shell(call)
         self._toolbox = Toolbox(call.body.get("tools"))
         self._token = ""
         self._number = 0  # of the next event
         self._open: _Open | None = None
         self._output: list[Json] = []  # items that are done
+        self._refused = False  # in the model's own words
 
     def write(self, event: Event) -> bytes:
         """The event's bytes; ``event`` has passed the grammar."""
@@ -88,6 +113,8 @@ class ResponseWriter:
                 return self._argue(event.json)
             case SignatureDelta() if self._open is not None:
                 self._open.signature = event.signature
+            case RawDelta():
+                self._cite(event.value)
             case BlockStarted():
                 return self._close("completed") + self._begin(event)
             case Started():
@@ -100,7 +127,9 @@ class ResponseWriter:
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""
         self._name(message.id)
-        status = "incomplete" if message.stop in INCOMPLETE else "completed"
+        self._refused = any(block.kind is BlockKind.REFUSAL for block in message.blocks)
+        status = self._status(message.stop)
+        self._lose(message.stop_sequence, message.details)
         last = len(message.blocks) - 1
         for number, block in enumerate(message.blocks):
             opened = self._opened(BlockStarted(block.kind, block.id, block.name, block.raw))
@@ -125,8 +154,28 @@ class ResponseWriter:
     def _state(self, kind: str) -> bytes:
         return self._framed(kind, b'"response":' + self._shell.write("in_progress"))
 
+    def _status(self, stop: Stop) -> str:
+        """A model that refuses in words of its own has answered."""
+        if self._refused and stop is Stop.REFUSAL:
+            return "completed"
+        return "incomplete" if stop in INCOMPLETE else "completed"
+
+    def _lose(self, sequence: str | None, details: Mapping[str, Any] | None) -> None:
+        if sequence is not None:
+            note(self.lost, "stop_sequence")
+        if details:
+            note(self.lost, "stop_details")
+
+    def _cite(self, delta: Mapping[str, Any]) -> None:
+        address = citations.address_of(delta)
+        if address is not None and self._open is not None:
+            self._open.cited.append(address)
+        else:
+            note(self.lost, "citations" if "citation" in delta else str(delta.get("type")))
+
     def _finish(self, event: Finished) -> bytes:
-        status = "incomplete" if event.stop in INCOMPLETE else "completed"
+        status = self._status(event.stop)
+        self._lose(event.stop_sequence, event.details)
         closed = self._close(status)
         response = self._shell.write(status, self._output, event.usage, event.stop)
         return closed + self._framed(f"response.{status}", b'"response":' + response)
@@ -134,7 +183,9 @@ class ResponseWriter:
     def _opened(self, block: BlockStarted) -> _Open | None:
         """The item of a block; None for one that only Messages knows."""
         if block.kind is BlockKind.RAW and for_client_redacted(block.raw) is None:
+            note(self.lost, str(block.raw.get("type")))
             return None
+        self._refused = self._refused or block.kind is BlockKind.REFUSAL
         index, origin = len(self._output), self._toolbox.origin(block.name)
         prefix = "ctc" if origin.custom else _PREFIXES[block.kind]
         return _Open(block, f"{prefix}_{self._token}_{index}", index, origin)
@@ -142,15 +193,19 @@ class ResponseWriter:
     def _fill(self, opened: _Open, block: AnswerBlock) -> None:
         opened.pieces.append(block.text)
         opened.signature = block.signature
+        self._open = opened
+        for delta in block.raw_deltas:
+            self._cite(delta)
 
     def _begin(self, block: BlockStarted) -> bytes:
         opened = self._open = self._opened(block)
         if opened is None:
             return b""
         added = self._event("response.output_item.added", output_index=opened.index, item=self._started(opened))
-        if block.kind is BlockKind.TEXT:
-            self._prepare("response.output_text.delta", b',"content_index":0', b',"logprobs":[]')
-            part = {"item_id": opened.id, "output_index": opened.index, "content_index": 0, "part": text_part("")}
+        if block.kind in _PARTS:
+            more = b',"logprobs":[]' if block.kind is BlockKind.TEXT else b""
+            self._prepare(f"response.{_PARTS[block.kind]}.delta", b',"content_index":0', more)
+            part = {"item_id": opened.id, "output_index": opened.index, "content_index": 0, "part": opened.part}
             return added + self._event("response.content_part.added", **part)
         if block.kind is BlockKind.TOOL_USE:
             self._prepare("response.function_call_arguments.delta")
@@ -160,8 +215,8 @@ class ResponseWriter:
         """The item before anything of it has come."""
         block = opened.block
         match block.kind:
-            case BlockKind.TEXT:
-                return message_item(opened.id, "", "in_progress")
+            case BlockKind.TEXT | BlockKind.REFUSAL:
+                return message_item(opened.id, None, "in_progress", block.raw)
             case BlockKind.TOOL_USE:
                 return call_item(opened.id, block.id, opened.origin, "", "in_progress")
         return reasoning_item(opened.id, "", "")
@@ -170,8 +225,8 @@ class ResponseWriter:
         """The item once all of it has come."""
         block = opened.block
         match block.kind:
-            case BlockKind.TEXT:
-                return message_item(opened.id, opened.text, status)
+            case BlockKind.TEXT | BlockKind.REFUSAL:
+                return message_item(opened.id, opened.part, status, block.raw)
             case BlockKind.THINKING:
                 return reasoning_item(opened.id, opened.text, opened.signature)
             case BlockKind.TOOL_USE:
@@ -226,10 +281,8 @@ class ResponseWriter:
     def _done(self, opened: _Open, item: Json) -> bytes:
         place = {"item_id": opened.id, "output_index": opened.index}
         match opened.block.kind:
-            case BlockKind.TEXT:
-                at = {**place, "content_index": 0}
-                done = self._event("response.output_text.done", **at, text=opened.text, logprobs=[])
-                return done + self._event("response.content_part.done", **at, part=text_part(opened.text))
+            case BlockKind.TEXT | BlockKind.REFUSAL:
+                return self._done_message(opened, {**place, "content_index": 0})
             case BlockKind.THINKING if opened.pieces:
                 done = self._summary("text.done", text=opened.text)
                 return done + self._summary("part.done", part=summary_part(opened.text))
@@ -243,6 +296,18 @@ class ResponseWriter:
                 arguments = {"name": item["name"], "arguments": item["arguments"]}
                 return said + self._event("response.function_call_arguments.done", **place, **arguments)
         return b""
+
+    def _done_message(self, opened: _Open, at: Json) -> bytes:
+        part = opened.part
+        if opened.block.kind is BlockKind.REFUSAL:
+            told = self._event("response.refusal.done", **at, refusal=opened.text)
+            return told + self._event("response.content_part.done", **at, part=part)
+        told = b"".join(
+            self._event("response.output_text.annotation.added", **at, annotation_index=number, annotation=each)
+            for number, each in enumerate(part["annotations"])
+        )
+        told += self._event("response.output_text.done", **at, text=opened.text, logprobs=[])
+        return told + self._event("response.content_part.done", **at, part=part)
 
     def _summary(self, kind: str, **members: Any) -> bytes:
         if self._open is None:
@@ -258,3 +323,7 @@ class ResponseWriter:
         self._number = number + 1
         name = kind.encode()
         return frame(name, b'{"type":"' + name + b'","sequence_number":%d,' % number + members + b"}")
+
+
+def _annotation(address: Address, length: int) -> Json:
+    return {"type": citations.ADDRESS, **address.within(0, length).annotation}

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers import extra_body, learning
+from providers.chat import asides
 from providers.chat.effort import effort_of, nearest, shown
-from providers.chat.request import ChatRequest, JsonSchema, Tool, ToolChoice
+from providers.chat.request import JSON_MODE, ChatRequest, JsonSchema, Tool, ToolChoice
+from providers.chat.strict import strictable
 from providers.dialects.openai_chat.naming import tool_name
-from providers.dialects.openai_chat.parameters import strictable, user
+from providers.dialects.openai_chat.parameters import user
 from providers.dialects.openai_responses.history import history
-from providers.dialects.openai_responses.read_request import SEALED
+from providers.dialects.openai_responses.read_request import ASIDES, SEALED, SUMMARY
 from providers.spec import ProviderConfig, Quirks
 
 LEAST_OUTPUT = 16  # tokens; OpenAI refuses a smaller limit (read 2026-11)
@@ -42,18 +44,28 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
         body["instructions"] = instructions
     body |= {"input": history(request, config.id, lost), "stream": True, "store": False}
     body |= _limits(request, quirks, lost)
+    body |= asides.told(request, ASIDES, lost)
     body |= _tools(request, short, lost)
     reasons = bool(quirks.efforts) or (not config.quirks.models and request.model.startswith(_REASONING))
     body |= _reasoning(request, reasons, quirks, lost)
-    if request.format is not None:
-        body["text"] = {"format": _format(request.format)}
+    if text := dict(_text(request, lost)):
+        body["text"] = text
     if request.user:
         body["user"] = user(request)
+    lost += learning.forgone(body, request.extra_body, quirks.learned)
     for extra in (config.extra_body, request.extra_body):
         body = extra_body.merged(body, extra)
         lost += extra_body.kept_out(extra)
     names = {new: old for old, new in short.items()}
     return Written(learning.without(body, quirks.learned), names, tuple(dict.fromkeys(lost)))
+
+
+def _text(request: ChatRequest, lost: list[str]) -> Iterator[tuple[str, Any]]:
+    """The answer's form and length."""
+    if request.format is not None:
+        yield "format", _format(request.format)
+    for name, value in asides.told(request, (JSON_MODE, "verbosity"), lost):
+        yield "format" if name == JSON_MODE else name, value
 
 
 def _limits(request: ChatRequest, quirks: Quirks, lost: list[str]) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def _reasoning(request: ChatRequest, reasons: bool, quirks: Quirks, lost: list[s
     if wanted:
         asked["effort"] = nearest(wanted, quirks.efforts or _EFFORTS)
     if shown(request.reasoning):
-        asked["summary"] = "auto"
+        asked["summary"] = dict(asides.told(request, (SUMMARY,), lost)).get(SUMMARY, "auto")
     if asked:
         yield "reasoning", asked
     yield "include", [SEALED]
@@ -119,4 +131,6 @@ def _reasoning(request: ChatRequest, reasons: bool, quirks: Quirks, lost: list[s
 
 def _format(form: JsonSchema) -> dict[str, Any]:
     strict = form.strict if form.strict is not None else strictable(form.schema)
-    return {"type": "json_schema", "name": form.name or "answer", "schema": dict(form.schema), "strict": strict}
+    described = {"description": form.description} if form.description else {}
+    named = {"type": "json_schema", "name": form.name or "answer", **described}
+    return {**named, "schema": dict(form.schema), "strict": strict}

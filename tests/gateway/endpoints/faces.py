@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import openai
 
 from tests.serving import TOKEN, Gateway, serving
@@ -52,11 +53,12 @@ api_key = "sk-house"
 
 @dataclass(frozen=True)
 class Said:
-    """An answer, whatever the dialect. ``calls`` are (name, arguments, id)."""
+    """An answer, whatever the dialect. ``calls`` are (name, arguments, id), ``refusal`` is of OpenAI's two only."""
 
     text: str = ""
     thinking: str = ""
     calls: tuple[tuple[str, Mapping[str, Any], str], ...] = field(default=())
+    refusal: str = ""
 
     def answer(self, dialect: str) -> Answer:
         if dialect == "anthropic":
@@ -81,11 +83,13 @@ class Said:
     def _parts(self) -> Iterable[chat.Part]:
         yield from ([chat.reasoning(self.thinking)] if self.thinking else [])
         yield from ([chat.text(self.text)] if self.text else [])
+        yield from ([chat.refusal(self.refusal)] if self.refusal else [])
         yield from (chat.call(*call) for call in self.calls)
 
     def _items(self) -> Iterable[responses.Item]:
         yield from ([responses.reasoning(self.thinking)] if self.thinking else [])
         yield from ([responses.text(self.text)] if self.text else [])
+        yield from ([responses.refusal(self.refusal)] if self.refusal else [])
         yield from (responses.call(*call) for call in self.calls)
 
 
@@ -109,6 +113,13 @@ class Faces:
         """OpenAI's client, pinned to the upstream of this dialect."""
         key = f"{TOKEN}:{UPSTREAMS[dialect]}"
         async with openai.AsyncOpenAI(base_url=f"{self.gateway.url}/v1", api_key=key, max_retries=0) as client:
+            yield client
+
+    @asynccontextmanager
+    async def messages(self, dialect: str) -> AsyncIterator[anthropic.AsyncAnthropic]:
+        """Anthropic's client, pinned likewise."""
+        key = f"{TOKEN}:{UPSTREAMS[dialect]}"
+        async with anthropic.AsyncAnthropic(base_url=self.gateway.url, api_key=key, max_retries=0) as client:
             yield client
 
     def asked(self, dialect: str, number: int = -1) -> Json:

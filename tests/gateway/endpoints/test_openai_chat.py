@@ -15,6 +15,7 @@ from tests.gateway.endpoints.faces import CHAT, UPSTREAMS, Faces, Json, Said, fa
 from tests.upstream import Signal
 
 each_upstream = pytest.mark.parametrize("dialect", UPSTREAMS)
+openai_like = pytest.mark.parametrize("dialect", [*CHAT, "openai_responses"])
 both = pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
 
 SAID = Said("It is five.", "Let me see.", (("Bash", {"command": "ls -la"}, "call_1"), ("Plan", {}, "call_2")))
@@ -154,6 +155,65 @@ async def test_arguments_of_a_strict_tool_are_parsed(served: Faces, dialect: str
         completion = await client.chat.completions.parse(model="m", messages=HI, tools=[tool])
     (call,) = completion.choices[0].message.tool_calls or []
     assert call.function.parsed_arguments == Count(number=5, unit="files")
+
+
+@openai_like
+@both
+async def test_a_refusal_is_told_as_one(served: Faces, dialect: str, streamed: bool) -> None:
+    """What ``parse`` gives instead of an answer; a filter's word for it would raise."""
+    served.upstreams[dialect].script(Said(refusal="I would rather not.").answer(dialect))
+    async with served.sdk(dialect) as client:
+        if streamed:
+            completion = await answer(client, True, response_format=Count)
+        else:
+            completion = await client.chat.completions.parse(model="m", messages=HI, response_format=Count)
+    (choice,) = completion.choices
+    assert (choice.message.refusal, choice.message.content or None) == ("I would rather not.", None)
+    assert (choice.message.parsed, choice.finish_reason) == (None, "stop")
+
+
+@openai_like
+async def test_the_events_of_a_refusal(served: Faces, dialect: str) -> None:
+    served.upstreams[dialect].script(Said(refusal="I would rather not.").answer(dialect))
+    async with served.sdk(dialect) as client, client.chat.completions.stream(model="m", messages=HI) as stream:
+        events = [event async for event in stream if event.type != "chunk"]
+    assert events[0].type == "content.delta"  # an empty one, with the role
+    assert list(dict.fromkeys(event.type for event in events[1:])) == ["refusal.delta", "refusal.done"]
+
+
+@each_upstream
+async def test_the_events_of_a_structured_answer(served: Faces, dialect: str) -> None:
+    served.upstreams[dialect].script(Said('{"number": 5, "unit": "files"}').answer(dialect))
+    async with (
+        served.sdk(dialect) as client,
+        client.chat.completions.stream(model="m", messages=HI, response_format=Count) as stream,
+    ):
+        events = [event async for event in stream if event.type != "chunk"]
+    kinds = [event.type for event in events]
+    assert list(dict.fromkeys(kinds)) == ["content.delta", "content.done"]
+    assert getattr(events[-1], "parsed", None) == Count(number=5, unit="files")
+
+
+@openai_like
+async def test_openais_own_members_arrive(served: Faces, dialect: str) -> None:
+    served.upstreams[dialect].script(Said('{"number": 5}').answer(dialect))
+    async with served.sdk(dialect) as client:
+        reply = await client.chat.completions.with_raw_response.create(
+            model="m",
+            messages=HI,
+            response_format={"type": "json_object"},
+            verbosity="low",
+            prompt_cache_key="k",
+            service_tier="flex",
+            metadata={"a": "b"},
+        )
+    assert "x-keyturn-lost" not in reply.headers
+    asked = served.asked(dialect)
+    assert (asked["prompt_cache_key"], asked["service_tier"], asked["metadata"]) == ("k", "flex", {"a": "b"})
+    if dialect == "openai_responses":
+        assert asked["text"] == {"format": {"type": "json_object"}, "verbosity": "low"}
+    else:
+        assert (asked["response_format"], asked["verbosity"]) == ({"type": "json_object"}, "low")
 
 
 @each_upstream

@@ -15,6 +15,7 @@ from tests.gateway.endpoints.faces import CHAT, UPSTREAMS, Faces, Said, faces, r
 from tests.upstream import Signal, openai_responses
 
 each_upstream = pytest.mark.parametrize("dialect", UPSTREAMS)
+openai_like = pytest.mark.parametrize("dialect", [*CHAT, "openai_responses"])
 both = pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
 
 SAID = Said("It is five.", "Let me see.", (("Bash", {"command": "ls -la"}, "call_1"), ("Plan", {}, "call_2")))
@@ -147,6 +148,52 @@ async def test_a_structured_answer_is_parsed(served: Faces, dialect: str, stream
             response = await answer(client, True, text_format=Count)
         else:
             response = await client.responses.parse(model="m", input="Hi", text_format=Count)
+    assert response.output_parsed == Count(number=5, unit="files")
+
+
+@openai_like
+@both
+async def test_a_refusal_is_told_as_one(served: Faces, dialect: str, streamed: bool) -> None:
+    served.upstreams[dialect].script(Said(refusal="I would rather not.").answer(dialect))
+    async with served.sdk(dialect) as client:
+        response = await answer(client, streamed)
+    (item,) = response.output
+    assert [(part.type, part.refusal) for part in item.content] == [("refusal", "I would rather not.")]
+    assert (response.status, response.output_text) == ("completed", "")
+
+
+@openai_like
+async def test_the_events_of_a_refusal(served: Faces, dialect: str) -> None:
+    served.upstreams[dialect].script(Said(refusal="I would rather not.").answer(dialect))
+    async with served.sdk(dialect) as client, client.responses.stream(model="m", input="Hi") as stream:
+        events = [event async for event in stream]
+    kinds = [event.type.removeprefix("response.") for event in events]
+    assert list(dict.fromkeys(kinds)) == [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "refusal.delta",
+        "refusal.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ]
+
+
+@each_upstream
+async def test_the_events_of_a_structured_answer(served: Faces, dialect: str) -> None:
+    served.upstreams[dialect].script(Said('{"number": 5, "unit": "files"}').answer(dialect))
+    async with (
+        served.sdk(dialect) as client,
+        client.responses.stream(model="m", input="Hi", text_format=Count) as stream,
+    ):
+        events = [event async for event in stream]
+        response = await stream.get_final_response()
+    kinds = [event.type.removeprefix("response.") for event in events]
+    assert kinds[:4] == ["created", "in_progress", "output_item.added", "content_part.added"]
+    assert kinds[-4:] == ["output_text.done", "content_part.done", "output_item.done", "completed"]
+    assert set(kinds[4:-4]) == {"output_text.delta"}
     assert response.output_parsed == Count(number=5, unit="files")
 
 

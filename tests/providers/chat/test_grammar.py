@@ -31,11 +31,12 @@ from providers.ports import Usage
 STARTED = Started("msg_1", "m")
 FINISHED = Finished(Stop.END_TURN, Usage())
 FAILED = Failed(UpstreamFailure(ErrorKind.CUT, "gone"))
-TEXT, THINKING, TOOL, RAW = (BlockStarted(kind) for kind in BlockKind)
+TEXT, REFUSAL, THINKING, TOOL, RAW = (BlockStarted(kind) for kind in BlockKind)
 
 EVENTS: dict[str, Event] = {
     "Started": STARTED,
     "text block": TEXT,
+    "refusal block": REFUSAL,
     "thinking block": THINKING,
     "tool block": TOOL,
     "raw block": RAW,
@@ -53,7 +54,10 @@ EVENTS: dict[str, Event] = {
 # How to come to a state, and what may follow there.
 STATES: dict[str, tuple[list[Event], set[str]]] = {
     "NEW": ([], {"Started", "Failed"}),
-    "BETWEEN": ([STARTED], {"text block", "thinking block", "tool block", "raw block", "Finished", "Failed"}),
+    "BETWEEN": (
+        [STARTED],
+        {"text block", "refusal block", "thinking block", "tool block", "raw block", "Finished", "Failed"},
+    ),
     "TEXT": ([STARTED, TEXT], {"TextDelta", "RawDelta", "BlockStopped", "Failed"}),
     "THINKING": ([STARTED, THINKING], {"ThinkingDelta", "SignatureDelta", "BlockStopped", "Failed"}),
     "TOOL_USE": ([STARTED, TOOL], {"ArgumentsDelta", "BlockStopped", "Failed"}),

@@ -100,7 +100,7 @@ def test_roles_and_strings() -> None:
                 "title": "t",
                 "content": [{"type": "text", "text": "a"}],
             },
-            Document("text/plain", text="a", title="t"),
+            Document("text/plain", text="a", title="t", context="It was found at https://e.com."),
         ),
         ({"type": "thinking", "thinking": "why", "signature": "s"}, Thinking("why", "s")),
         ({"type": "thinking", "thinking": "why"}, Thinking("why")),

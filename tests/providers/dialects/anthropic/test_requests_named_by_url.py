@@ -104,9 +104,8 @@ def test_a_version_of_the_clients_is_replaced() -> None:
 
 def test_a_request_of_another_dialect() -> None:
     body = {"model": "x", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
-    asked: ChatRequest = of_clients(discover())["openai_chat"].read_request(
-        JsonObject(json.dumps(body).encode()), MODEL, True
-    )
+    chat = of_clients(discover())["openai_chat"]
+    asked: ChatRequest = chat.read_request(JsonObject(json.dumps(body).encode()), MODEL, True)
     sent = DIALECT.write_request(asked, claude(), "", Hints("tok", 1)).request
     assert sent.url == f"{HOST}{PATH}/{MODEL}:streamRawPredict"
     written = json.loads(sent.body)

@@ -33,7 +33,13 @@ from providers.json_object import JsonObject
 from providers.ports import Usage
 
 USAGE = Usage(input_tokens=6, output_tokens=10, cache_read_tokens=8, cache_write_tokens=5, reasoning_tokens=4)
-COUNTED = {"input_tokens": 6, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 8, "output_tokens": 10}
+COUNTED = {
+    "input_tokens": 6,
+    "cache_creation_input_tokens": 5,
+    "cache_read_input_tokens": 8,
+    "output_tokens": 10,
+    "output_tokens_details": {"thinking_tokens": 4},
+}
 
 
 def writer() -> EventWriter:

@@ -126,13 +126,13 @@ def test_a_strict_tool_is_a_tool_and_named() -> None:
 
 def test_tools() -> None:
     made, lost = messages(
-        tools=[function("Bash"), {"type": "function", "function": {"name": "Plan"}}, {"type": "custom"}]
+        tools=[function("Bash"), {"type": "function", "function": {"name": "Plan"}}, {"type": "next_year"}]
     )
     assert made["tools"] == [
         {"name": "Bash", "description": "d", "input_schema": SCHEMA},
         {"name": "Plan", "input_schema": {"type": "object", "properties": {}}},
     ]
-    assert lost == ("tools.custom",)
+    assert lost == ("tools.next_year",)
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,26 @@ def test_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["seed", "min_p", "logprobs", "frequency_penalty", "functions", "verbosity", "next_year"]
+    ("name", "value"),
+    [
+        ("seed", 1),
+        ("min_p", 1),
+        ("logprobs", True),
+        ("frequency_penalty", 1),
+        ("functions", [{"name": "old"}]),
+        ("verbosity", "low"),
+        ("service_tier", "flex"),
+        ("store", True),
+        ("next_year", 1),
+    ],
 )
-def test_other_fields_are_lost_by_name_and_not_sent(name: str) -> None:
-    made, lost = messages(**{name: 1})
+def test_other_fields_are_lost_by_name_and_not_sent(name: str, value: Any) -> None:
+    made, lost = messages(**{name: value})
     assert set(made) == {"model", "messages", "max_tokens", "stream"}
     assert lost == (name,)
+
+
+def test_json_mode_is_words_in_the_prompt() -> None:
+    made, lost = messages(response_format={"type": "json_object"})
+    assert made["system"] == [{"type": "text", "text": "Answer with one JSON object and nothing else."}]
+    assert lost == ("response_format",)

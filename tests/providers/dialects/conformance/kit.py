@@ -99,7 +99,7 @@ def said(message: WholeMessage, *, but: Iterable[str] = ()) -> dict[str, Any]:
     blocks = [_block(block) for block in message.blocks if not (block.kind is BlockKind.RAW and "raw" in but)]
     stop = "end_turn" if "stop_sequence" in but and message.stop == "stop_sequence" else str(message.stop)
     whole = {"id": message.id, "blocks": blocks, "stop": stop, "usage": message.usage}
-    whole["stop_sequence"] = message.stop_sequence
+    whole |= {"stop_sequence": message.stop_sequence, "details": message.details}
     return _without(whole, but)
 
 

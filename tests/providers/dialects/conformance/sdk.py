@@ -45,8 +45,18 @@ def _play(server: ScriptedServer, body: bytes, kind: str) -> None:
     server.script(Reply((Head(200, headers), Send(body))))
 
 
-def _joined(message: WholeMessage, kind: str) -> str:
-    return "".join(block.text for block in message.blocks if block.kind == kind)
+def _joined(message: WholeMessage, *kinds: str) -> str:
+    return "".join(block.text for block in message.blocks if block.kind in kinds)
+
+
+def _text(message: WholeMessage) -> str:
+    """What is said, a refusal too."""
+    return _joined(message, "text", "refusal")
+
+
+def _stop(message: WholeMessage, words: Mapping[str, str], usual: str) -> str:
+    """Why it ended, in OpenAI's words: a model that refuses in words of its own has answered."""
+    return usual if _joined(message, "refusal") else words.get(str(message.stop), usual)
 
 
 def _calls(message: WholeMessage) -> tuple[tuple[str, str, Any], ...]:
@@ -96,7 +106,7 @@ class AnthropicClient:
     def expected(self, message: WholeMessage) -> Heard:
         counts = (_prompt(message), message.usage.output_tokens)
         thinking = _joined(message, "thinking")
-        return Heard(kit.ASKED, _joined(message, "text"), thinking, _calls(message), str(message.stop), counts)
+        return Heard(kit.ASKED, _text(message), thinking, _calls(message), str(message.stop), counts)
 
 
 _REASONS = {"max_tokens": "length", "tool_use": "tool_calls", "refusal": "content_filter"}
@@ -130,13 +140,15 @@ class OpenAIClient:
         calls = tuple((identity, name, json.loads(arguments)) for identity, name, arguments in named)
         thinking = getattr(message, "reasoning_content", None) or ""
         counts = (completion.usage.prompt_tokens, completion.usage.completion_tokens)
-        return Heard(completion.model, message.content or "", thinking, calls, choice.finish_reason, counts)
+        said = (message.content or "") + (message.refusal or "")
+        return Heard(completion.model, said, thinking, calls, choice.finish_reason, counts)
 
     def expected(self, message: WholeMessage) -> Heard:
         counts = (_prompt(message), message.usage.output_tokens)
-        stop = _REASONS.get(str(message.stop), "stop")
+        stop = _stop(message, _REASONS, "stop")
         thinking = _joined(message, "thinking")
-        return Heard(kit.ASKED, _joined(message, "text"), thinking, _calls(message), stop, counts)
+        why = (message.details or {}).get("explanation") or ""
+        return Heard(kit.ASKED, _text(message) + why, thinking, _calls(message), stop, counts)
 
 
 class ResponsesClient:
@@ -162,9 +174,11 @@ class ResponsesClient:
         self._client.close()
 
     def _heard(self, response: Any) -> Heard:
-        thinking, calls = "", []
+        said, thinking, calls = "", "", []
         for item in response.output:
             match item.type:
+                case "message":
+                    said += "".join(part.refusal if part.type == "refusal" else part.text for part in item.content)
                 case "reasoning":
                     thinking += "".join(part.text for part in item.summary)
                     assert item.encrypted_content.startswith("keyturn:")
@@ -172,13 +186,13 @@ class ResponsesClient:
                     calls.append((item.call_id, item.name, json.loads(item.arguments)))
         stop = response.incomplete_details.reason if response.incomplete_details else response.status
         counts = (response.usage.input_tokens, response.usage.output_tokens)
-        return Heard(response.model, response.output_text, thinking, tuple(calls), stop, counts)
+        return Heard(response.model, said, thinking, tuple(calls), stop, counts)
 
     def expected(self, message: WholeMessage) -> Heard:
         counts = (_prompt(message), message.usage.output_tokens)
-        stop = _CUT_SHORT.get(str(message.stop), "completed")
+        stop = _stop(message, _CUT_SHORT, "completed")
         thinking = _joined(message, "thinking")
-        return Heard(kit.ASKED, _joined(message, "text"), thinking, _calls(message), stop, counts)
+        return Heard(kit.ASKED, _text(message), thinking, _calls(message), stop, counts)
 
 
 _CUT_SHORT = {"max_tokens": "max_output_tokens", "refusal": "content_filter"}

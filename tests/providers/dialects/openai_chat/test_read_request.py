@@ -40,61 +40,6 @@ def messages(*given: dict[str, Any]) -> tuple[Message, ...]:
     return read(messages=list(given)).messages
 
 
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"model": None}, "model: a model name is required"),
-    ({"model": ""}, "model: a model name is required"),
-    ({"model": " "}, "model: a model name is required"),
-    ({"model": 5}, "model: a model name is required"),
-    ({"messages": None}, "messages: a list of at least one message"),
-    ({"messages": []}, "messages: a list of at least one message"),
-    ({"messages": "Hi"}, "messages: a list of at least one message"),
-    ({"messages": ["Hi"]}, "messages.0: should be an object"),
-    ({"messages": [*HI, {"content": "Hi"}]}, "messages.1.role: should be one of system"),
-    ({"messages": [{"role": "human", "content": "Hi"}]}, "messages.0.role: should be one of system"),
-    ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content: should be a string or a list"),
-    ({"messages": [{"role": "user", "content": ["Hi"]}]}, "messages.0.content.0: should be an object with a type"),
-    (
-        {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]},
-        "messages.0.content.0: should be an object with a type",
-    ),
-    ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.tool_call_id: should be a string"),
-    ({"messages": [{"role": "assistant", "tool_calls": ["x"]}]}, "messages.0.tool_calls.0: should be an object"),
-    (
-        {"messages": [{"role": "assistant", "tool_calls": [{"function": "x"}]}]},
-        "messages.0.tool_calls.0: should be an object",
-    ),
-    ({"messages": [{"role": "assistant", "tool_calls": 5}]}, "messages.0.tool_calls"),
-    ({"n": 2}, "n: one answer is made per request"),
-    ({"n": "1"}, "n: one answer is made per request"),
-    ({"stream": "yes"}, "stream: should be true or false"),
-    ({"stream": 1}, "stream: should be true or false"),
-    ({"stream_options": True}, "stream_options: should be an object"),
-    ({"max_tokens": "5"}, "max_tokens: should be a whole number"),
-    ({"max_tokens": True}, "max_tokens: should be a whole number"),
-    ({"max_tokens": False}, "max_tokens: should be a whole number"),
-    ({"max_completion_tokens": 1.5}, "max_completion_tokens: should be a whole number"),
-    ({"temperature": "hot"}, "temperature: should be a number"),
-    ({"temperature": False}, "temperature: should be a number"),
-    ({"top_p": []}, "top_p: should be a number"),
-    ({"stop": 5}, "stop: should be a string or a list"),
-    ({"tools": {}}, "tools: should be a list"),
-    ({"tools": ["x"]}, "tools.0: should be an object"),
-    ({"tools": [{"type": "function", "function": {"name": "a", "parameters": 5}}]}, "tools.0"),
-    ({"tool_choice": 5}, "tool_choice: should be a string or an object"),
-    ({"parallel_tool_calls": "no"}, "parallel_tool_calls: should be true or false"),
-    ({"reasoning_effort": 5}, "reasoning_effort: should be a string"),
-    ({"response_format": "json"}, "response_format: should be an object"),
-]
-
-
-@pytest.mark.parametrize(("body", "words"), WRONG, ids=[json.dumps(body) for body, _ in WRONG])
-def test_what_is_wrong_is_named(body: dict[str, Any], words: str) -> None:
-    with pytest.raises(Fault) as caught:
-        read(**body)
-    assert caught.value.status == 400
-    assert caught.value.message.startswith(words)
-
-
 @pytest.mark.parametrize(
     "name",
     ["stream", "max_tokens", "temperature", "stop", "tools", "tool_choice", "reasoning_effort", "response_format"],
@@ -157,8 +102,14 @@ def test_an_assistants_turn() -> None:
 
 
 def test_calls_that_say_little() -> None:
-    said = messages({"role": "assistant", "tool_calls": [{}, {"id": 5, "function": {"name": None, "arguments": None}}]})
-    assert said[0].content == (ToolUse("call_0", "", ""), ToolUse("call_1", "", ""))
+    said = messages({"role": "assistant", "tool_calls": [{"id": 5, "function": {"name": "Bash", "arguments": None}}]})
+    assert said[0].content == (ToolUse("call_0", "Bash", ""),)
+
+
+def test_calls_of_custom_tools_are_calls_of_functions_of_one_text() -> None:
+    custom = {"id": "call_1", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}}
+    said = messages({"role": "assistant", "tool_calls": [custom]})
+    assert said[0].content == (ToolUse("call_1", "patch", '{"input":"*** Begin"}'),)
 
 
 def test_results() -> None:
@@ -190,12 +141,11 @@ def test_tools() -> None:
         {"type": "function", "function": {"name": "Bash", "description": "Runs.", "parameters": SCHEMA}},
         {"type": "function", "function": {"name": "Plan"}},
         {"type": "custom", "custom": {"name": "grammar"}},
-        {"type": "function"},
-        {},
+        {"type": "next_year"},
     ]
     made = read(tools=given)
     assert made.tools == (Tool("Bash", "Runs.", SCHEMA), Tool("Plan", "", {"type": "object", "properties": {}}))
-    assert made.lost == ("tools.custom", "tools.function", "tools.unnamed")
+    assert made.lost == ("tools.custom", "tools.next_year")
 
 
 @pytest.mark.parametrize(
@@ -205,9 +155,8 @@ def test_tools() -> None:
         ("none", ToolChoice("none"), ()),
         ("required", ToolChoice("any"), ()),
         ({"type": "function", "function": {"name": "Bash"}}, ToolChoice("tool", "Bash"), ()),
-        ({"type": "allowed_tools", "allowed_tools": {}}, None, ("tool_choice",)),
+        ({"type": "allowed_tools", "allowed_tools": {"tools": []}}, None, ("tool_choice",)),
         ({"type": "custom", "custom": {"name": "x"}}, None, ("tool_choice",)),
-        ("sometimes", None, ("tool_choice",)),
     ],
 )
 def test_tool_choice(choice: Any, made: ToolChoice | None, lost: tuple[str, ...]) -> None:
@@ -224,7 +173,7 @@ def test_only_the_tools_that_are_allowed_are_sent(mode: str, made: ToolChoice) -
     assert ([tool.name for tool in asked.tools], asked.tool_choice, asked.lost) == (["Plan"], made, ())
 
 
-@pytest.mark.parametrize(("strict", "made"), [(True, True), (False, False), (None, None), ("x", None)])
+@pytest.mark.parametrize(("strict", "made"), [(True, True), (False, False), (None, None)])
 def test_whether_a_tool_is_strict(strict: Any, made: bool | None) -> None:
     (tool,) = read(tools=[{"type": "function", "function": {"name": "Bash", "strict": strict}}]).tools
     assert tool.strict is made
@@ -247,7 +196,7 @@ def test_limits_and_sampling() -> None:
     assert read(max_tokens=5, max_completion_tokens=9).max_tokens == 9
 
 
-@pytest.mark.parametrize(("stop", "made"), [("END", ("END",)), (["a", "b"], ("a", "b")), ([], ()), (["a", 5], ("a",))])
+@pytest.mark.parametrize(("stop", "made"), [("END", ("END",)), (["a", "b"], ("a", "b")), ([], ())])
 def test_stops(stop: Any, made: tuple[str, ...]) -> None:
     assert read(stop=stop).stop == made
 
@@ -278,7 +227,6 @@ def test_effort(effort: str | None, thinking: bool, made: Reasoning) -> None:
         ({"type": "json_schema", "json_schema": {"schema": SCHEMA}}, JsonSchema(SCHEMA), ()),
         ({"type": "json_schema", "json_schema": {"name": "t"}}, None, ("response_format",)),
         ({"type": "json_object"}, None, ("response_format",)),
-        ({}, None, ("response_format",)),
     ],
 )
 def test_formats(form: Any, made: JsonSchema | None, lost: tuple[str, ...]) -> None:
@@ -289,12 +237,24 @@ def test_formats(form: Any, made: JsonSchema | None, lost: tuple[str, ...]) -> N
 def test_the_user() -> None:
     assert read(user="u").user == "u"
     assert read(user="u", safety_identifier="s").user == "s"
-    assert read(user=5).user == ""
 
 
-@pytest.mark.parametrize("name", ["logprobs", "functions", "function_call", "audio", "verbosity", "next_year"])
-def test_other_fields_are_lost_by_name(name: str) -> None:
-    assert read(**{name: 1}).lost == (name,)
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"logprobs": True},
+        {"functions": [{"name": "old"}]},
+        {"function_call": "auto"},
+        {"audio": {"voice": "alloy"}},
+        {"verbosity": "low"},
+        {"store": True},
+        {"metadata": {"a": "b"}},
+        {"next_year": 1},
+    ],
+    ids=json.dumps,
+)
+def test_other_fields_are_lost_by_name(member: dict[str, Any]) -> None:
+    assert read(**member).lost == tuple(member)
 
 
 def test_sampling_that_only_chat_completions_has_keeps_its_names() -> None:

@@ -154,17 +154,18 @@ def test_a_thought_of_another_maker_is_in_no_field(signature: str) -> None:
     assert thought_origin(signature, "acme")[0] == ""
 
 
-def test_a_refusal_is_text_and_a_refusal() -> None:
+def test_a_refusal_is_told_from_text() -> None:
     message = answer(chunk({"refusal": "I can"}), chunk({"refusal": "not."}), end())
     assert ([(block.kind, block.text) for block in message.blocks], message.stop) == (
-        [(BlockKind.TEXT, "I cannot.")],
+        [(BlockKind.REFUSAL, "I cannot.")],
         "refusal",
     )
 
 
-def test_a_refusal_after_text_is_one_block_with_it() -> None:
+def test_a_refusal_after_text_is_a_block_of_its_own() -> None:
     assert shown(chunk({"content": "Well. ", "refusal": None}), chunk({"refusal": "No."}), end()) == [
-        ("text", "Well. No.")
+        ("text", "Well. "),
+        ("refusal", "No."),
     ]
 
 

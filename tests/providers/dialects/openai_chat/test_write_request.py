@@ -9,8 +9,8 @@ import pytest
 
 from providers.call import Hints
 from providers.catalog import CATALOG
+from providers.chat.strict import strictable
 from providers.dialects.openai_chat import DIALECT, url
-from providers.dialects.openai_chat.parameters import strictable
 from providers.spec import ProviderConfig, Quirks
 from tests.providers.dialects.openai_chat.asking import (
     HI,

@@ -12,6 +12,11 @@ from tests.providers.dialects.openai_responses.asking import parsed
 
 CALL = {"type": "function_call", "call_id": "c", "name": "Bash", "arguments": "{}"}
 
+
+def content(*parts: Any) -> dict[str, Any]:
+    return {"input": [{"role": "user", "content": list(parts)}]}
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": None}, "model: a model name is required"),
     ({"model": " "}, "model: a model name is required"),
@@ -54,6 +59,28 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"text": "json"}, "text: should be an object"),
     ({"text": {"format": "json"}}, "text.format: should be an object with a type"),
     ({"include": "all"}, "include: should be a list"),
+    (content({"type": "input_text", "text": 5}), "input.0.content.0.text: should be a string"),
+    (content({"type": "input_image", "image_url": {"url": "x"}}), "input.0.content.0.image_url: should be a string"),
+    (content({"type": "refusal"}), "input.0.content.0.refusal: should be a string"),
+    ({"input": [{"type": "reasoning", "summary": [{"type": "summary_text"}]}]}, "input.0.summary.0.text: should be"),
+    ({"input": [{"type": "reasoning", "encrypted_content": 5}]}, "input.0.encrypted_content: should be a string"),
+    ({"max_output_tokens": 0}, "max_output_tokens: should be 1 or more"),
+    ({"tools": [{"type": "function", "name": "a", "strict": 1}]}, "tools.0.strict: should be true or false"),
+    ({"tools": [{"type": "custom", "name": "a", "description": 1}]}, "tools.0.description: should be a string"),
+    ({"tool_choice": "sometimes"}, "tool_choice: should be one of none, auto, required, or an object"),
+    ({"tool_choice": {}}, "tool_choice.type: should be a string"),
+    ({"tool_choice": {"type": "function"}}, "tool_choice.name: should be a non-empty string"),
+    ({"tool_choice": {"type": "allowed_tools", "mode": "auto"}}, "tool_choice.tools: should be a list"),
+    ({"reasoning": {"effort": 5}}, "reasoning.effort: should be a string"),
+    ({"reasoning": {"summary": True}}, "reasoning.summary: should be a string"),
+    ({"text": {"verbosity": 5}}, "text.verbosity: should be a string"),
+    ({"text": {"format": {}}}, "text.format: should be an object with a type"),
+    ({"text": {"format": {"type": "json_schema", "name": "t"}}}, "text.format.schema: should be an object"),
+    ({"metadata": "x"}, "metadata: should be an object"),
+    ({"user": 5}, "user: should be a string"),
+    ({"max_tool_calls": "3"}, "max_tool_calls: should be a whole number"),
+    ({"truncation": True}, "truncation: should be a string"),
+    ({"extra_body": []}, "extra_body: should be an object"),
 ]
 
 

@@ -79,9 +79,9 @@ def test_an_empty_message_is_no_block() -> None:
     assert shown(item("added", 0, **MESSAGE), item("done", 0, **MESSAGE), end()) == []
 
 
-def test_a_refusal_is_text_and_a_reason() -> None:
+def test_a_refusal_is_told_from_text_and_is_a_reason() -> None:
     message = answer(delta("refusal", "I can"), delta("refusal", "not."), end())
-    assert ([_shown(block) for block in message.blocks], message.stop) == ([("text", "I cannot.")], Stop.REFUSAL)
+    assert ([_shown(block) for block in message.blocks], message.stop) == ([("refusal", "I cannot.")], Stop.REFUSAL)
 
 
 def test_parts_of_a_summary_stand_apart() -> None:
