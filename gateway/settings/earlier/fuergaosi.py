@@ -17,6 +17,7 @@ from gateway.settings.earlier.reading import (
     given,
     header,
     model_at,
+    spelled,
     unset,
     whole,
 )
@@ -39,7 +40,7 @@ DEFAULTS = {"LOG_LEVEL": "INFO", MOST: "none (there 4096)", TIMEOUT: "none (ther
 def told(layers: Layers, rows: Sequence[Row]) -> list[Value]:
     """OPENAI_BASE_URL is Keyturn's name too: alone it tells this system only where nothing is another's."""
     found = all_given(layers, (*MODELS, MOST, LEAST, *_header_names(layers)))
-    base = given(layers, BASE)
+    base = spelled(layers, BASE)
     return [*found, base] if base and (found or _alone(layers, rows)) else found
 
 
@@ -57,7 +58,7 @@ def read(layers: Layers, rows: Sequence[Row], report: Report) -> Reading:
 def client_key(layers: Layers) -> Value | None:
     """The token that clients must send. One that is meant for Keyturn beats it, and none in a file an exported one."""
     key, own = given(layers, CLIENT_KEY), layers.find(CLIENT_TOKEN)
-    if key is None or not all_given(layers, (*MODELS, BASE)):
+    if key is None or not (all_given(layers, MODELS) or spelled(layers, BASE)):
         return None
     open_to_all = own is not None and own.origin != ENVIRONMENT and key.origin == ENVIRONMENT
     return None if open_to_all or given(layers, CLIENT_TOKEN) else key

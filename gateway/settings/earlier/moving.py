@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.settings.earlier import freecc, fuergaosi, preferred, ujisati
@@ -39,8 +39,8 @@ def move(layers: Layers, rows: Sequence[Row], report: Report) -> Moved:
     token = _client_key(layers, told)
     values = _not_ours(layers, _with_aliases(layers, reading, token), report) | _models(layers, reading.models, report)
     hidden = {*reading.hidden, *((CLIENT_KEY,) if token else ())}
-    below = layers.without({*hidden, *values})
-    moved = Layers((*below.layers, Layer("an earlier system's names", values, is_file=False)))
+    below = _without(layers, hidden, values)
+    moved = Layers((*below, Layer("an earlier system's names", values, is_file=False)))
     warn_of_what_has_no_effect(moved, report)
     notes = _notes(system, told, reading, token)
     return Moved(moved, (*_with_extras(rows, reading.extras), *reading.rows), tuple(notes))
@@ -106,6 +106,12 @@ def _with_extras(rows: Sequence[Row], extras: Mapping[str, Extra]) -> Iterator[R
             max_output_tokens=row.max_output_tokens or extra.most,
             min_output_tokens=row.min_output_tokens or extra.least,
         )
+
+
+def _without(layers: Layers, variables: Container[str], settings: Container[str]) -> Iterator[Layer]:
+    for layer in layers.layers:
+        kept = {n: v for n, v in layer.values.items() if v.name not in variables and n not in settings}
+        yield Layer(layer.origin, kept, layer.is_file)
 
 
 def _notes(

@@ -34,7 +34,7 @@ class Reading:
 
     models: Mapping[str, Value] = field(default_factory=dict)  # MODEL and MODEL_*: our MODEL beats all of them
     values: Mapping[str, Value] = field(default_factory=dict)
-    hidden: tuple[str, ...] = ()  # names that mean something else to the rest of Keyturn
+    hidden: tuple[str, ...] = ()  # variables that mean something else to the rest of Keyturn
     rows: tuple[Row, ...] = ()  # providers of its own
     extras: Mapping[str, Extra] = field(default_factory=dict)  # by provider
     notes: tuple[str, ...] = ()  # what a person should know of the names' meaning
@@ -56,6 +56,12 @@ def given(layers: Layers, name: str) -> Value | None:
     """What an operator wrote, where it is not blank."""
     value = layers.find(name)
     return value if value and value.text.strip() else None
+
+
+def spelled(layers: Layers, name: str) -> Value | None:
+    """The same among variables: what keyturn.toml says of a provider is said in Keyturn's words."""
+    found = [value for value in layers.every(name) if value.name == name]
+    return found[-1] if found and found[-1].text.strip() else None
 
 
 def all_given(layers: Layers, names: Iterable[str]) -> list[Value]:

@@ -18,6 +18,7 @@ from gateway.settings.earlier.reading import (
     given,
     header,
     model_at,
+    spelled,
     unset,
 )
 from gateway.settings.layers import ENVIRONMENT, Layers, Value
@@ -27,6 +28,7 @@ from gateway.settings.values import is_placeholder
 
 NAME = "ujisati/claude-code-provider-proxy"
 BIG, SMALL, KEY, BASE = "BIG_MODEL_NAME", "SMALL_MODEL_NAME", "OPENAI_API_KEY", "BASE_URL"
+KEYS = f"{KEY}S"  # Keyturn's way to have several
 PORT = "8080"
 OPEN_ROUTER = ("", "openrouter.ai", "www.openrouter.ai")  # hosts; none is its default
 BEGINNING = "sk-or-"  # of OpenRouter's keys
@@ -41,19 +43,20 @@ def told(layers: Layers, _: Sequence[Row]) -> list[Value]:
 
 def read(layers: Layers, _: Sequence[Row], report: Report) -> Reading:
     """Its OPENAI_API_KEY is for OpenRouter: a guess that it is OpenAI's would show it to another company."""
-    key, base = given(layers, KEY), given(layers, BASE)
+    key, base = spelled(layers, KEY), given(layers, BASE)
     routed = _host(base) in OPEN_ROUTER
     _warn_of_key(layers, key, routed, report)
-    for value in all_given(layers, ("OPENAI_BASE_URL",)):
+    if value := spelled(layers, "OPENAI_BASE_URL"):
         value.warn(report, f"this is not used: beside {_first(layers).name}, {BASE} says where the key belongs.")
     provider, prefix = ("open_router", "OPENROUTER") if routed else ("openai", "OPENAI")
     values = {f"{prefix}_API_KEY": key, f"{prefix}_BASE_URL": base, "PORT": Value("PORT", PORT, DEFAULT)}
+    values[f"{prefix}_API_KEYS"] = spelled(layers, KEYS)
     if routed:
         values["OPENROUTER_DIALECT"] = Value("OPENROUTER_DIALECT", "openai_chat", DEFAULT)
     return Reading(
         models=_models(layers, provider, report),
         values={name: value for name, value in values.items() if value},
-        hidden=(KEY, "OPENAI_BASE_URL"),
+        hidden=(KEY, KEYS, "OPENAI_BASE_URL"),
         extras={provider: Extra(headers=_headers(layers, report))},
         notes=tuple(_notes(layers, routed)),
     )
@@ -85,7 +88,8 @@ def _models(layers: Layers, provider: str, report: Report) -> dict[str, Value]:
 def _warn_of_key(layers: Layers, key: Value | None, routed: bool, report: Report) -> None:
     if key is None or is_placeholder(key.text):
         return
-    beaten = [value for value in layers.every(KEY) if value.text.strip() not in ("", key.text.strip())]
+    others = [value for value in layers.every(KEY) if value.name == KEY]
+    beaten = [value for value in others if value.text.strip() not in ("", key.text.strip())]
     if key.origin == ENVIRONMENT and beaten:
         key.warn(report, f"this beats the key in {beaten[-1].origin}. `unset {KEY}` if that is the one you mean.")
     if routed and not key.text.strip().startswith(BEGINNING):

@@ -8,7 +8,7 @@ from gateway.cli.banner import banner
 from gateway.cli.check import report
 from gateway.settings import Settings
 from providers.catalog import CATALOG
-from tests.gateway.place import Place, keys
+from tests.gateway.place import Place, keys, provider
 from tests.moving import example
 
 OPENAI = example("fuergaosi/openai")
@@ -121,3 +121,26 @@ def test_crlf_bom_exports_tabs_and_quotes_are_read_as_in_any_env_file(place: Pla
     assert tiers(place.load())[2] == "openai-small/gpt-4o-mini"
     place.write(".env", "BIG_MODEL\t=\tgpt-4o\t# big\nOPENAI_API_KEY = sk-1\n")
     assert tiers(place.load())[0] == "openai/gpt-4o"
+
+
+OPENAI_IN_TOML = '[[providers]]\nname = "openai"\napi_key = "sk-openais"\nbase_url = "https://h.example/v1"\n'
+
+
+def test_what_keyturn_toml_says_of_openai_is_openais(place: Place) -> None:
+    place.write("keyturn.toml", OPENAI_IN_TOML)
+    place.write(".env", ROUTER)
+    settings = place.load()
+    assert (keys(settings, "openai"), keys(settings, "open_router")) == (["sk-openais"], ["sk-or-1"])
+    assert provider(settings, "openai").base_url == "https://h.example/v1"
+
+
+def test_what_keyturn_toml_says_makes_it_nobodys_else(place: Place) -> None:
+    place.write("keyturn.toml", OPENAI_IN_TOML)
+    settings = place.load({"ANTHROPIC_API_KEY": "sk-ant-1"})
+    assert (settings.moved, settings.tokens) == ((), ())
+
+
+def test_several_keys_of_openrouters_stay_together(place: Place) -> None:
+    place.write(".env", f"{ROUTER}OPENAI_API_KEYS=sk-or-2 sk-or-3\n")
+    settings = place.load()
+    assert (keys(settings, "openai"), keys(settings, "open_router")) == ([], ["sk-or-1", "sk-or-2", "sk-or-3"])

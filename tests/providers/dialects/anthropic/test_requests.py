@@ -118,6 +118,11 @@ def test_a_cap_cuts_what_is_larger(cap: int | None, sent: int) -> None:
     assert request.body == PLAIN.replace(b"64000", b"%d" % sent)
 
 
+def test_a_floor_raises_what_is_smaller() -> None:
+    request = build(PLAIN, "asked", quirks=Quirks(min_output_tokens=70000))
+    assert request.body == PLAIN.replace(b"64000", b"70000")
+
+
 def test_a_cap_adds_no_limit_of_its_own() -> None:
     assert build(b'{"model":"asked"}', "asked", quirks=Quirks(max_output_tokens=5)).body == b'{"model":"asked"}'
 
