@@ -88,6 +88,18 @@ def as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
     return _encode(event).decode()
 
 
+def _handler(
+    handler: logging.Handler,
+    level: str,
+    shared: list[structlog.typing.Processor],
+    renderer: structlog.typing.Processor,
+) -> logging.Handler:
+    handler.setLevel(level.upper())
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, renderer]))
+    return handler
+
+
 def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """A Secret that got into an event is printed as one."""
     for name, value in event.items():

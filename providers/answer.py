@@ -41,13 +41,14 @@ class StreamAnswer:
     patience: Patience
     pace: Pace | None = None
     day: Calendar | None = None  # where the provider's days begin
+    family: str = ""  # the row whose rules for errors hold
     held: bytes = b""
 
     @property
     def failure(self) -> UpstreamFailure | None:
         """What the reader found, by the rules of this provider."""
         found = self.reader.failure
-        return found and classify.settled(found, self.attempt.provider, self.reply.headers, day=self.day)
+        return found and classify.settled(found, self.family or self.attempt.provider, self.reply.headers, day=self.day)
 
     async def more(self) -> bytes:
         """The next bytes for the client, b"" where no event is whole yet. Raises UpstreamFailure (STALLED, CUT)."""

@@ -9,15 +9,16 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 def own_headers(config: ProviderConfig, key: str, accept: str) -> Pairs:
-    """Content type, identity encoding, who we are, what the operator adds, and the key where there is one."""
-    return (
+    """Content type, identity encoding, who we are, the key where there is one, and what the operator says instead."""
+    ours = (
         ("content-type", "application/json"),
         ("accept", accept),
         ("accept-encoding", "identity"),
         ("user-agent", f"keyturn/{VERSION}"),
-        *config.headers,
         *_credential(config.spec.auth, key),
     )
+    said = {name.lower() for name, _ in config.headers}
+    return (*(pair for pair in ours if pair[0] not in said), *config.headers) if said else ours
 
 
 def _credential(auth: Auth, key: str) -> Pairs:

@@ -135,7 +135,7 @@ class Provider:
             return reply
         body = await error_body(reply)
         spec = self.config.spec
-        failure = classify.status_failure(reply.status, reply.headers, body, spec.id, self.time.wall(), spec.day)
+        failure = classify.status_failure(reply.status, reply.headers, body, spec.family, self.time.wall(), spec.day)
         raise self._understood(failure, estimate, attempt.model, reply.status, body, dialect)
 
     async def _authorized(self, request: UpstreamRequest, credential: Credential) -> UpstreamReply:
@@ -180,7 +180,9 @@ class Provider:
     ) -> Answer:
         reader = exchange.reader
         pace = Pace(self.config.stream_floor, self.time.clock) if self.config.stream_floor else None
-        answer = StreamAnswer(attempt, reader, reply, self.config.timeouts.read, patience, pace, self.config.spec.day)
+        spec = self.config.spec
+        idle = self.config.timeouts.read
+        answer = StreamAnswer(attempt, reader, reply, idle, patience, pace, spec.day, spec.family)
         first = await reply.read()
         if exchange.streamed and begins_stream(first):
             await self._stream(answer, first, call, deadline)

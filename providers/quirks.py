@@ -59,6 +59,7 @@ class Quirks:
     """Where a provider departs from its dialect: ways to write a request's body and to read an answer."""
 
     max_output_tokens: int | None = None  # a larger max_tokens is cut to this
+    min_output_tokens: int = 0  # a smaller one is raised to this
     untyped_tools: bool = False  # refuses a custom tool that says "type": "custom"
     max_tokens_field: str = "max_tokens"  # what Chat Completions calls it here
     files: bool = False  # takes documents as Chat Completions' file parts
@@ -143,10 +144,19 @@ class Quirks:
         rest = tuple(name for name in but if name not in known)
         return replace(self, guarded_calls=True, models=(*models, *([(rest, self)] if rest else [])))
 
-    def capped(self, tokens: int) -> Quirks:
-        """These quirks with one cap on max_tokens for all models, whatever they had."""
-        models = tuple((names, own.capped(tokens)) for names, own in self.models)
-        return replace(self, max_output_tokens=tokens, models=models)
+    def capped(self, tokens: int | None, least: int = 0) -> Quirks:
+        """These quirks with an operator's bounds on max_tokens for all models; None and 0 leave what they had."""
+        return replace(
+            self,
+            max_output_tokens=tokens or self.max_output_tokens,
+            min_output_tokens=least or self.min_output_tokens,
+            models=tuple((names, own.capped(tokens, least)) for names, own in self.models),
+        )
+
+    def bounded(self, tokens: int) -> int:
+        """A max_tokens within the bounds; the upper one has the last word."""
+        raised = max(tokens, self.min_output_tokens)
+        return min(raised, self.max_output_tokens) if self.max_output_tokens else raised
 
 
 NO_QUIRKS = Quirks()

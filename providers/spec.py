@@ -165,6 +165,7 @@ class ProviderSpec:
     local: bool = False  # runs on the user's machine; no proxy variables hold for it
     root_dialect: str = ""  # in this dialect its base URL never ends in /v1: such a one belongs to its other face
     quirks: Quirks = NO_QUIRKS
+    elsewhere: Quirks | None = None  # at another host, where servers of many kinds answer in this row's name
     rate: int | None = None  # requests per ``window`` that a key of the usual plan may make, where known
     window: float = 60.0  # seconds
     concurrency: int | None = None  # open requests, likewise
@@ -178,9 +179,15 @@ class ProviderSpec:
     as_of: str = ""  # year and month when its models and limits were read
     note: str = ""  # what a person must know before using it
     advice: str = ""  # one sentence behind its own words on a 400, a 404 or an overflow
+    instance_of: str = ""  # the id of the row that this is once more, with keys or an address of its own
     login: LoginKind | None = None  # credentials that it takes in place of a key
     logged_in: Face | None = None  # where it takes them, if not where it takes keys
     not_keys: tuple[tuple[str, str], ...] = ()  # beginnings of what is taken for its key, each with what to do
+
+    @property
+    def family(self) -> str:
+        """The id of the row whose rules for errors hold."""
+        return self.instance_of or self.id
 
     @property
     def needs_key(self) -> bool:

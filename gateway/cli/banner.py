@@ -30,6 +30,7 @@ def banner(settings: Settings, port: int, offers: Sequence[Offer] = ()) -> str:
             ("models", columns(model_rows(settings))),
             ("note", columns(notes(settings))),
             ("state", state_place(settings)),
+            ("moved", settings.moved),
             ("warning", list(settings.warnings)),
             ("found", [_offer(offer) for offer in offers]),
             ("start", [start_line(settings, port)]),

@@ -31,6 +31,7 @@ def report(settings: Settings) -> str:
             ("limits", columns(limits.rows(settings))),
             ("note", columns(notes(settings, every=True))),
             ("state", state_place(settings)),
+            ("moved", settings.moved),
             ("warning", list(settings.warnings)),
         ]
     )

@@ -31,6 +31,8 @@ class Address:
     query: str = ""
     given: bool = False
     lacks: tuple[Lack, ...] = ()
+    foreign: bool = False  # an operator's, at a host that is not the row's
+    cloud: bool = False  # that of a cloud, which is asked in its own way
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,11 @@ class AddressReader:
         url = settings.base_url or filled
         given = bool(settings.base_url) or placed
         owner = self._owner(spec, url)
+        foreign = bool(settings.base_url) and urlsplit(url).netloc != urlsplit(spec.base_url).netloc
         if not url or owner is None or owner.site is None:
-            return Address(completed(url, spec), spec.auth, given=given, lacks=() if url else _lacks(values))
+            return Address(
+                completed(url, spec), spec.auth, given=given, lacks=() if url else _lacks(values), foreign=foreign
+            )
         written = self.layers.first((*variables(spec, VERSION), *variables(owner, VERSION)))
         version = settings.api_version or self._version(written)
         base_url, query = owner.site.place(url, spec.dialect, version)
@@ -62,7 +67,8 @@ class AddressReader:
             written.warn(
                 self.report, f"this is not used: {spec.id} is asked at a URL that takes no version of the API."
             )
-        return Address(base_url, spec.auth if owner.id == spec.id else owner.auth, query, given)
+        auth = spec.auth if owner.id == spec.id else owner.auth
+        return Address(base_url, auth, query, given, foreign=foreign, cloud=True)
 
     def _owner(self, spec: ProviderSpec, url: str) -> ProviderSpec | None:
         """The row whose way of being asked holds at this address."""

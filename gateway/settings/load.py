@@ -11,6 +11,7 @@ from types import MappingProxyType
 from gateway.local_answers import Probe
 from gateway.settings.certificate import read_certificate
 from gateway.settings.delays import refuse_common_delays
+from gateway.settings.earlier.moving import move
 from gateway.settings.folders import run_folders
 from gateway.settings.layers import (
     CLIENT_TOKEN,
@@ -68,13 +69,13 @@ def load(
     environment = environment_layer(environ)
     outside = Layers((*below, environment))
     file = read_toml(find_toml(config, outside, cwd, home, report), outside, home, report)
-    layers = Layers((*below, *file.layers, environment, flag_layer(flags)))
-
+    moved = move(Layers((*below, *file.layers, environment, flag_layer(flags))), file.rows, report)
+    layers = moved.layers
     refuse_removed(layers, report)
     common = Globals.read(layers, report)
     refuse_common_delays(common, layers, report)
     logins = LoginFinder(layers, cwd, home, product=product)
-    providers = ProviderReader(layers, common, report, logins).read_all(file.rows)
+    providers = ProviderReader(layers, common, report, logins).read_all(moved.rows)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)
@@ -109,6 +110,7 @@ def load(
         metrics_folder=Path(found) if (found := environ.get(METRICS_FOLDER)) else None,
         state_file=_state_file(common.keyturn_state_file, cwd, home),
         warnings=tuple(report.warnings),
+        moved=moved.notes,
         certificate=certificate,
         log_file=log_file,
         log_payloads=common.log_raw_api_payloads,

@@ -78,6 +78,7 @@ class Settings:
     state_file: Path | None = None
     metrics_folder: Path | None = None  # where several workers keep their metrics together
     warnings: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()  # how an earlier system's names are read, in sentences
     files: tuple[str, ...] = ()  # that were read, lowest first
     certificate: Certificate | None = None  # None: HTTP
     log_file: LogFile | None = None  # that the log is copied to

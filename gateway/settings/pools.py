@@ -69,8 +69,10 @@ class PoolReader:
         return Secret(text)
 
     def _claim(self, secret: Secret, value: Value, spec: ProviderSpec) -> None:
-        """Two providers with one key are a slip of the hand. Local runtimes take any word, so theirs may be alike."""
-        if not spec.needs_key:
+        """Two providers with one key are a slip of the hand. Local runtimes take any word, so theirs may be alike,
+        and a provider may be there once more.
+        """
+        if spec.instance_of or not spec.needs_key:
             return
         owner, first = self._owners.setdefault(secret, (spec, value))
         if owner.id != spec.id:

@@ -57,6 +57,9 @@ class ProviderReader:
         address = self._addresses.read(spec, settings, used, found.known)
         url = address.base_url
         spec = replace(spec, auth=address.auth, base_url=url if row.added else spec.base_url)
+        if address.foreign:
+            known = spec.quirks if address.cloud else spec.elsewhere or spec.quirks
+            spec = replace(spec, quirks=known, retired=())
         chosen = Chosen(settings, self.common)
         config = ProviderConfig(
             spec,
@@ -97,7 +100,8 @@ class ProviderReader:
 
 
 def _quirks(spec: ProviderSpec, row: Row) -> Quirks:
-    return spec.quirks.capped(row.max_output_tokens) if row.max_output_tokens else spec.quirks
+    bounded = row.max_output_tokens or row.min_output_tokens
+    return spec.quirks.capped(row.max_output_tokens, row.min_output_tokens) if bounded else spec.quirks
 
 
 def _faces(config: ProviderConfig, row: Row) -> tuple[tuple[tuple[str, ...], ProviderConfig], ...]:

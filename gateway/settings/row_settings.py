@@ -102,6 +102,7 @@ class Row:
     listed: bool = False  # keyturn.toml has an entry for it
     added: bool = False  # and the catalog has no row
     max_output_tokens: int | None = None
+    min_output_tokens: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     keys: tuple[KeyEntry, ...] = ()
     models: tuple[tuple[str, Limits], ...] = ()

@@ -57,6 +57,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://platform.openai.com/api-keys",
         default_model="gpt-4o",
         quirks=quirks.OPENAI,
+        elsewhere=quirks.OPENAI_ELSEWHERE,
         faces=(Face("openai_responses", "https://api.openai.com/v1"),),
         examples=("gpt-6-sol", "gpt-6-luna", "gpt-5.6-sol"),
         retired=(

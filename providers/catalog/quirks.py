@@ -54,6 +54,9 @@ OPENAI = replace(
     ),
 )
 
+# At other hosts: most servers of open models know max_tokens alone, and drop the newer name without a word.
+OPENAI_ELSEWHERE = replace(OPENAI, max_tokens_field="max_tokens", files=False)
+
 # GitHub Models: 4,000 tokens out in every class of its plans (docs.github.com/github-models, rate limits).
 GITHUB = Quirks(
     max_output_tokens=4000,

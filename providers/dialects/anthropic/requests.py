@@ -98,9 +98,9 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
         edits["messages"] = messages
     if not thinking:
         edits |= _without_thinking(body, quirks.thinks_unasked)
-    cap = quirks.max_output_tokens
-    if cap is not None and body.get("max_tokens", 0) > cap:
-        edits["max_tokens"] = encode(cap)
+    limit = body.get("max_tokens")
+    if limit is not None and quirks.bounded(limit) != limit:
+        edits["max_tokens"] = encode(quirks.bounded(limit))
     if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
         edits["tools"] = encode([_untyped(tool) for tool in body.get("tools")])
     return edits

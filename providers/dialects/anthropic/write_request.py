@@ -43,13 +43,12 @@ Json = dict[str, Any]
 def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     """The body, streamed, and the names of what was lost."""
     lost = [*request.lost, *request.sampling]
-    cap = quirks.max_output_tokens
     limit = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
     leading, messages = _parted(request.messages)
     body: Json = {
         "model": request.model,
         "messages": list(mended(_messages(messages, lost))),
-        "max_tokens": min(limit, cap) if cap else limit,
+        "max_tokens": quirks.bounded(limit),
         "stream": True,
     }
     words = (Text(JSON_ONLY),) if JSON_MODE in request.asides else ()

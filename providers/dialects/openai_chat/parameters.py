@@ -59,8 +59,7 @@ def takes(name: str, quirks: Quirks) -> bool:
 
 
 def most_tokens(request: ChatRequest, quirks: Quirks) -> int | None:
-    cap = quirks.max_output_tokens
-    return min(request.max_tokens, cap) if cap and request.max_tokens is not None else request.max_tokens
+    return None if request.max_tokens is None else quirks.bounded(request.max_tokens)
 
 
 def sampling(request: ChatRequest, quirks: Quirks, lost: list[str]) -> Iterator[tuple[str, Any]]:

@@ -24,7 +24,7 @@ def fits(quirks: Quirks, model: str) -> bool:
 
     Thoughts between tags are for the reader, which tells them from text.
     """
-    known = replace(quirks, max_output_tokens=None, max_tokens_field="max_tokens", models=())
+    known = replace(quirks, max_output_tokens=None, min_output_tokens=0, max_tokens_field="max_tokens", models=())
     others = replace(known, files=False, samplers=(), untyped_tools=False, thinks_unasked=False, signed_thoughts=False)
     return others == Quirks() and not of_model(model, quirks.think_models)
 
@@ -59,8 +59,7 @@ def _limit(body: JsonObject, quirks: Quirks) -> Edits:
     asked = body.get("max_completion_tokens") or body.get("max_tokens")
     if asked is None:
         return {}
-    cap = quirks.max_output_tokens
-    limit = min(asked, cap) if cap else asked
+    limit = quirks.bounded(asked)
     edits: Edits = {name: None for name in _LIMITS if name in body and name != quirks.max_tokens_field}
     if body.get(quirks.max_tokens_field) != limit:
         edits[quirks.max_tokens_field] = encode(limit)

@@ -72,8 +72,7 @@ def _text(request: ChatRequest, lost: list[str]) -> Iterator[tuple[str, Any]]:
 def _limits(request: ChatRequest, quirks: Quirks, lost: list[str]) -> dict[str, Any]:
     given: dict[str, Any] = {"temperature": request.temperature, "top_p": request.top_p}
     if request.max_tokens is not None:
-        cap = quirks.max_output_tokens
-        limit = min(request.max_tokens, cap) if cap else request.max_tokens
+        limit = quirks.bounded(request.max_tokens)
         given["max_output_tokens"] = max(limit, LEAST_OUTPUT)
         if limit < LEAST_OUTPUT:
             lost.append("max_tokens")

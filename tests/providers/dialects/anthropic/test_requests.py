@@ -119,6 +119,11 @@ def test_a_cap_cuts_what_is_larger(cap: int | None, sent: int) -> None:
     assert request.body == PLAIN.replace(b"64000", b"%d" % sent)
 
 
+def test_a_floor_raises_what_is_smaller() -> None:
+    request = build(PLAIN, "asked", quirks=Quirks(min_output_tokens=70000))
+    assert request.body == PLAIN.replace(b"64000", b"70000")
+
+
 def test_a_cap_adds_no_limit_of_its_own() -> None:
     assert build(b'{"model":"asked"}', "asked", quirks=Quirks(max_output_tokens=5)).body == b'{"model":"asked"}'
 
@@ -271,3 +276,9 @@ def test_the_timeouts_are_the_providers() -> None:
 def test_a_text_that_only_quotes_our_mark_keeps_its_bytes() -> None:
     raw = b'{ "model":"asked", "messages": [ {"role":"user","content":[{"type":"text","text":"\\"keyturn:x"}]} ] }'
     assert build(raw).body == raw.replace(b'"asked"', b'"sent"')
+
+
+def test_the_operators_headers_stand_in_for_the_gateways() -> None:
+    said = (("User-Agent", "mine"), ("X-API-Key", "theirs"))
+    sent = build(headers=said, key="ours").headers
+    assert sorted(value for name, value in sent if name.lower() in ("user-agent", "x-api-key")) == ["mine", "theirs"]

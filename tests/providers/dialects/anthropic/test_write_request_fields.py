@@ -60,6 +60,7 @@ def test_the_limit_and_its_cap() -> None:
     assert body(max_completion_tokens=5)["max_tokens"] == 5
     assert messages(Quirks(max_output_tokens=4096))[0]["max_tokens"] == 4096
     assert messages(Quirks(max_output_tokens=4096), max_tokens=100)[0]["max_tokens"] == 100
+    assert messages(Quirks(min_output_tokens=200), max_tokens=100)[0]["max_tokens"] == 200
 
 
 def test_sampling_and_stops() -> None:

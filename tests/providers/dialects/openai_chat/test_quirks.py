@@ -121,6 +121,22 @@ def test_an_operators_cap_holds_for_every_model() -> None:
 
 
 @pytest.mark.parametrize(
+    ("quirks", "asked", "bounded"),
+    [
+        (Quirks(), 5, 5),
+        (Quirks(min_output_tokens=100), 5, 100),
+        (Quirks(min_output_tokens=100), 500, 500),
+        (Quirks(min_output_tokens=100, max_output_tokens=50), 5, 50),
+        (Quirks().capped(50, 20), 5, 20),
+        (Quirks(max_output_tokens=9, min_output_tokens=7).capped(None), 5, 7),
+        (Quirks(max_output_tokens=9).capped(None, 3), 50, 9),
+    ],
+)
+def test_bounds_of_an_answer(quirks: Quirks, asked: int, bounded: int) -> None:
+    assert quirks.bounded(asked) == bounded
+
+
+@pytest.mark.parametrize(
     ("model", "whole"), [("qwen3", "qwen/qwen3"), ("glm4.7", "z-ai/glm4.7"), ("z-ai/glm4.7", "z-ai/glm4.7"), ("x", "x")]
 )
 def test_a_name_without_its_vendor_gets_it(model: str, whole: str) -> None:

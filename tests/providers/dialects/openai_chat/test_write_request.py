@@ -80,6 +80,7 @@ def test_the_limit_has_the_rows_name_and_cap() -> None:
     assert "max_tokens" not in made
     assert body(Quirks(max_output_tokens=8192), max_tokens=64000)["max_tokens"] == 8192
     assert body(Quirks(max_output_tokens=8192), max_tokens=100)["max_tokens"] == 100
+    assert body(Quirks(min_output_tokens=200), max_tokens=100)["max_tokens"] == 200
 
 
 @pytest.mark.parametrize(("row", "field"), [("openai", "max_completion_tokens"), ("groq", "max_tokens")])
