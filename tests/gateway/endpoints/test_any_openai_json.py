@@ -27,11 +27,6 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(child, (*path, key))
 
 
-PLACES = {
-    name: [(body, path) for body in bodies for path in sorted(places(body), key=str)] for name, bodies in BODIES.items()
-}
-
-
 def spoilt(body: Json, path: tuple[Any, ...], value: Any) -> Json:
     made = copy.deepcopy(body)
     holder: Any = made
@@ -67,11 +62,15 @@ def refused(path: tuple[Any, ...], reply: httpx.Response) -> None:
     assert named.startswith(place) or place.startswith(named)
 
 
-@pytest.mark.parametrize("dialect", PATHS)
-@settings(max_examples=120)
-@given(number=st.integers(0, 2**16), value=ANYTHING)
-async def test_a_spoilt_value_is_taken_or_named(demo: Gateway, dialect: str, number: int, value: Any) -> None:
-    body, path = PLACES[dialect][number % len(PLACES[dialect])]
+EVERY = [(dialect, body, path) for dialect, bodies in BODIES.items() for body in bodies for path in places(body)]
+
+
+@settings(max_examples=250)
+@given(case=st.sampled_from(EVERY), value=ANYTHING)
+async def test_a_spoilt_value_is_taken_or_named(
+    demo: Gateway, case: tuple[str, Json, tuple[Any, ...]], value: Any
+) -> None:
+    dialect, body, path = case
     made = spoilt(body, path, value)
     async with demo.client() as client:
         reply = await client.post(PATHS[dialect], content=json.dumps(made).encode())
