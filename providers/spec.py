@@ -137,7 +137,9 @@ class Quirks:
         models = [(names, own if set(names) <= set(but) else own.guarded()) for names, own in self.models]
         known = {name for names, _ in self.models for name in names}
         rest = tuple(name for name in but if name not in known)
-        return replace(self, guarded_calls=True, models=(*models, *([(rest, self)] if rest else [])))
+        return replace(
+            self, guarded_calls=True, models=(*models, *([(rest, replace(self, models=()))] if rest else []))
+        )
 
     def capped(self, tokens: int) -> Quirks:
         """These quirks with one cap on max_tokens for all models, whatever they had."""
