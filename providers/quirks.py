@@ -142,7 +142,8 @@ class Quirks:
         models = [(names, own if set(names) <= set(but) else own.guarded()) for names, own in self.models]
         known = {name for names, _ in self.models for name in names}
         rest = tuple(name for name in but if name not in known)
-        return replace(self, guarded_calls=True, models=(*models, *([(rest, self)] if rest else [])))
+        exempt = [(rest, replace(self, models=()))] if rest else []
+        return replace(self, guarded_calls=True, models=(*models, *exempt))
 
     def capped(self, tokens: int | None, least: int = 0) -> Quirks:
         """These quirks with an operator's bounds on max_tokens for all models; None and 0 leave what they had."""
