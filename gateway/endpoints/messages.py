@@ -42,10 +42,11 @@ class MessagesEndpoint:
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
         self._log.incoming(context)
-        context.targets = targets = self._routing.targets(call.model, context.pin)
+        targets = self._routing.targets(call.model, context.pin)
         context.routed = self._desk.time.clock()
         if self._local and await self._local.answered(call, context, send):
             return
+        context.targets = targets
         self._log.resolved(context)
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 

@@ -341,7 +341,7 @@ def test_base_urls_are_told_apart() -> None:
 
 
 def test_calls_in_text_are_looked_for_where_models_have_open_weights() -> None:
-    closed = {"demo", "anthropic", "cliproxyapi", "openai", "gemini", "xai", "github", "bedrock"}
+    closed = {"demo", "anthropic", "cliproxyapi", "openai", "azure", "gemini", "vertex", "xai", "github", "bedrock"}
     assert {row.id for row in CATALOG if not row.quirks.guarded_calls} == closed
     for row in CATALOG:
         for names_of_models, own in row.quirks.models:
