@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from gateway.server_tools import addresses, bodies
 from gateway.server_tools.extract import Extract
 from gateway.server_tools.failures import ToolFailure
-from gateway.server_tools.outbound import Resolve, Unreachable, Web, WebReply, WebRequest
+from gateway.server_tools.outbound import Resolve, Unreachable, Web, WebReply
+from gateway.server_tools.request import USER_AGENT, WebRequest
 from gateway.server_tools.urls import Rules, Target, redirected, target
-from providers.version import VERSION
-
-USER_AGENT = f"Mozilla/5.0 (compatible; Keyturn/{VERSION})"
 
 _HEADERS = (
     ("user-agent", USER_AGENT),

@@ -12,13 +12,14 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
+
+from gateway.server_tools.request import WebRequest
 
 CONNECT = 10.0  # seconds
 PIECE = 65536  # bytes that are read ahead, at most twice
@@ -32,17 +33,6 @@ Route = Callable[[str, int], tuple[str, int]]
 
 class Unreachable(Exception):
     """No answer, or the end of one that had begun. The message is for people and names no address."""
-
-
-@dataclass(frozen=True, slots=True)
-class WebRequest:
-    """``addresses`` are those that may be connected to; () leaves that to the resolver: only for an operator's URL."""
-
-    url: str  # percent-encoded
-    addresses: tuple[str, ...] = ()
-    method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes | None = None
 
 
 class WebReply(Protocol):

@@ -11,8 +11,9 @@ import pytest
 
 from gateway.server_tools.extract import ChildExtractor
 from gateway.server_tools.failures import ToolFailure
-from gateway.server_tools.fetch import USER_AGENT, Fetcher, Limits, Page
-from gateway.server_tools.outbound import AiohttpWeb, WebRequest, resolve_any, resolve_public
+from gateway.server_tools.fetch import Fetcher, Limits, Page
+from gateway.server_tools.outbound import AiohttpWeb, resolve_any, resolve_public
+from gateway.server_tools.request import USER_AGENT, WebRequest
 from gateway.server_tools.urls import Rules, Target
 from tests.gateway.server_tools.internet import HOST, OTHER, PUBLIC, URL, Internet, anywhere, page, redirect
 from tests.upstream import Cut, Head, Reply, ScriptedServer, Send
