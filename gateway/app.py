@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -23,7 +23,9 @@ from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
-from gateway.reply import Desk
+from gateway.reply import Desk, Opener
+from gateway.server_tools.assembly import web_tools
+from gateway.server_tools.turn import Kit, ToolLoop
 from gateway.settings import Settings, load_from_process
 from gateway.state.memory import MemoryStore
 from gateway.stories import Stories
@@ -33,6 +35,7 @@ from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.request_id import RequestId
+from providers.call import Dialect
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errors import Fault
@@ -115,7 +118,7 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     store = MemoryStore(clock, moments.wall)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
     relay = Relay(registry, clock, settings.request_deadline)
-    desk = Desk(relay, moments, settings.keepalive_after)
+    desk = Desk(_opener(settings, relay, dialects, moments, metrics), moments, settings.keepalive_after)
     messages = dialects["anthropic"]
     hot: Endpoints = {
         ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
@@ -150,6 +153,16 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
     app.include_router(admin.routes(registry, PoolView(registry, clock, moments.wall), stories, clock))
     app.state.registry = registry
     return app
+
+
+def _opener(
+    settings: Settings, relay: Relay, dialects: Mapping[str, Dialect], moments: Time, metrics: Metrics
+) -> Opener:
+    """What opens calls: the relay, with the web tools around it where they are on."""
+    if settings.web_tools is None:
+        return relay
+    tools = web_tools(settings.web_tools, settings.tokens, moments, metrics.web_tool_used)
+    return ToolLoop(Kit(relay, tools, moments), dialects)
 
 
 def _route(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise, product
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,8 +17,10 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.server_tools.failures import Code
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
+from providers.hosting import Family
 from providers.keys import STATES
 from providers.policy import CONSEQUENCES
 from providers.ports import Attempt
@@ -133,8 +135,16 @@ class Metrics:
             ("provider",),
             registry=self.registry,
         )
+        self._web_tools = Counter(
+            "keyturn_web_tool_uses",
+            "Uses of web_search and web_fetch that ran here, by what came of them",
+            ("tool", "outcome"),
+            registry=self.registry,
+        )
         for kind in Repair:
             self._repairs.labels(kind.value)
+        for tool, outcome in product(get_args(Family), ("ok", *get_args(Code))):
+            self._web_tools.labels(tool, outcome)
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
@@ -181,8 +191,12 @@ class Metrics:
             if step.what == "moved":
                 self._failovers.labels(step.provider, step.to, step.stage).inc()
         for before, after in pairwise(context.attempts):
-            if before.provider == after.provider and before.key != after.key:
+            if before.reason and before.provider == after.provider and before.key != after.key:
                 self._rotations.labels(before.provider, before.reason).inc()
+
+    def web_tool_used(self, tool: str, outcome: str) -> None:
+        """``outcome`` is ok or the code of its failure."""
+        self._web_tools.labels(tool, outcome).inc()
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4."""

@@ -11,6 +11,7 @@ from providers.chat.events import Event
 from providers.chat.fold import WholeMessage
 from providers.chat.request import ChatRequest
 from providers.errors import Fault, UpstreamFailure
+from providers.hosting import Hosting, Hosts
 from providers.json_object import JsonObject
 from providers.ports import Usage
 from providers.spec import ProviderConfig, Quirks, Timeouts
@@ -37,6 +38,7 @@ class Call:
     received: int = 0  # Unix time
     estimate: Callable[[], int] = lambda: 0  # of the input's tokens, for upstreams that do not say
     session: str = ""  # whose prompt cache this call may find warm; "" where the client names none
+    hosting: Hosting | None = None  # server tools that the gateway runs where the upstream has none such
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,10 @@ class Dialect(Protocol):
 
     @property
     def straight(self) -> StraightLine | None: ...
+
+    @property
+    def hosts(self) -> Hosts | None:
+        """Its server tools, where the gateway can run them."""
 
     def check(self, body: JsonObject) -> None:
         """Raises Fault (400) naming the first field that is wrong."""

@@ -40,21 +40,30 @@ def arrange(
 ) -> Exchange:
     """Straight where both speak one dialect that can, else through the neutral language, which always streams.
 
-    Tool calls are repaired in the neutral language only, so what may need that takes no straight line.
+    Tool calls are repaired in the neutral language only, and what the gateway runs itself is told there from what the
+    client runs, so what may need either takes no straight line.
     ``token`` makes ids. Raises UpstreamFailure where the upstream has nothing for the call's operation.
     """
     straight = upstream.straight if client.name == upstream.name else None
     quirks = config.quirks.of(model)
     guarded = quirks.guarded_calls and _calls_tools(call)
-    if straight is not None and not guarded and straight.fits(quirks, model, thinking):
+    hosting = call.hosting
+    if hosting is not None and not hosting.needed(quirks.server_tools if straight else ()):
+        hosting = None
+    if straight is not None and not (guarded or hosting) and straight.fits(quirks, model, thinking):
         request = straight.request(call, model, thinking, config, key)
         return Exchange(request, call.stream, straight.reader(call), request.lost)
     if call.operation is not Operation.MESSAGES:
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
     asked = client.read_request(call.body, model, thinking)
+    if hosting is not None:
+        asked = hosting.offered(asked)
     translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
     guardian = _guardian(asked, translated.names, token) if quirks.guarded_calls else None
-    reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
+    writer = client.writer(call)
+    if hosting is not None:
+        writer = hosting.round(writer, token)
+    reader = Translation(translated.reader, writer, call.stream, guardian)
     return Exchange(translated.request, True, reader, translated.lost, guardian.repairs if guardian else {})
 
 

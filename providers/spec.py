@@ -68,6 +68,7 @@ class Quirks:
     files: bool = False  # takes documents as Chat Completions' file parts
     thinks_unasked: bool = False  # a Messages upstream that thinks unless a request says disabled
     signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
+    server_tools: tuple[str, ...] = ()  # of web_search and web_fetch, those that a Messages upstream runs itself
 
     # Chat Completions' requests; members of the body go by OpenAI's names for them.
     models: tuple[tuple[tuple[str, ...], Quirks], ...] = ()  # what holds instead for models with these beginnings
@@ -128,6 +129,11 @@ class Quirks:
                 if len(beginning) > longest and model.startswith(beginning):
                     longest, found = len(beginning), own
         return found
+
+    def serving(self, tools: tuple[str, ...]) -> Quirks:
+        """These quirks with these server tools for all models, whatever they had."""
+        models = tuple((names, own.serving(tools)) for names, own in self.models)
+        return replace(self, server_tools=tools, models=models)
 
     def capped(self, tokens: int) -> Quirks:
         """These quirks with one cap on max_tokens for all models, whatever they had."""

@@ -52,15 +52,19 @@ class Web(Protocol):
         """Entering it raises Unreachable; leaving it closes the connection."""
 
 
-async def resolve_any(host: str, port: int) -> list[str]:
+async def system_resolver(host: str, port: int) -> list[str]:
     """This machine's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
-async def resolve_public(host: str, port: int) -> list[str]:
-    """The same; the closing dot keeps it from trying the name inside domains of its own."""
-    return await resolve_any(f"{host}.", port)
+def absolute(resolve: Resolve) -> Resolve:
+    """The same, asked with a closing dot: it does not try a name inside domains of its own."""
+
+    async def resolve_absolute(host: str, port: int) -> list[str]:
+        return await resolve(f"{host}.", port)
+
+    return resolve_absolute
 
 
 def _as_it_is(address: str, port: int) -> tuple[str, int]:

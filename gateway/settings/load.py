@@ -25,6 +25,7 @@ from gateway.settings.report import Report
 from gateway.settings.toml_file import find_toml, read_toml
 from gateway.settings.values import is_placeholder
 from gateway.settings.variables import SECRETS, Globals, refuse_removed
+from gateway.settings.web_tools import web_tools
 from middleware.loopback import is_loopback
 from providers.errors import ConfigError
 from providers.secret import Secret
@@ -69,6 +70,7 @@ def load(
     providers = ProviderReader(layers, common, report).read_all(file.rows)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
+    web = web_tools(common, layers, report)
     _warn(common, layers, providers, tokens, report)
     if report.problems:
         raise ConfigError(report.problems)
@@ -89,6 +91,7 @@ def load(
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
         providers=choose_named(providers, routing),
         routing=routing,
+        web_tools=web,
         warnings=tuple(report.warnings),
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),

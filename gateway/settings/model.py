@@ -19,6 +19,20 @@ class ClientToken:
 
     name: str
     secret: Secret
+    web_tools: bool = True  # may have them, where they are switched on
+    web_tools_rate_limit: int | None = None  # uses in any minute, besides the limit for all
+
+
+@dataclass(frozen=True, slots=True)
+class WebToolSettings:
+    """web_search and web_fetch, switched on."""
+
+    engine: str = "duckduckgo"  # or searxng, brave, tavily
+    url: str = ""  # the engine's base URL; "" = its own
+    key: Secret | None = None
+    schemes: frozenset[str] = frozenset({"http", "https"})
+    private: bool = False  # pages of private networks may be fetched
+    rate: int = 60  # uses in any minute, by all clients together
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,7 @@ class Settings:
     log_format: str  # json or console
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not
     routing: RoutingTable
+    web_tools: WebToolSettings | None = None  # None: they are off
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first

@@ -81,6 +81,14 @@ def affinity(text: str) -> float | None:
     return seconds
 
 
+def schemes(text: str) -> frozenset[str]:
+    """Between commas, in lower case."""
+    named = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+    if not named or not all(part.isascii() and part.isalpha() for part in named):
+        raise ValueError(text)
+    return named
+
+
 def level(text: str) -> str:
     return "WARNING" if text.upper() == "WARN" else text.upper()
 
@@ -189,6 +197,17 @@ LogLevel = Annotated[
     Expects("DEBUG, INFO, WARNING, ERROR or CRITICAL", "INFO"),
 ]
 LogFormat = Annotated[Literal["json", "console"], BeforeValidator(log_format), Expects("json, console or text", "json")]
+Schemes = Annotated[
+    frozenset[str], BeforeValidator(schemes), Expects("schemes of URLs between commas, of letters only", "https")
+]
+SearchEngine = Annotated[
+    Literal["duckduckgo", "searxng", "brave", "tavily"],
+    BeforeValidator(str.lower),
+    Expects("duckduckgo, searxng, brave or tavily", "duckduckgo"),
+]
+MaybeUrl = Annotated[
+    str, AfterValidator(lambda text: base_url(text) if text else ""), Expects("a URL", "http://127.0.0.1:8888")
+]
 Token = Annotated[Secret | None, BeforeValidator(as_secret), Expects("a token", "<a token you choose>")]
 BaseUrl = Annotated[str, AfterValidator(base_url), Expects("a URL", "https://llm.example.com/v1")]
 ProxyUrl = Annotated[Secret | None, BeforeValidator(proxy_url), Expects("a URL", "http://127.0.0.1:3128")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from providers.catalog import quirks
 from providers.spec import Auth, Face, ProviderSpec
 
@@ -18,7 +20,7 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         key_url="https://console.aws.amazon.com/bedrock/home#/api-keys",
         default_model="global.anthropic.claude-opus-4-8",
-        quirks=quirks.CLAUDE,
+        quirks=replace(quirks.CLAUDE, server_tools=()),  # docs.litellm.ai, Claude Code WebSearch: it has no web search
         faces=(Face("openai_chat", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),),
         models="../openai/v1/models",
         examples=("global.anthropic.claude-sonnet-4-6",),

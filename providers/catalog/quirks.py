@@ -268,8 +268,10 @@ SAMBANOVA = replace(
 )
 
 # openrouter.ai/docs/use-cases/reasoning-tokens: effort or max_tokens, not both; every model takes every effort but max.
-# Claude caches at marks only (/docs/features/prompt-caching), which stand in a message's parts.
+# Claude caches at marks only (/docs/features/prompt-caching), which stand in a message's parts. Its Messages face takes
+# Anthropic's web search by its own name (/docs/client-sdks/typescript, ToolWebSearch20260209).
 _OPEN_ROUTER = Quirks(
+    server_tools=("web_search",),
     body={"usage": {"include": True}},
     samplers=OPEN_SAMPLERS,
     thinking_on={"reasoning": {"enabled": True}},
@@ -357,8 +359,9 @@ QWEN = Quirks(
 
 # platform.minimax.io/docs/api-reference/text-openai-api; M3 thinks as it likes or not at all, M2 always, M3.1 refuses
 # to stop (dev.to/aihubmix, 2026-10). What its schema does not have: java.agentscope.io/v2/en/integration/model/minimax.
-# Thoughts stand in the text where reasoning_split is not asked for, and go back there.
+# Thoughts stand in the text where reasoning_split is not asked for, and go back there. /docs/guides/server-tools
 _MINIMAX = Quirks(
+    server_tools=("web_search",),
     refused=("tool_choice", "parallel_tool_calls", "logit_bias", "seed", "user", *PENALTIES),
     json_mode="",
     always_thinks=True,
@@ -392,4 +395,4 @@ LLAMACPP = replace(VLLM, schemas="llama_cpp")
 LMSTUDIO = Quirks(samplers=OPEN_SAMPLERS)
 
 # platform.claude.com/docs/en/build-with-claude/extended-thinking: a thought comes back with its signature or not at all
-CLAUDE = Quirks(signed_thoughts=True)
+CLAUDE = Quirks(signed_thoughts=True, server_tools=("web_search", "web_fetch"))

@@ -17,9 +17,11 @@ from providers.call import (
 )
 from providers.chat.request import ChatRequest
 from providers.dialects.anthropic import checks, read_request, replies, requests, write_request
+from providers.dialects.anthropic.hosts import WebTools
 from providers.dialects.anthropic.read_reply import MessageReader
 from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
+from providers.hosting import Hosts
 from providers.json_object import JsonObject
 from providers.spec import ProviderConfig, Quirks
 
@@ -46,6 +48,7 @@ class AnthropicDialect:
 
     name = "anthropic"
     straight: StraightLine | None = Passing()
+    hosts: Hosts | None = WebTools()
 
     def check(self, body: JsonObject) -> None:
         checks.check(body)

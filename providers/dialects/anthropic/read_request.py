@@ -23,6 +23,8 @@ from providers.chat.request import (
     ToolResult,
     ToolUse,
 )
+from providers.dialects.anthropic.server_blocks import parted
+from providers.hosting import USE
 from providers.json_object import JsonObject, encode
 
 # Fields that the neutral language says, or that mean nothing to another upstream's answer.
@@ -51,6 +53,7 @@ _KNOWN = frozenset(
 _ATTRIBUTION = "x-anthropic-billing-header:"
 _CHOICES = ("auto", "any", "tool", "none")
 _EMPTY = Text("")
+_SERVED = f'"{USE}"'.encode()
 
 
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
@@ -65,7 +68,7 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     lost += [f"output_config.{name}" for name in output if name not in ("effort", "format")]
     return ChatRequest(
         model=model,
-        messages=tuple(_message(message) for message in body.get("messages")),
+        messages=tuple(_messages(body)),
         system=tuple(_system(body.get("system"))),
         tools=tools,
         tool_choice=_tool_choice(choice),
@@ -83,6 +86,13 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         caches=b'"cache_control"' in body.raw,
         extra_body=extra_body.of_request(body),
     )
+
+
+def _messages(body: JsonObject) -> Iterator[Message]:
+    messages = map(_message, body.get("messages"))
+    if _SERVED not in body.raw:
+        return messages
+    return (each for message in messages for each in (parted(message) if message.role == "assistant" else (message,)))
 
 
 def _message(message: Mapping[str, Any]) -> Message:

@@ -7,9 +7,9 @@ from typing import Any
 
 from providers import extra_body, learning
 from providers.call import Call, Operation, UpstreamRequest
-from providers.dialects.anthropic import history
+from providers.dialects.anthropic import history, hosts
 from providers.headers import Pairs, own_headers
-from providers.json_object import JsonObject, encode
+from providers.json_object import JsonObject, decode, encode
 from providers.spec import ProviderConfig, Quirks
 
 DEFAULT_VERSION = "2023-06-01"
@@ -29,10 +29,13 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
     quirks = config.quirks.of(model)
     edits |= _edits(call.body, call.model, model, thinking, quirks)
+    tools, lost = _tools(call.body, quirks)
+    edits |= tools
     edits |= learning.edits(call.body, quirks.learned)
     body = call.body.edited(edits)
-    lost = tuple(extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body))))
-    return UpstreamRequest(url(config.base_url, call.operation), _versioned(headers), body, config.timeouts, lost)
+    lost += extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
+    address = url(config.base_url, call.operation)
+    return UpstreamRequest(address, _versioned(headers), body, config.timeouts, tuple(lost))
 
 
 def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:
@@ -65,7 +68,7 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     edits: dict[str, bytes | None] = {}
     if model != asked:
         edits["model"] = encode(model)
-    messages = history.cleaned(body, quirks.signed_thoughts)
+    messages = history.cleaned(body, quirks.signed_thoughts, quirks.server_tools)
     if messages is not None:
         edits["messages"] = messages
     if not thinking:
@@ -73,9 +76,25 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     cap = quirks.max_output_tokens
     if cap is not None and body.get("max_tokens", 0) > cap:
         edits["max_tokens"] = encode(cap)
-    if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
-        edits["tools"] = encode([_untyped(tool) for tool in body.get("tools")])
     return edits
+
+
+def _tools(body: JsonObject, quirks: Quirks) -> tuple[dict[str, bytes | None], list[str]]:
+    """The edits, and what was taken out: web tools that this upstream does not run."""
+    edits: dict[str, bytes | None] = {}
+    lost: list[str] = []
+    if hosts.lists(body):
+        kept, missing = hosts.without(body, quirks.server_tools)
+        lost = [f"tools.{tool['type']}" for tool in missing]
+        if missing:
+            edits["tools"] = kept
+        named = {tool.get("name") for tool in missing}
+        forced = (body.get("tool_choice") or {}).get("name")
+        if "tool_choice" in body and (kept is None or (forced is not None and forced in named)):
+            edits["tool_choice"] = None
+    if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
+        edits["tools"] = encode([_untyped(tool) for tool in decode(edits.get("tools") or bytes(body.view("tools")))])
+    return edits, lost
 
 
 def _without_thinking(body: JsonObject, unasked: bool) -> dict[str, bytes | None]:

@@ -23,6 +23,7 @@ from providers.dialects.openai_chat.think_tags import ThinkTags
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_chat.write_reply import ChunkWriter
 from providers.headers import own_headers
+from providers.hosting import Hosts
 from providers.json_object import JsonObject, encode
 from providers.spec import ProviderConfig, Quirks
 
@@ -47,6 +48,7 @@ class OpenAIChatDialect:
 
     name = "openai_chat"
     straight: StraightLine | None = Passing()
+    hosts: Hosts | None = None
 
     def check(self, body: JsonObject) -> None:
         read_request.check(body)

@@ -12,7 +12,7 @@ import pytest
 from gateway.server_tools.extract import ChildExtractor
 from gateway.server_tools.failures import ToolFailure
 from gateway.server_tools.fetch import Fetcher, Limits, Page
-from gateway.server_tools.outbound import AiohttpWeb, resolve_any, resolve_public
+from gateway.server_tools.outbound import AiohttpWeb, absolute, system_resolver
 from gateway.server_tools.request import USER_AGENT, WebRequest
 from gateway.server_tools.urls import Rules, Target
 from tests.gateway.server_tools.internet import HOST, OTHER, PUBLIC, URL, Internet, anywhere, page, redirect
@@ -281,9 +281,15 @@ async def test_tls_asks_for_the_name_and_goes_to_the_checked_address(internet: I
 
 
 async def test_the_systems_resolver() -> None:
-    assert await resolve_any("127.0.0.1", 80) == ["127.0.0.1"]
-    with pytest.raises(OSError, match=r".*"):
-        await resolve_public("no-such-name.invalid", 80)
+    assert await system_resolver("127.0.0.1", 80) == ["127.0.0.1"]
+    assert await system_resolver("::1", 80) == ["::1"]
+
+
+async def test_a_public_name_is_asked_for_as_a_whole_one(internet: Internet) -> None:
+    """Else a resolver with search domains makes docs.example.com.corp.example of it."""
+    internet.zone[f"{HOST}."] = [[PUBLIC]]
+    assert await absolute(internet.resolve)(HOST, 80) == [PUBLIC]
+    assert internet.asked == [f"{HOST}."]
 
 
 async def test_an_operators_own_address_needs_no_check(internet: Internet) -> None:
