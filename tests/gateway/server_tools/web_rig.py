@@ -68,17 +68,13 @@ def whole(reply: httpx.Response) -> Json:
 
 def folded(stream: bytes) -> Json:
     """A streamed message as the whole one that it is; the stream must be one, and end as one."""
-    told = events(stream)
-    kinds = [event["type"] for event in told if event["type"] != "ping"]
-    assert (kinds[0], kinds[-2:], kinds.count("message_start")) == (
-        "message_start",
-        ["message_delta", "message_stop"],
-        1,
-    )
+    told = [event for event in events(stream) if event["type"] != "ping"]
+    kinds = [event["type"] for event in told]
+    assert (kinds[0], kinds.count("message_start")) == ("message_start", 1)
+    assert kinds[-2:] == ["message_delta", "message_stop"]
     starts = [event["index"] for event in told if event["type"] == "content_block_start"]
     assert starts == list(range(len(starts)))
-    end = next(event for event in told if event["type"] == "message_delta")
-    return {**told[0]["message"], **end["delta"], "content": fold(told), "usage": end["usage"]}
+    return {**told[0]["message"], **told[-2]["delta"], "content": fold(told), "usage": told[-2]["usage"]}
 
 
 def user(*content: Any) -> Json:
