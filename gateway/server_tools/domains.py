@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
 import idna
 
-from gateway.server_tools.urls import Target
+from gateway.server_tools.urls import PATH_SAFE, Target
 
 _RULE = re.compile(r"(?:https?://)?(?:\*\.)?([^/:?#*]+)(?::\d+)?(/[^?#]*)?", re.IGNORECASE)
 
@@ -59,5 +60,5 @@ def _host(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    """``[`` and ``?`` mean themselves."""
-    return "" if text == "/" else text.replace("[", "[[]").replace("?", "[?]")
+    """As a target has it, so that only ``*`` is left to mean anything but itself."""
+    return "" if text == "/" else quote(text, safe=PATH_SAFE)

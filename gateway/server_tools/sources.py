@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from ipaddress import IPv6Address
 from itertools import islice
+
+import idna
 
 from gateway.server_tools.failures import ToolFailure
 from gateway.server_tools.urls import LONGEST, Rules, Target, target
@@ -26,23 +29,36 @@ _ANYWHERE = Rules(private=True)
 def stands_in(place: Target, texts: Iterable[str]) -> bool:
     """With its scheme or without; http counts for https, and a fragment for nothing."""
     wanted = _key(place)
-    return any(_key(found) == wanted for text in texts for found in islice(_candidates(place, text), _MOST))
+    hosts = _written(place)
+    found = (each for text in texts for host in hosts for each in islice(_candidates(place, host, text), _MOST))
+    return any(_key(each) == wanted for each in found)
 
 
-def _candidates(place: Target, text: str) -> Iterator[Target]:
+def _written(place: Target) -> tuple[str, ...]:
+    """How its host may be written in a text."""
+    if isinstance(place.address, IPv6Address):
+        return (f"[{place.host}]",)
+    if "xn--" not in place.host:
+        return (place.host,)
+    with suppress(idna.IDNAError):
+        return place.host, idna.decode(place.host)
+    return (place.host,)
+
+
+def _candidates(place: Target, host: str, text: str) -> Iterator[Target]:
     """The URLs of that host that a text holds, each with and without what may be punctuation behind it."""
     lowered = text.lower()
-    at = lowered.find(place.host)
+    at = lowered.find(host)
     while at >= 0:
         if (scheme := _scheme(lowered, at)) is not None:
             rest = _REST.match(text, at)
             yield from _readings(f"{scheme or place.scheme}://{rest[0] if rest else ''}")
-        at = lowered.find(place.host, at + 1)
+        at = lowered.find(host, at + 1)
 
 
 def _scheme(text: str, at: int) -> str | None:
     """What stands before a host: its scheme, "" for none; None where it is a part of another word, host or URL."""
-    before = text[max(0, at - _LOOKED_BACK) : at].removesuffix("[")
+    before = text[max(0, at - _LOOKED_BACK) : at]
     if found := _SCHEME.search(before):
         return found[1]
     return "" if not before or before[-1].isspace() or before[-1] in _OPENING else None

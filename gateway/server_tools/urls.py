@@ -35,7 +35,7 @@ BAD_PORTS = frozenset(
 LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_PATH_SAFE = "/%:@!$&'()*+,;=~"
+PATH_SAFE = "/%:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def target(url: str, rules: Rules) -> Target:
     if port in BAD_PORTS:
         raise _refused("its port is another protocol's")
     name, address = _host(host, rules.private)
-    path = quote(parts.path or "/", safe=_PATH_SAFE)
-    return Target(parts.scheme, name, port, path, quote(parts.query, safe=_PATH_SAFE + "?"), address)
+    path = quote(parts.path or "/", safe=PATH_SAFE)
+    return Target(parts.scheme, name, port, path, quote(parts.query, safe=PATH_SAFE + "?"), address)
 
 
 def redirected(origin: Target, location: str, rules: Rules) -> Target:

@@ -259,6 +259,15 @@ async def test_a_query_too_long(rig: Rig, streamed: bool) -> None:
     assert codes(await rig.message(streamed, tools=[SEARCH])) == ["query_too_long"]
 
 
+async def test_duckduckgo_where_nothing_is_said(tmp_path: Path) -> None:
+    async with web_rig(tmp_path, {"WEB_SEARCH_ENGINE": ""}) as rig:
+        link = b"<a class='result-link' href='//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2F'>A</a>"
+        rig.engine.on("/lite/", page(link, "text/html"))
+        rig.model.script(calls_search("a"), says())
+        [result] = of_type(await rig.message(tools=[SEARCH]), "web_search_tool_result")
+        assert [hit["url"] for hit in result["content"]] == ["https://a.example/"]
+
+
 async def test_the_rate_for_all(tmp_path: Path) -> None:
     async with web_rig(tmp_path, {"WEB_TOOLS_RATE_LIMIT": "2"}) as rig:
         rig.model.script(calls_search("a", "b", "c"), says(), calls_search("d"), says())
