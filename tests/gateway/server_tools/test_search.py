@@ -167,7 +167,7 @@ async def test_brave_without_web_results(server: ScriptedServer) -> None:
 async def test_at_most_ten_and_none_of_them_long(server: ScriptedServer, name: str) -> None:
     many = [
         {"url": f"https://e.example/{n}", "title": "t" * 5000, "content": "s" * 5000, "description": "s" * 5000}
-        for n in range(30)
+        for n in range(12)
     ]
     page = "".join(
         f"<a class='result-link' href='{hit['url']}'>{hit['title']}</a><td class='result-snippet'>{hit['content']}</td>"
