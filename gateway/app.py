@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,13 @@ from gateway.local_reply import LocalReplies
 from gateway.logs import configure_from, redactor
 from gateway.metrics import Metrics
 from gateway.metrics.scrape import keep_telling, scrape
+from gateway.observers import Observers
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
-from gateway.reply import Desk
+from gateway.reply import Desk, Opener
 from gateway.request_log import RequestLog
+from gateway.server_tools.assembly import web_tools
+from gateway.server_tools.turn import Kit, ToolLoop
 from gateway.settings import Settings, load_from_process
 from gateway.state.keeping import Keeping, keep_on
 from gateway.state.stores import Store, make_keeping, make_store, whereabouts
@@ -47,6 +50,7 @@ from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
 from middleware.trace_parent import TraceParent
 from providers.aws_login import aws_credential
+from providers.call import ClientDialect
 from providers.credentials import Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover, of_clients
@@ -54,7 +58,7 @@ from providers.errors import Fault
 from providers.google_login import google_credential
 from providers.json_object import encode
 from providers.logins import AwsLogin, GoogleLogin
-from providers.ports import Attempt, Clock, Observer, Time
+from providers.ports import Clock, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
@@ -108,21 +112,6 @@ NO_TELEMETRY: TelemetryConfig = {
 }
 
 
-class Observers:
-    """Every observer as one."""
-
-    def __init__(self, *observers: Observer) -> None:
-        self._observers = observers
-
-    def attempt_began(self, attempt: Attempt) -> None:
-        for each in self._observers:
-            each.attempt_began(attempt)
-
-    def attempt_ended(self, attempt: Attempt) -> None:
-        for each in self._observers:
-            each.attempt_ended(attempt)
-
-
 class Gateway(FastAPI):
     """FastAPI behind our own middleware: what the endpoint table serves never passes through Starlette's."""
 
@@ -173,8 +162,8 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
     observers = Observers(metrics, log)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, observers, moments, LOGINS, inventory.windows)
     relay = Relay(registry, clock, settings.request_deadline)
-    desk = Desk(relay, moments, settings.keepalive_after)
     faces = of_clients(dialects)
+    desk = Desk(_opener(settings, relay, faces, moments, metrics), moments, settings.keepalive_after)
     messages = faces["anthropic"]
     local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
@@ -251,6 +240,16 @@ def _raw_log(settings: Settings) -> Iterable[Middleware]:
     if requests or replies:
         redact = redactor(settings)
         yield Middleware(RawLog, routes=CALLS, redact=redact, requests=requests, replies=replies)
+
+
+def _opener(
+    settings: Settings, relay: Relay, dialects: Mapping[str, ClientDialect], moments: Time, metrics: Metrics
+) -> Opener:
+    """What opens calls: the relay, with the web tools around it where they are on."""
+    if settings.web_tools is None:
+        return relay
+    tools = web_tools(settings.web_tools, settings.tokens, moments, metrics.web_tool_used)
+    return ToolLoop(Kit(relay, tools, moments), dialects)
 
 
 def _route(path: str) -> str:

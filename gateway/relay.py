@@ -33,15 +33,17 @@ class Relay:
         context: RequestContext,
         stack: AsyncExitStack,
         once: bool = False,
+        began: float | None = None,
     ) -> Answer:
         """The first answer that a target gives; with ``once``, of the first target's first attempt.
 
         A target whose window is known to be too small is passed over while another is left. Whatever the answer holds
-        is on ``stack``. Raises UpstreamFailure.
+        is on ``stack``. ``began`` is when the client began to wait for it, where that is not the request's start.
+        Raises UpstreamFailure.
         """
         failures: list[UpstreamFailure] = []
         context.targets, context.session = targets, bool(call.session)
-        end = context.started + self._deadline
+        end = (context.started if began is None else began) + self._deadline
         context.sent = context.sent or self._clock()
         targets = self._fitting(call, targets, context)
         try:

@@ -13,15 +13,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from gateway.relay import Relay
 from gateway.routing import Target
 from middleware.asgi import Headers, Message, Receive, Send, respond
 from middleware.context import RequestContext
 from providers import policy
-from providers.answer import Answer, StreamAnswer, WholeAnswer
-from providers.call import Call, ClientDialect, StreamReader
+from providers.answer import Ending, Streamed, WholeAnswer
+from providers.call import Call, ClientDialect
 from providers.errors import UpstreamFailure
 from providers.ports import Handle, Time
 from providers.unwinding import ShieldedStack
@@ -39,11 +38,20 @@ STREAM: Headers = [
 JSON: Headers = [(b"content-type", b"application/json")]
 
 
+class Opener(Protocol):
+    """Opens calls: the relay, or what runs web tools around it."""
+
+    async def open(
+        self, call: Call, targets: Sequence[Target], context: RequestContext, stack: AsyncExitStack
+    ) -> WholeAnswer | Streamed:
+        """See ``gateway.relay.Relay``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What every reply needs."""
 
-    relay: Relay
+    opener: Opener
     time: Time
     keepalive_after: float  # seconds
 
@@ -60,7 +68,7 @@ class Reply:
         self._targets = targets
         self._context = context
         self._streaming = False
-        self._reader: StreamReader | None = None  # of the answer that is passed on
+        self._reader: Ending | None = None  # of the answer that is passed on
         self._join: Callable[[bytes], bytes] | None = None  # makes the answer continue what kept the client alive
 
     async def __call__(self, receive: Receive, send: Send) -> None:
@@ -88,12 +96,12 @@ class Reply:
             last = (self._reader or self._dialect.writer(self._call)).failed(fault)
             await send(_part(last, more=False))
 
-    async def _opened(self, send: Send, stack: AsyncExitStack) -> Answer:
-        relay = self._desk.relay
+    async def _opened(self, send: Send, stack: AsyncExitStack) -> WholeAnswer | Streamed:
+        opener = self._desk.opener
         if not self._call.stream:
-            return await relay.open(self._call, self._targets, self._context, stack)
+            return await opener.open(self._call, self._targets, self._context, stack)
         async with KeepAlive(self._desk, partial(self._keep_alive, send)):
-            return await relay.open(self._call, self._targets, self._context, stack)
+            return await opener.open(self._call, self._targets, self._context, stack)
 
     async def _keep_alive(self, send: Send) -> None:
         """Bytes for a client that waits; after long, the beginning of an answer."""
@@ -110,7 +118,7 @@ class Reply:
             self._streaming = True
             await send({"type": "http.response.start", "status": 200, "headers": STREAM})
 
-    async def _stream(self, send: Send, watch: ClientWatch, answer: StreamAnswer) -> None:
+    async def _stream(self, send: Send, watch: ClientWatch, answer: Streamed) -> None:
         await self._start(send)
         self._reader = answer.reader
         data, join = answer.held, self._join
@@ -119,10 +127,21 @@ class Reply:
                 await send(_part(join(data) if join else data, more=True))
             if answer.failure:
                 raise answer.failure
-            data = await answer.more()
+            data = await (self._rested(send, answer) if answer.resting else answer.more())
         watch.stop()
         await send(_part(join(data) if join else data, more=False))
         await answer.linger(LINGER)
+
+    async def _rested(self, send: Send, answer: Streamed) -> bytes:
+        """What comes next of an answer that is between two rounds."""
+        async with KeepAlive(self._desk, partial(self._ping, send)):
+            return await answer.more()
+
+    async def _ping(self, send: Send) -> None:
+        waiting = self._dialect.waiting(self._call)
+        while True:
+            await send(_part(waiting.ping(), more=True))
+            await self._desk.time.sleep(BETWEEN)
 
 
 def _part(data: bytes, more: bool) -> Message:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from providers import classify
 from providers.call import StreamReader
-from providers.errors import Calendar, ErrorKind, UpstreamFailure
+from providers.errors import Calendar, ErrorKind, Fault, UpstreamFailure
 from providers.patience import Pace, Patience
 from providers.ports import Attempt
 from providers.transport import UpstreamReply
@@ -18,12 +19,46 @@ MAX_WHOLE = 64 * 1024 * 1024  # bytes of a whole answer; more is no answer of a 
 CLOSING = 5.0  # seconds that an upstream may take to end its stream after it gave the reason to stop
 
 
+class Ending(Protocol):
+    """The end of a stream, for whoever passes it on."""
+
+    @property
+    def ended(self) -> bool: ...
+
+    def failed(self, fault: Fault) -> bytes: ...
+
+
+class Streamed(Protocol):
+    """A streamed answer with its first content in hand: ``held`` is what the client gets first.
+
+    While it is ``resting``, nothing of it can come from an upstream yet, and ``more`` may take long.
+    """
+
+    @property
+    def held(self) -> bytes: ...
+
+    @property
+    def resting(self) -> bool: ...
+
+    @property
+    def reader(self) -> Ending: ...
+
+    @property
+    def failure(self) -> UpstreamFailure | None: ...
+
+    async def more(self) -> bytes:
+        """The next bytes for the client. Raises UpstreamFailure."""
+
+    async def linger(self, seconds: float) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
     """An answer that came whole, or was made of a stream."""
 
     body: bytes
     reply: UpstreamReply
+    reader: StreamReader | None = None
 
     async def linger(self, seconds: float) -> None:
         """See StreamAnswer."""
@@ -43,6 +78,7 @@ class StreamAnswer:
     day: Calendar | None = None  # where the provider's days begin
     family: str = ""  # the row whose rules for errors hold
     held: bytes = b""
+    resting: ClassVar[bool] = False
 
     @property
     def failure(self) -> UpstreamFailure | None:

@@ -46,13 +46,18 @@ def arrange(
     """Straight where both speak one dialect that can, else through the neutral language, which always streams.
 
     Tool calls are repaired wherever they are translated; on a straight line, where a row's models write them as text.
+    What the gateway runs itself is told in the neutral language from what the client runs, so what needs that takes no
+    straight line.
 
     ``token`` makes ids. Raises UpstreamFailure where the upstream has nothing for the call's operation.
     """
     quirks = config.quirks.of(model)
     looks = quirks.guarded_calls if config.guardian is None else config.guardian
     straight = upstream.straight if client.name == upstream.name else None
-    if straight is not None and straight.fits(quirks, model, thinking):
+    hosting = call.hosting
+    if hosting is not None and not hosting.needed(quirks.server_tools if straight else ()):
+        hosting = None
+    if straight is not None and hosting is None and straight.fits(quirks, model, thinking):
         guarded = looks and _may_call(call)
         passing = straight.guarded(call, token) if guarded else (straight.reader(call), _NOTHING)
         if passing is not None:
@@ -61,9 +66,14 @@ def arrange(
     if call.operation is not Operation.MESSAGES:
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
     asked = client.read_request(call.body, model, thinking)
+    if hosting is not None:
+        asked = hosting.offered(asked)
     translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
     guardian = None if config.guardian is False else _guardian(asked, translated.names, token, looks)
-    reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
+    writer = client.writer(call)
+    if hosting is not None:
+        writer = hosting.round(writer, token)
+    reader = Translation(translated.reader, writer, call.stream, guardian)
     repairs = guardian.repairs if guardian else {}
     return Exchange(translated.request, True, reader, translated.lost, repairs, reader.lost)
 

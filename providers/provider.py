@@ -194,7 +194,7 @@ class Provider:
         if failure := answer.failure:
             raise self._understood(failure, estimate, attempt.model, None, evidence or b"")
         attempt.usage = reader.usage
-        return answer if call.stream else WholeAnswer(answer.held, reply)
+        return answer if call.stream else WholeAnswer(answer.held, reply, reader)
 
     async def _stream(self, answer: StreamAnswer, first: bytes, call: Call, deadline: asyncio.Timeout) -> None:
         """Up to the first content, or for a client that wants the answer whole, to its end."""

@@ -65,6 +65,7 @@ class Quirks:
     files: bool = False  # takes documents as Chat Completions' file parts
     thinks_unasked: bool = False  # a Messages upstream that thinks unless a request says disabled
     signed_thoughts: bool = False  # refuses thoughts with an empty signature, as other Messages upstreams send them
+    server_tools: tuple[str, ...] = ()  # of web_search and web_fetch, those that a Messages upstream runs itself
     paths: Paths | None = None  # a Messages upstream's, under its base URL; then the body names no model
     body_version: str = ""  # what a Messages body says as anthropic_version
 
@@ -144,6 +145,11 @@ class Quirks:
         rest = tuple(name for name in but if name not in known)
         exempt = [(rest, replace(self, models=()))] if rest else []
         return replace(self, guarded_calls=True, models=(*models, *exempt))
+
+    def serving(self, tools: tuple[str, ...]) -> Quirks:
+        """These quirks with these server tools for all models, whatever they had."""
+        models = tuple((names, own.serving(tools)) for names, own in self.models)
+        return replace(self, server_tools=tools, models=models)
 
     def capped(self, tokens: int | None, least: int = 0) -> Quirks:
         """These quirks with an operator's bounds on max_tokens for all models; None and 0 leave what they had."""

@@ -25,7 +25,7 @@ class Translation:
         self.usage = Usage()
         self.lost = writer.lost = reader.lost  # one list, of which both know
         self._reader = reader
-        self._writer = writer
+        self.writer = writer
         self._guardian = guardian
         self._heard = False
         self._grammar = Grammar()
@@ -53,7 +53,7 @@ class Translation:
         return self._write(self._reader.whole(body))
 
     def failed(self, fault: Fault) -> bytes:
-        return self._writer.failed(fault)
+        return self.writer.failed(fault)
 
     def _write(self, events: list[Event]) -> bytes:
         passed: list[bytes] = []
@@ -71,11 +71,11 @@ class Translation:
             if isinstance(event, Finished):
                 self.usage = event.usage
             if self._fold is None:
-                passed.append(self._writer.write(event))
+                passed.append(self.writer.write(event))
             else:
                 self._fold.take(event)
                 if isinstance(event, Ended):
-                    passed.append(self._writer.whole(self._fold.message))
+                    passed.append(self.writer.whole(self._fold.message))
         return b"".join(passed)
 
     def _guarded(self, events: list[Event]) -> list[Event]:

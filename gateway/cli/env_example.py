@@ -90,6 +90,15 @@ SECTIONS = {
         "otel_exporter_otlp_headers",
         "otel_service_name",
     ),
+    "Web tools for models whose provider has none": (
+        "enable_web_server_tools",
+        "web_search_engine",
+        "web_search_url",
+        "web_search_api_key",
+        "web_fetch_allowed_schemes",
+        "web_fetch_allow_private_networks",
+        "web_tools_rate_limit",
+    ),
 }
 SHOWN = {
     "session_affinity": "on",
@@ -97,6 +106,8 @@ SHOWN = {
     "anthropic_auth_token": "<a token you choose>",
     "metrics_token": "<a token you choose>",
     "keyturn_admin_token": "<a token you choose>",
+    "web_search_api_key": "<your key>",
+    "web_fetch_allowed_schemes": "http,https",
 }
 # Their default is another variable's value, or depends on the terminal.
 BLANK = (

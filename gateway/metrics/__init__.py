@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,8 +23,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from gateway.local_answers import Probe
 from gateway.metrics.calls import OTHER, CallMetrics, Price
 from gateway.metrics.children import Children
+from gateway.server_tools.failures import Code
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
+from providers.hosting import Family
 from providers.keys import STATES
 from providers.policy import CONSEQUENCES
 from providers.ports import Attempt, Clock
@@ -157,10 +159,18 @@ class Metrics:
             ("kind",),
             registry=self.registry,
         )
+        self._web_tools = Counter(
+            "keyturn_web_tool_uses",
+            "Uses of web_search and web_fetch that ran here, by what came of them",
+            ("tool", "outcome"),
+            registry=self.registry,
+        )
         for kind in Repair:
             self._repairs.labels(kind.value)
         for probe in Probe:
             self._local.labels(probe.kind)
+        for tool, outcome in product(get_args(Family), ("ok", *get_args(Code))):
+            self._web_tools.labels(tool, outcome)
         build = self._gauge("keyturn_build_info", "Always 1", ("version",), "livemax")
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
@@ -224,10 +234,14 @@ class Metrics:
             if step.what == "moved":
                 self._failovers.labels(step.provider, step.to, step.stage).inc()
         for before, after in pairwise(context.attempts):
-            if before.provider == after.provider and before.key != after.key:
+            if before.reason and before.provider == after.provider and before.key != after.key:
                 self._rotations.labels(before.provider, before.reason).inc()
         if context.route in self._routes:
             self.calls.request_ended(context, self._clock())
+
+    def web_tool_used(self, tool: str, outcome: str) -> None:
+        """``outcome`` is ok or the code of its failure."""
+        self._web_tools.labels(tool, outcome).inc()
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4; of all workers where there are several."""

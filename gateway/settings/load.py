@@ -30,6 +30,7 @@ from gateway.settings.report import Report
 from gateway.settings.toml_file import find_toml, read_toml
 from gateway.settings.values import is_placeholder
 from gateway.settings.variables import SECRETS, Globals, refuse_removed
+from gateway.settings.web_tools import web_tools
 from middleware.loopback import is_loopback
 from providers.errors import ConfigError
 from providers.secret import Secret
@@ -82,6 +83,7 @@ def load(
     log_file = read_log_file(common, layers, cwd, home, report)
     traces = read_traces(common, layers, report)
     warn_of_raw_logs(common, log_file, report)
+    web = web_tools(common, layers, report)
     _warn(common, layers, providers, tokens, report)
     if report.problems:
         raise ConfigError(report.problems)
@@ -109,6 +111,7 @@ def load(
         processes=common.keyturn_processes,
         metrics_folder=Path(found) if (found := environ.get(METRICS_FOLDER)) else None,
         state_file=_state_file(common.keyturn_state_file, cwd, home),
+        web_tools=web,
         warnings=tuple(report.warnings),
         moved=moved.notes,
         certificate=certificate,

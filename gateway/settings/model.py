@@ -21,6 +21,20 @@ class ClientToken:
 
     name: str
     secret: Secret
+    web_tools: bool = True  # may have them, where they are switched on
+    web_tools_rate_limit: int | None = None  # uses in any minute, besides the limit for all
+
+
+@dataclass(frozen=True, slots=True)
+class WebToolSettings:
+    """web_search and web_fetch, switched on."""
+
+    engine: str = "duckduckgo"  # or searxng, brave, tavily
+    url: str = ""  # the engine's base URL; "" = its own
+    key: Secret | None = None
+    schemes: frozenset[str] = frozenset({"http", "https"})
+    private: bool = False  # pages of private networks may be fetched
+    rate: int = 60  # uses in any minute, by all clients together
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,7 @@ class Settings:
     processes: int = 1  # that share the limits
     state_file: Path | None = None
     metrics_folder: Path | None = None  # where several workers keep their metrics together
+    web_tools: WebToolSettings | None = None  # None: they are off
     warnings: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()  # how an earlier system's names are read, in sentences
     files: tuple[str, ...] = ()  # that were read, lowest first

@@ -1,4 +1,4 @@
-"""What an entry of [[providers]] says of its provider's ways: members for every body, images, vendors of its models."""
+"""What an entry of [[providers]] says of its provider's ways: members for every body, images, vendors, server tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from gateway.settings.toml_table import Table
 from providers.extra_body import PROTECTED
 from providers.spec import UnseenImages
 
-EXTRAS = ("extra_body", "images", "namespaces")
+EXTRAS = ("extra_body", "images", "namespaces", "server_tools")
+SERVER_TOOLS = ("web_search", "web_fetch")
 
 
 def read_extra_body(table: Table) -> Mapping[str, Any]:
@@ -40,6 +41,18 @@ def read_images(table: Table) -> UnseenImages:
 def read_namespaces(table: Table) -> tuple[str, ...]:
     """Vendors whose ``vendor/model`` is one model name at this provider."""
     return tuple(table.strings("namespaces")) if "namespaces" in table.data else ()
+
+
+def read_server_tools(table: Table) -> tuple[str, ...] | None:
+    """Those of Anthropic's web tools that the provider runs itself; None where nothing is said of them."""
+    if "server_tools" not in table.data:
+        return None
+    if table.data["server_tools"] == []:
+        return ()
+    tools = table.strings("server_tools")
+    for name in (name for name in tools if name not in SERVER_TOOLS):
+        table.reject("server_tools", f"{name!r} is no server tool", f"Known ones: {', '.join(SERVER_TOOLS)}.")
+    return tuple(tools)
 
 
 def _holds_time(value: Any) -> bool:

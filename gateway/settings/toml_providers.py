@@ -11,7 +11,7 @@ from gateway.local_answers import PROVIDER
 from gateway.settings.faces import face_of
 from gateway.settings.layers import Layers, Value
 from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
-from gateway.settings.toml_extras import EXTRAS, read_extra_body, read_images, read_namespaces
+from gateway.settings.toml_extras import EXTRAS, read_extra_body, read_images, read_namespaces, read_server_tools
 from gateway.settings.toml_keys import read_keys, read_models
 from gateway.settings.toml_secret import one_source, read_secret
 from gateway.settings.toml_table import Table
@@ -62,8 +62,10 @@ def _row(table: Table, rows: dict[str, Row]) -> Row | None:
     if spec is None:
         return None
     added = spec.id not in rows
+    served = read_server_tools(table)
+    quirks = spec.quirks if served is None else spec.quirks.serving(served)
     return Row(
-        replace(spec, namespaces=spec.namespaces + read_namespaces(table)),
+        replace(spec, namespaces=spec.namespaces + read_namespaces(table), quirks=quirks),
         listed=True,
         added=added,
         max_output_tokens=table.whole("max_output_tokens", "8192"),

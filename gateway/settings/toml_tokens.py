@@ -18,14 +18,15 @@ def read_tokens(top: Table, outside: Layers, folder: Path, home: Path) -> tuple[
     tokens: list[ClientToken] = []
     taken = {SHARED: "it is the name of the token in ANTHROPIC_AUTH_TOKEN"}
     for table in top.tables("tokens"):
-        table.refuse_unknown(("name", *SOURCES))
+        table.refuse_unknown(("name", *SOURCES, "web_tools", "web_tools_rate_limit"))
         name = table.required("name", "alice")
         if name in taken:
             table.reject("name", f"{name!r} is taken: {taken[name]}", "Choose another name.")
         secret = _secret(table, outside, folder, home)
         if name and secret:
             taken[name] = "another token has it"
-            tokens.append(ClientToken(name, secret))
+            rate = table.whole("web_tools_rate_limit", "10")
+            tokens.append(ClientToken(name, secret, table.switch("web_tools", True), rate))
     return tuple(tokens)
 
 

@@ -87,6 +87,14 @@ def affinity(text: str) -> float | None:
     return seconds
 
 
+def schemes(text: str) -> frozenset[str]:
+    """Between commas, in lower case."""
+    named = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+    if not named or not all(part.isascii() and part.isalpha() for part in named):
+        raise ValueError(text)
+    return named
+
+
 def level(text: str) -> str:
     return "WARNING" if text.upper() == "WARN" else text.upper()
 
@@ -207,6 +215,17 @@ LogLevel = Annotated[
     Expects("DEBUG, INFO, WARNING, ERROR or CRITICAL", "INFO"),
 ]
 LogFormat = Annotated[Literal["json", "console"], BeforeValidator(log_format), Expects("json, console or text", "json")]
+Schemes = Annotated[
+    frozenset[str], BeforeValidator(schemes), Expects("schemes of URLs between commas, of letters only", "https")
+]
+SearchEngine = Annotated[
+    Literal["duckduckgo", "searxng", "brave", "tavily"],
+    BeforeValidator(str.lower),
+    Expects("duckduckgo, searxng, brave or tavily", "duckduckgo"),
+]
+MaybeUrl = Annotated[
+    str, AfterValidator(lambda text: base_url(text) if text else ""), Expects("a URL", "http://127.0.0.1:8888")
+]
 Token = Annotated[Secret | None, BeforeValidator(as_secret), Expects("a token", "<a token you choose>")]
 ApiVersion = Annotated[
     str, AfterValidator(api_version), Expects("a version of Azure's API, such as 2024-10-21", "2024-10-21")

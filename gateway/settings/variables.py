@@ -21,11 +21,14 @@ from gateway.settings.values import (
     Limit,
     LogFormat,
     LogLevel,
+    MaybeUrl,
     Megabytes,
     Networks,
     Patience,
     Period,
     Port,
+    Schemes,
+    SearchEngine,
     Seconds,
     Switch,
     Text,
@@ -41,7 +44,7 @@ TRAFFIC = Traffic()
 RETRIES = Retries()
 ROTATION = Rotation()
 REMOVED = ("NIM_ENABLE_THINKING", "ENABLE_THINKING")
-SECRETS = ("anthropic_auth_token", "metrics_token", "keyturn_admin_token")
+SECRETS = ("anthropic_auth_token", "metrics_token", "keyturn_admin_token", "web_search_api_key")
 BLANK_MEANS_SOMETHING = ("anthropic_auth_token", "http_read_timeout")
 # What earlier systems call the same; Keyturn's own name wins.
 EARLIER_NAMES = {
@@ -182,6 +185,24 @@ class Globals(BaseSettings):
     )
     keyturn_state_file: Text = Field(
         "", description="File in which rests, counts and what was learned outlast a restart. Not with REDIS_URL."
+    )
+    enable_web_server_tools: Switch = Field(
+        False,
+        description="true runs web_search and web_fetch here for upstreams that have none: requests from this machine.",
+    )
+    web_search_engine: SearchEngine = Field(
+        "duckduckgo", description="duckduckgo, searxng (needs WEB_SEARCH_URL), brave or tavily (need a key)."
+    )
+    web_search_url: MaybeUrl = Field("", description="Address of a SearXNG; for the others, in place of their own.")
+    web_search_api_key: Token = Field(None, description="Key for Brave or Tavily.")
+    web_fetch_allowed_schemes: Schemes = Field(
+        frozenset({"http", "https"}), description="Schemes of the URLs that may be fetched, between commas."
+    )
+    web_fetch_allow_private_networks: Switch = Field(
+        False, description="true lets models fetch from this machine and its networks. For a laboratory only."
+    )
+    web_tools_rate_limit: Whole = Field(
+        60, description="Searches and fetches in any minute, of all clients together; more are refused."
     )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")

@@ -147,7 +147,7 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         parts=(Part("us-east-1", ("AWS_REGION", "AWS_DEFAULT_REGION")),),
         key_url="https://console.aws.amazon.com/bedrock/home#/api-keys",
         default_model="global.anthropic.claude-opus-4-8",
-        quirks=quirks.CLAUDE,
+        quirks=replace(quirks.CLAUDE, server_tools=()),  # docs.litellm.ai, Claude Code WebSearch: it has no web search
         faces=(Face("openai_chat", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),),
         models="../openai/v1/models",
         login=LoginKind.AWS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from providers.catalog import quirks
+from providers.quirks import Quirks
 from providers.spec import Auth, Face, ProviderSpec
 
 # Who publishes the models that people run: their "vendor/model" is one name here.
@@ -125,6 +126,7 @@ LOCAL: tuple[ProviderSpec, ...] = (
         default_model="claude-sonnet-5",
         keeps=("claude-",),
         counts_tokens=True,
+        quirks=Quirks(server_tools=("web_search", "web_fetch")),  # which it passes on to Claude's accounts behind it
         local=True,
         faces=(
             Face("openai_chat", "http://127.0.0.1:8317/v1"),

@@ -18,14 +18,12 @@ OFF_TO_XHIGH = (*OFF_TO_HIGH, "xhigh")
 PENALTIES = ("frequency_penalty", "presence_penalty")
 OPEN_SAMPLERS = ("top_k", "min_p", "repetition_penalty")  # what servers of open models take besides OpenAI's
 
-Json = dict[str, Any]
 
-
-def _type(on: str = "enabled") -> Json:
+def _type(on: str = "enabled") -> dict[str, Any]:
     return {"thinking": {"type": on}}
 
 
-def _template(switch: bool, *names: str) -> Json:
+def _template(switch: bool, *names: str) -> dict[str, Any]:
     return {"chat_template_kwargs": dict.fromkeys(names, switch)}
 
 
@@ -271,8 +269,10 @@ SAMBANOVA = replace(
 )
 
 # openrouter.ai/docs/use-cases/reasoning-tokens: effort or max_tokens, not both; every model takes every effort but max.
-# Claude caches at marks only (/docs/features/prompt-caching), which stand in a message's parts.
+# Claude caches at marks only (/docs/features/prompt-caching), which stand in a message's parts. Its Messages face takes
+# Anthropic's web search by its own name (/docs/client-sdks/typescript, ToolWebSearch20260209).
 _OPEN_ROUTER = Quirks(
+    server_tools=("web_search",),
     body={"usage": {"include": True}},
     samplers=OPEN_SAMPLERS,
     thinking_on={"reasoning": {"enabled": True}},
@@ -360,8 +360,9 @@ QWEN = Quirks(
 
 # platform.minimax.io/docs/api-reference/text-openai-api; M3 thinks as it likes or not at all, M2 always, M3.1 refuses
 # to stop (dev.to/aihubmix, 2026-10). What its schema does not have: java.agentscope.io/v2/en/integration/model/minimax.
-# Thoughts stand in the text where reasoning_split is not asked for, and go back there.
+# Thoughts stand in the text where reasoning_split is not asked for, and go back there. /docs/guides/server-tools
 _MINIMAX = Quirks(
+    server_tools=("web_search",),
     refused=("tool_choice", "parallel_tool_calls", "logit_bias", "seed", "user", *PENALTIES),
     json_mode="",
     always_thinks=True,
@@ -395,4 +396,4 @@ LLAMACPP = replace(VLLM, schemas="llama_cpp")
 LMSTUDIO = Quirks(samplers=OPEN_SAMPLERS)
 
 # platform.claude.com/docs/en/build-with-claude/extended-thinking: a thought comes back with its signature or not at all
-CLAUDE = Quirks(signed_thoughts=True)
+CLAUDE = Quirks(signed_thoughts=True, server_tools=("web_search", "web_fetch"))

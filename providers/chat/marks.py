@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from providers.chat.request import OURS
 
 ID_MARK = "-keyturn-"  # in a call's id, between the upstream's own id and the signature
+SERVED = "srvtoolu_keyturn_"  # begins the id of a call that the gateway itself answered
 
 _SPACES: Mapping[str, str] = {"g": "google", "v": "vertex"}  # where Google's two APIs have the signature
 
@@ -41,6 +42,12 @@ def is_bare(signature: str) -> bool:
 def signed_id(identity: str, provider: str, space: str, signature: str) -> str:
     """The id of a call that the provider signed; ``space`` is one of google and vertex."""
     return f"{identity}{ID_MARK}{_digest(provider)}{space[:1]}{_packed(signature)}"
+
+
+def served_id(token: str, number: int, identity: str) -> str:
+    """The id of a call that the gateway answers itself; a signature in the upstream's own ``identity`` is kept."""
+    _, mark, signature = identity.partition(ID_MARK)
+    return f"{SERVED}{token[:18]}{number:02d}{mark}{signature}"
 
 
 def plain_id(identity: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.app import TRANSPORTS, Observers
+from gateway.app import TRANSPORTS
+from gateway.observers import Observers
 from gateway.pool_view import PoolView, labels, moment
 from gateway.settings import load
 from gateway.state.memory import MemoryStore

@@ -20,9 +20,11 @@ from providers.call import (
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest
 from providers.dialects.anthropic import checks, guarded, read_request, replies, requests, write_request
+from providers.dialects.anthropic.hosts import WebTools
 from providers.dialects.anthropic.read_reply import MessageReader
 from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
+from providers.hosting import Hosts
 from providers.json_object import JsonObject
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig
@@ -57,6 +59,7 @@ class AnthropicDialect:
 
     name = "anthropic"
     straight: StraightLine | None = Passing()
+    hosts: Hosts | None = WebTools()
 
     def check(self, body: JsonObject) -> None:
         checks.check(body)

@@ -2,24 +2,29 @@
 
 Claude Code sends every block back that it was shown: thoughts whose signatures are ours, and the empty text block that
 ``waiting`` sends while there is no answer (observed with 2.1.197, 2026-11-20). Anthropic's API refuses an empty text
-block with 400. Ids of calls can carry the signature of another upstream (``providers.chat.marks``).
+block with 400. Ids of calls can carry the signature of another upstream (``providers.chat.marks``). Calls of server
+tools that the gateway answered, or another upstream, and their results become text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from providers.chat.marks import ID_MARK
+from providers.chat.marks import ID_MARK, SERVED
 from providers.chat.request import OURS
-from providers.json_object import JsonObject, elements
+from providers.dialects.anthropic.server_blocks import FAMILIES, RESULTS, as_text
+from providers.hosting import USE
+from providers.json_object import JsonObject, decode, elements, encode
 
 _EMPTY = re.compile(rb'"text": ?""')  # in both ways in which clients write JSON
 _MARK = f'"{OURS}'.encode()
 _SIGNED_ID = ID_MARK.encode()
 _FOREIGN = re.compile(rb"keyturn[:-]")  # in both marks
+_SERVED_ID = re.compile(SERVED.encode())
+_SERVED = re.compile(rb'"(?:server_tool_use|web_(?:search|fetch)_tool_result)"')
 _UNSIGNED = re.compile(rb'"signature": ?""')
 _PLACEHOLDER = b'[{"type":"text","text":"(a thought)"}]'  # a message's content may not be empty
 
@@ -41,21 +46,24 @@ _message = msgspec.json.Decoder(_Message).decode
 _block = msgspec.json.Decoder(_Block).decode
 
 
-def cleaned(body: JsonObject, signed_thoughts: bool = False) -> bytes | None:
+def cleaned(body: JsonObject, signed_thoughts: bool = False, native: Sequence[str] = FAMILIES) -> bytes | None:
     """The ``messages`` of a checked request without such blocks, all other bytes as they are; None: there are none.
 
     ``signed_thoughts``: thoughts with an empty signature, which other Messages upstreams send, are refused too.
+    ``native`` are the families of web tools whose blocks the upstream knows.
     """
     messages = body.view("messages")
     unsigned = signed_thoughts and _UNSIGNED.search(messages) is not None
-    if not (unsigned or _EMPTY.search(messages) or _FOREIGN.search(messages)):
+    if not (unsigned or _is_served(messages, native) or _EMPTY.search(messages) or _FOREIGN.search(messages)):
         return None
     raw = bytes(messages)
-    changed = _replaced(raw, elements(raw), lambda message: _clean_message(message, unsigned))
+    changed = _replaced(raw, elements(raw), lambda message: _clean_message(message, unsigned, native))
     return changed if changed != raw else None
 
 
-def _clean_message(raw: bytes, unsigned: bool) -> bytes:
+def _clean_message(raw: bytes, unsigned: bool, native: Sequence[str]) -> bytes:
+    if _SERVED.search(raw):
+        raw = _without_served(raw, native)
     if not (_EMPTY.search(raw) or _FOREIGN.search(raw) or (unsigned and _UNSIGNED.search(raw))):
         return raw
     message = _message(raw)
@@ -64,6 +72,33 @@ def _clean_message(raw: bytes, unsigned: bool) -> bytes:
         return raw
     kept = _clean_content(content, bytes(message.role) == b'"assistant"', unsigned)
     return JsonObject(raw).edited({"content": kept}) if kept != content else raw
+
+
+def _is_served(messages: memoryview, native: Sequence[str]) -> bool:
+    """Whether there may be blocks of web tools that are not this upstream's own."""
+    known = set(native) >= set(FAMILIES)
+    return (_SERVED_ID if known else _SERVED).search(messages) is not None
+
+
+def _without_served(raw: bytes, native: Sequence[str]) -> bytes:
+    """With text in the place of the blocks of web tools that are not this upstream's own."""
+    content = bytes(_message(raw).content)
+    if not content.startswith(b"["):
+        return raw
+    kept = _replaced(content, elements(content), lambda block: _said(block, native))
+    return JsonObject(raw).edited({"content": kept}) if kept != content else raw
+
+
+def _said(raw: bytes, native: Sequence[str]) -> bytes:
+    if not _SERVED.search(raw):
+        return raw
+    block = decode(raw)
+    kind = block.get("type")
+    family = block.get("name") if kind == USE else str(kind).removesuffix("_tool_result") if kind in RESULTS else None
+    identity = block.get("id") if kind == USE else block.get("tool_use_id")
+    if family not in FAMILIES or (family in native and not str(identity).startswith(SERVED)):
+        return raw
+    return encode({"type": "text", "text": as_text(block) or "(nothing)"})
 
 
 def _clean_content(raw: bytes, assistant: bool, unsigned: bool) -> bytes:

@@ -26,6 +26,8 @@ from providers.chat.request import (
     ToolUse,
 )
 from providers.chat.strict import strictable
+from providers.dialects.anthropic.server_blocks import parted
+from providers.hosting import USE
 from providers.json_object import JsonObject, encode
 
 # Fields that the neutral language says, or that mean nothing to another upstream's answer.
@@ -71,6 +73,7 @@ _OF_BLOCK: Mapping[str, tuple[frozenset[str], str]] = {
     }.items()
 }
 _EMPTY = Text("")
+_SERVED = f'"{USE}"'.encode()
 
 
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
@@ -87,7 +90,7 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     lost += [f"output_config.{name}" for name in output if name not in ("effort", "format")]
     return ChatRequest(
         model=model,
-        messages=tuple(_message(message, lost) for message in body.get("messages")),
+        messages=tuple(_messages(body, lost)),
         system=tuple(_system(body.get("system"), lost)),
         tools=offered,
         tool_choice=_tool_choice(choice),
@@ -110,6 +113,13 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
 def tools(body: JsonObject) -> Iterator[Tool]:
     """The tools of a checked body that the client runs. Nothing of it is read before the first one is asked for."""
     yield from _tools(body.get("tools") or (), [])
+
+
+def _messages(body: JsonObject, lost: list[str]) -> Iterator[Message]:
+    messages = (_message(message, lost) for message in body.get("messages"))
+    if _SERVED not in body.raw:
+        return messages
+    return (each for message in messages for each in (parted(message) if message.role == "assistant" else (message,)))
 
 
 def _message(message: Mapping[str, Any], lost: list[str]) -> Message:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from providers import extra_body, learning
 from providers.call import Call, Operation, UpstreamRequest
-from providers.dialects.anthropic import history
+from providers.dialects.anthropic import history, hosts
 from providers.headers import Pairs, own_headers
-from providers.json_object import JsonObject, encode
+from providers.json_object import JsonObject, decode, encode
 from providers.quirks import Paths, Quirks
 from providers.spec import ProviderConfig
 
@@ -31,10 +31,12 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     headers = (*(pair for pair in _travelling(call, quirks) if pair[0] not in named), *own)
     edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
     edits |= _edits(call.body, call.model, model, thinking, quirks)
+    tools, lost = _tools(call.body, quirks)
+    edits |= tools
     edits |= learning.edits(call.body, quirks.learned)
     edits |= _placed(quirks, call.operation)
     body = call.body.edited(edits)
-    lost = extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
+    lost += extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
     if quirks.learned:
         lost += learning.edited_out(call.body, quirks.learned)
         lost += learning.betas_out(call.headers, quirks.learned)
@@ -93,7 +95,7 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     edits: dict[str, bytes | None] = {}
     if model != asked:
         edits["model"] = encode(model)
-    messages = history.cleaned(body, quirks.signed_thoughts)
+    messages = history.cleaned(body, quirks.signed_thoughts, quirks.server_tools)
     if messages is not None:
         edits["messages"] = messages
     if not thinking:
@@ -101,9 +103,25 @@ def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Qui
     limit = body.get("max_tokens")
     if limit is not None and quirks.bounded(limit) != limit:
         edits["max_tokens"] = encode(quirks.bounded(limit))
-    if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
-        edits["tools"] = encode([_untyped(tool) for tool in body.get("tools")])
     return edits
+
+
+def _tools(body: JsonObject, quirks: Quirks) -> tuple[dict[str, bytes | None], list[str]]:
+    """The edits, and what was taken out: web tools that this upstream does not run."""
+    edits: dict[str, bytes | None] = {}
+    lost: list[str] = []
+    if hosts.lists(body):
+        kept, missing = hosts.without(body, quirks.server_tools)
+        lost = [f"tools.{tool['type']}" for tool in missing]
+        if missing:
+            edits["tools"] = kept
+        named = {tool.get("name") for tool in missing}
+        forced = (body.get("tool_choice") or {}).get("name")
+        if "tool_choice" in body and (kept is None or (forced is not None and forced in named)):
+            edits["tool_choice"] = None
+    if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
+        edits["tools"] = encode([_untyped(tool) for tool in decode(edits.get("tools") or bytes(body.view("tools")))])
+    return edits, lost
 
 
 def _without_thinking(body: JsonObject, unasked: bool) -> dict[str, bytes | None]:

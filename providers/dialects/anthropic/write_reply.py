@@ -84,7 +84,7 @@ class MessageWriter:
 
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""
-        content = [_whole(block) for block in message.blocks]
+        content = [whole_block(block) for block in message.blocks]
         if any(delta.get("type") == citations.ADDRESS for block in message.blocks for delta in block.raw_deltas):
             note(self.lost, "citations")
         told = _message(message.id, self._model, content, message.stop, message.stop_sequence, message.usage, None)
@@ -98,13 +98,17 @@ class MessageWriter:
 def usage(counts: Usage) -> dict[str, Any]:
     """Every count is a number: a null makes clients fail."""
     thought = {"output_tokens_details": {"thinking_tokens": counts.reasoning_tokens}} if counts.reasoning_tokens else {}
-    return {
+    tokens = {
         "input_tokens": counts.input_tokens,
         "cache_creation_input_tokens": counts.cache_write_tokens,
         "cache_read_input_tokens": counts.cache_read_tokens,
         "output_tokens": counts.output_tokens,
         **thought,
     }
+    if not (counts.web_searches or counts.web_fetches):
+        return tokens
+    requests = {"web_search_requests": counts.web_searches, "web_fetch_requests": counts.web_fetches}
+    return {**tokens, "server_tool_use": requests}
 
 
 def _message(
@@ -134,7 +138,8 @@ def _start(event: BlockStarted) -> dict[str, Any]:
     return dict(event.raw) if event.kind is BlockKind.RAW else _EMPTY[event.kind]
 
 
-def _whole(block: AnswerBlock) -> dict[str, Any]:
+def whole_block(block: AnswerBlock) -> dict[str, Any]:
+    """The block of a message that is not streamed."""
     match block.kind:
         case BlockKind.TEXT | BlockKind.REFUSAL:
             cited = [delta["citation"] for delta in block.raw_deltas if "citation" in delta]

@@ -24,6 +24,7 @@ from providers.dialects.openai_chat.think_tags import ThinkTags
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_chat.write_reply import ChunkWriter
 from providers.headers import own_headers
+from providers.hosting import Hosts
 from providers.json_object import JsonObject, encode
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig
@@ -50,6 +51,7 @@ class OpenAIChatDialect:
 
     name = "openai_chat"
     straight: StraightLine | None = Passing()
+    hosts: Hosts | None = None
 
     def check(self, body: JsonObject) -> None:
         checks.check(body)

@@ -10,6 +10,7 @@ from providers.dialects.openai_responses import checks, read_request, write_requ
 from providers.dialects.openai_responses.read_reply import ResponseReader
 from providers.dialects.openai_responses.write_reply import ResponseWriter
 from providers.headers import own_headers
+from providers.hosting import Hosts
 from providers.json_object import JsonObject, encode
 from providers.spec import ProviderConfig
 
@@ -19,6 +20,7 @@ class OpenAIResponsesDialect:
 
     name = "openai_responses"
     straight: StraightLine | None = None  # what one provider sealed would reach another
+    hosts: Hosts | None = None
 
     def check(self, body: JsonObject) -> None:
         checks.check(body)

@@ -18,7 +18,12 @@ from tests.providers.dialects.openai_chat.rows import BASES, ROWS, config, sent
 WRITTEN = Path(__file__).parents[3] / "wire" / "openai_chat" / "written"
 GOLDEN = {path.stem: json.loads(path.read_text()) for path in sorted(WRITTEN.glob("*.json"))}
 Json = dict[str, Any]
-OF_MESSAGES: Json = {"untyped_tools": False, "thinks_unasked": False, "signed_thoughts": False}  # the other face's
+OF_MESSAGES: Json = {  # the other face's
+    "untyped_tools": False,
+    "thinks_unasked": False,
+    "signed_thoughts": False,
+    "server_tools": (),
+}
 HI: list[Json] = [{"role": "user", "content": "Hi"}]
 ASKED: Json = {"model": "asked", "max_tokens": 500, "messages": HI}
 TOOL: Json = {"name": "Bash", "input_schema": {"type": "object", "properties": {"a": {"type": "string"}}}}

@@ -1,0 +1,49 @@
+"""The web tools as an operator wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.server_tools.engines import Brave, DuckDuckGo, Engine, SearXNG, Tavily
+from gateway.server_tools.extract import ChildExtractor
+from gateway.server_tools.fetch import Fetcher
+from gateway.server_tools.outbound import AiohttpWeb, absolute, system_resolver
+from gateway.server_tools.quota import Allowance, Rates
+from gateway.server_tools.search import EngineSearch
+from gateway.server_tools.tools import Observe, WebTools
+from gateway.server_tools.urls import Rules
+from gateway.settings.model import ClientToken, WebToolSettings
+from providers.ports import Time
+from providers.secret import Secret
+
+
+def web_tools(settings: WebToolSettings, tokens: Iterable[ClientToken], time: Time, observe: Observe) -> WebTools:
+    """Opens nothing before it is used."""
+    web = AiohttpWeb()
+    allowances = {token.name: Allowance(token.web_tools, token.web_tools_rate_limit) for token in tokens}
+    return WebTools(
+        EngineSearch(engine(settings), web),
+        Fetcher(
+            web,
+            system_resolver if settings.private else absolute(system_resolver),
+            ChildExtractor(),
+            Rules(settings.schemes, settings.private),
+        ),
+        Rates(settings.rate, allowances, time.clock),
+        time.wall,
+        observe,
+    )
+
+
+def engine(settings: WebToolSettings) -> Engine:
+    """The settings have been checked: what needs an address or a key has one."""
+    key = settings.key or Secret("")
+    base = {"base": settings.url} if settings.url else {}
+    match settings.engine:
+        case "searxng":
+            return SearXNG(settings.url)
+        case "brave":
+            return Brave(key, **base)
+        case "tavily":
+            return Tavily(key, **base)
+    return DuckDuckGo(**base)
