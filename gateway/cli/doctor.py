@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from gateway.app import TIME, TRANSPORTS
+from gateway.app import LOGINS, TIME, TRANSPORTS
 from gateway.cli.banner import columns
 from gateway.cli.out import say
 from gateway.doctor.findings import Finding, State, Verdict, keyless, verdicts
@@ -47,7 +47,7 @@ def doctor(settings: Settings, as_json: bool = False, patience: float = PATIENCE
 async def _examined(settings: Settings, patience: float) -> list[Finding]:
     asked = subjects(settings)
     store = MemoryStore(TIME.clock, TIME.wall)
-    registry = Registry(settings.providers, discover(), TRANSPORTS, store, Observers(), TIME)
+    registry = Registry(settings.providers, discover(), TRANSPORTS, store, Observers(), TIME, LOGINS)
     try:
         with ExitStack() as stack:
             examiner = Doctor(registry, patience)
