@@ -80,8 +80,8 @@ down: ## stop what make up started
 
 lock: ## pin the packages anew (needs uv); ARGS=--upgrade takes the newest
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH." >&2; exit 1; }
-	@uv pip compile $(LOCK) -o requirements/run.txt $(ARGS) pyproject.toml requirements/build.in
-	@uv pip compile $(LOCK) -o requirements/dev.txt $(ARGS) --extra dev -c requirements/run.txt pyproject.toml requirements/build.in
+	@uv pip compile $(LOCK) -o requirements/dev.txt $(ARGS) --extra dev pyproject.toml requirements/build.in
+	@uv pip compile $(LOCK) -o requirements/run.txt $(ARGS) -c requirements/dev.txt pyproject.toml requirements/build.in
 LOCK = --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 hooks: setup-dev ## check every commit before it is made (pre-commit)
