@@ -33,7 +33,7 @@ from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk, Opener
 from gateway.request_log import RequestLog
-from gateway.server_tools.assembly import web_tools
+from gateway.server_tools.assembly import configured, web_tools
 from gateway.server_tools.turn import Kit, ToolLoop
 from gateway.settings import Settings, load_from_process
 from gateway.state.keeping import Keeping, keep_on
@@ -248,7 +248,7 @@ def _opener(
     """What opens calls: the relay, with the web tools around it where they are on."""
     if settings.web_tools is None:
         return relay
-    tools = web_tools(settings.web_tools, settings.tokens, moments, metrics.web_tool_used)
+    tools = web_tools(settings.web_tools, configured(settings.tokens), moments, metrics.web_tool_used)
     return ToolLoop(Kit(relay, tools, moments), dialects)
 
 

@@ -76,3 +76,10 @@ def refusal_of_any(answers: Iterable[str]) -> str:
         if words:
             return words
     return ""
+
+
+def beside(own: Address, other: Address) -> bool:
+    """Whether an address is the machine's own or, in IPv6, of the same /64: public, and yet behind its firewall."""
+    if isinstance(own, IPv6Address) and isinstance(other, IPv6Address):
+        return int(own) >> 64 == int(other) >> 64
+    return own == other

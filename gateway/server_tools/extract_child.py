@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 
 import trafilatura
 
@@ -27,13 +28,18 @@ def extract(html: str, url: str, most: int) -> tuple[str, str]:
 
 
 def bound() -> None:
-    """Bounds on this process, where the system has them."""
+    """Bounds on this process, where the system has them; tighter ones stay."""
     try:
         import resource
     except ImportError:  # Windows
         return
     for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_FSIZE, 0)):
-        resource.setrlimit(kind, (most, most))
+        hard = resource.getrlimit(kind)[1]
+        bounded = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with suppress(
+            ValueError, OSError
+        ):  # macOS refuses any bound on memory (github.com/python/cpython/issues/78783)
+            resource.setrlimit(kind, (bounded, bounded))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.server_tools import addresses, bodies
 from gateway.server_tools.extract import Extract
 from gateway.server_tools.failures import ToolFailure
-from gateway.server_tools.outbound import Resolve, Unreachable, Web, WebReply
+from gateway.server_tools.outbound import Resolve, Unreachable, Web, WebReply, near
 from gateway.server_tools.request import USER_AGENT, WebRequest
 from gateway.server_tools.urls import Rules, Target, redirected, target
 
@@ -50,13 +50,20 @@ class Fetcher:
     """Every hop is checked anew: the URL, the domain, and each address that its name has at that moment."""
 
     def __init__(
-        self, web: Web, resolve: Resolve, extract: Extract, rules: Rules, limits: Limits | None = None
+        self,
+        web: Web,
+        resolve: Resolve,
+        extract: Extract,
+        rules: Rules,
+        limits: Limits | None = None,
+        near: Callable[[str], bool] = near,
     ) -> None:
         self._web = web
         self._resolve = resolve
         self._extract = extract
         self._rules = rules
         self._limits = limits or Limits()
+        self._near = near
 
     def target(self, url: str) -> Target:
         """The URL in its one form. Raises ToolFailure."""
@@ -88,17 +95,23 @@ class Fetcher:
         raise ToolFailure("url_not_accessible", f"it redirects more than {self._limits.redirects} times")
 
     async def _addresses(self, place: Target) -> tuple[str, ...]:
-        if place.address is not None:
-            return (str(place.address),)
+        answers = [str(place.address)] if place.address is not None else await self._answers(place)
+        if self._rules.private:
+            return tuple(answers)
+        if words := addresses.refusal_of_any(answers):
+            raise ToolFailure("url_not_allowed", f"its name leads to an address that is not public: {words}")
+        if any(self._near(answer) for answer in answers):
+            raise ToolFailure("url_not_allowed", "its address is this machine's own, or in one network with it")
+        return tuple(answers)
+
+    async def _answers(self, place: Target) -> list[str]:
         try:
             answers = await self._resolve(place.host, place.port)
         except (OSError, UnicodeError):
-            raise ToolFailure("url_not_accessible", "its name has no address") from None
+            answers = []
         if not answers:
             raise ToolFailure("url_not_accessible", "its name has no address")
-        if words := "" if self._rules.private else addresses.refusal_of_any(answers):
-            raise ToolFailure("url_not_allowed", f"its name leads to an address that is not public: {words}")
-        return tuple(answers)
+        return answers
 
     async def _body(self, reply: WebReply) -> tuple[str, str]:
         """The media type and the text of an answer."""

@@ -10,22 +10,29 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from ipaddress import ip_address
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from gateway.server_tools.addresses import beside
 from gateway.server_tools.request import WebRequest
 
 CONNECT = 10.0  # seconds
 PIECE = 65536  # bytes that are read ahead, at most twice
+NAMES_AT_ONCE = 4
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host for a port. Raises OSError."""
+
+Lookup = Callable[[str, int, int, int], Sequence[tuple[Any, ...]]]
+"""``socket.getaddrinfo``: host, port, family and type to tuples that end in a socket's address."""
 
 Route = Callable[[str, int], tuple[str, int]]
 """Where an address and port are really reached. Tests put a server there."""
@@ -52,10 +59,21 @@ class Web(Protocol):
         """Entering it raises Unreachable; leaving it closes the connection."""
 
 
-async def system_resolver(host: str, port: int) -> list[str]:
-    """This machine's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+class SystemResolver:
+    """This machine's resolver. See Resolve.
+
+    A lookup cannot be ended, and whoever serves a name can make it last. So it has threads of its own: those in which
+    providers' names are looked up stay free.
+    """
+
+    def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
+        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(NAMES_AT_ONCE, "web-names")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._lookup, host, port, 0, socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
 def absolute(resolve: Resolve) -> Resolve:
@@ -65,6 +83,18 @@ def absolute(resolve: Resolve) -> Resolve:
         return await resolve(f"{host}.", port)
 
     return resolve_absolute
+
+
+def near(address: str) -> bool:
+    """Whether an address is ``beside`` the one of its own from which the kernel would send to it. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect((address, 9))
+        except OSError:
+            return False  # there is no way to it
+        own = str(asked.getsockname()[0])
+    return beside(ip_address(own), ip_address(address))
 
 
 def _as_it_is(address: str, port: int) -> tuple[str, int]:

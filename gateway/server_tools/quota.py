@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,25 +30,34 @@ class Allowance:
     rate: int | None = None
 
 
+AllowanceOf = Callable[[str], Allowance]
+"""What the client of that name may have, asked anew each time: tokens come and go."""
+
+
 class Rates:
     """See Quota. Never more than ``rate`` uses in any minute, in this process, by all clients together."""
 
-    def __init__(self, rate: int, clients: Mapping[str, Allowance], clock: Clock) -> None:
-        self._clients = clients
+    def __init__(self, rate: int, allowance_of: AllowanceOf, clock: Clock) -> None:
+        self._rate = rate
+        self._allowance_of = allowance_of
         self._clock = clock
-        self._all = _Minute(rate)
-        self._own = {name: _Minute(each.rate) for name, each in clients.items() if each.rate is not None}
+        self._all = _Minute()
+        self._own: dict[str, _Minute] = {}  # of clients with a rate, while they have a use in it
 
     def allows(self, principal: str) -> bool:
-        return self._clients.get(principal, Allowance()).web_tools
+        return self._allowance_of(principal).web_tools
 
     def take(self, principal: str) -> bool:
-        now = self._clock()
-        minutes = [self._all, *([self._own[principal]] if principal in self._own else [])]
-        if not all(minute.has_room(now) for minute in minutes):
+        now, rate = self._clock(), self._allowance_of(principal).rate
+        if not self._all.has_room(now, self._rate):
             return False
-        for minute in minutes:
-            minute.uses.append(now)
+        if rate is not None:
+            own = self._own.get(principal) or _Minute()
+            if not own.has_room(now, rate):
+                return False
+            own.uses.append(now)
+            self._own = {name: each for name, each in self._own.items() if each.recent(now)} | {principal: own}
+        self._all.uses.append(now)
         return True
 
 
@@ -56,10 +65,13 @@ class Rates:
 class _Minute:
     """The moments of the last minute's uses."""
 
-    rate: int
     uses: deque[float] = field(default_factory=deque)
 
-    def has_room(self, now: float) -> bool:
+    def has_room(self, now: float, rate: int) -> bool:
+        return self.recent(now) < rate
+
+    def recent(self, now: float) -> int:
+        """How many there were."""
         while self.uses and now - self.uses[0] >= MINUTE:
             self.uses.popleft()
-        return len(self.uses) < self.rate
+        return len(self.uses)

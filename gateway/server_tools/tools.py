@@ -43,7 +43,9 @@ class WebTools:
         """The content of the result block. ``texts`` are what stands in the conversation, read where it matters."""
         try:
             if not self.quota.take(principal):
-                raise ToolFailure("too_many_requests", "WEB_TOOLS_RATE_LIMIT, or its token's own limit, is used up")
+                raise ToolFailure(
+                    "too_many_requests", "WEB_TOOLS_RATE_LIMIT, or web_tools_per_minute of its token, is used up"
+                )
             if tool.family == "web_search":
                 content: Any = await self._searched(tool, arguments)
             else:

@@ -22,7 +22,7 @@ class ClientToken:
     name: str
     secret: Secret
     web_tools: bool = True  # may have them, where they are switched on
-    web_tools_rate_limit: int | None = None  # uses in any minute, besides the limit for all
+    web_tools_per_minute: int | None = None  # uses in any minute, besides the limit for all
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ def read_tokens(top: Table, outside: Layers, folder: Path, home: Path) -> tuple[
     tokens: list[ClientToken] = []
     taken = {SHARED: "it is the name of the token in ANTHROPIC_AUTH_TOKEN"}
     for table in top.tables("tokens"):
-        table.refuse_unknown(("name", *SOURCES, "web_tools", "web_tools_rate_limit"))
+        table.refuse_unknown(("name", *SOURCES, "web_tools", "web_tools_per_minute"))
         name = table.required("name", "alice")
         if name in taken:
             table.reject("name", f"{name!r} is taken: {taken[name]}", "Choose another name.")
         secret = _secret(table, outside, folder, home)
         if name and secret:
             taken[name] = "another token has it"
-            rate = table.whole("web_tools_rate_limit", "10")
+            rate = table.whole("web_tools_per_minute", "10")
             tokens.append(ClientToken(name, secret, table.switch("web_tools", True), rate))
     return tuple(tokens)
 

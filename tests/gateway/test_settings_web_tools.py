@@ -108,13 +108,13 @@ def test_the_engines() -> None:
 def test_tokens_with_a_switch_and_a_rate(place: Place) -> None:
     settings = place.toml(
         '[[tokens]]\nname = "alice"\ntoken = "token-of-alice"\nweb_tools = false\n'
-        '[[tokens]]\nname = "bob"\ntoken = "token-of-bob"\nweb_tools_rate_limit = 3'
+        '[[tokens]]\nname = "bob"\ntoken = "token-of-bob"\nweb_tools_per_minute = 3'
     )
-    assert [(token.web_tools, token.web_tools_rate_limit) for token in settings.tokens] == [(False, None), (True, 3)]
+    assert [(token.web_tools, token.web_tools_per_minute) for token in settings.tokens] == [(False, None), (True, 3)]
 
 
 @pytest.mark.parametrize(
-    "line", ['web_tools = "no"', "web_tools = 1", "web_tools_rate_limit = 0", 'web_tools_rate_limit = "3"']
+    "line", ['web_tools = "no"', "web_tools = 1", "web_tools_per_minute = 0", 'web_tools_per_minute = "3"']
 )
 def test_tokens_whose_switch_is_none(place: Place, line: str) -> None:
     problem = only(place.toml_problems(f'[[tokens]]\nname = "alice"\ntoken = "token-of-alice"\n{line}'))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.server_tools.addresses import refusal, refusal_of_any
+from gateway.server_tools.addresses import beside, refusal, refusal_of_any
 from gateway.server_tools.failures import ToolFailure
 from gateway.server_tools.urls import BAD_PORTS, Rules, Target, redirected, target
 from tests.gateway.server_tools.ssrf import ANSWERS, NOT_ALLOWED, URLS
@@ -46,6 +46,21 @@ def test_one_bad_address_of_a_name_refuses_it(answers: tuple[str, ...], words: s
 )
 def test_public_addresses_pass(answers: tuple[str, ...]) -> None:
     assert refusal_of_any(answers) == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "expected"),
+    [
+        ("93.184.216.34", "93.184.216.34", True),
+        ("93.184.216.34", "93.184.216.35", False),
+        ("2a00:1450:4001:80f::200e", "2a00:1450:4001:80f::200e", True),
+        ("2a00:1450:4001:80f::200e", "2a00:1450:4001:80f:ffff::1", True),
+        ("2a00:1450:4001:80f::200e", "2a00:1450:4001:810::200e", False),
+        ("fe80::1%eth0", "2606:4700::1111", False),
+    ],
+)
+def test_addresses_that_are_public_and_behind_the_firewall(own: str, other: str, expected: bool) -> None:
+    assert beside(ip_address(own), ip_address(other)) is expected
 
 
 @given(st.ip_addresses())

@@ -149,14 +149,33 @@ async def test_whoever_gives_up_ends_the_process(tmp_path: Path) -> None:
         writers[0].close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bounds")
+@pytest.mark.skipif(sys.platform != "linux", reason="Windows has no such bounds, macOS none on memory")
 @pytest.mark.parametrize(
     ("code", "words"),
     [("bytearray(2**30)", "MemoryError"), ("open('/dev/shm/x', 'w').write('x' * 9999)", "")],
     ids=["memory", "files"],
 )
 def test_its_bounds_are_the_kernels(code: str, words: str) -> None:
-    bounded = f"from gateway.server_tools.extract_child import bound; bound(); {code}"
-    done = subprocess.run([sys.executable, "-c", bounded], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = in_bounds(f"bound(); {code}")
     assert done.returncode != 0
     assert words in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bounds")
+def test_tighter_bounds_stay() -> None:
+    done = in_bounds(
+        "import resource as r; r.setrlimit(r.RLIMIT_CPU, (4, 4)); bound(); print(r.getrlimit(r.RLIMIT_CPU))"
+    )
+    assert (done.returncode, done.stdout) == (0, "(4, 4)\n"), done.stderr
+
+
+def in_bounds(code: str) -> subprocess.CompletedProcess[str]:
+    program = f"from gateway.server_tools.extract_child import bound; {code}"
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+
+def test_no_library_that_reads_pages_is_in_the_gateway(tmp_path: Path) -> None:
+    """They take a third of a second and 100 MB, whether the web tools are on or off."""
+    code = "import sys, gateway.app, gateway.server_tools.extract; print({'trafilatura', 'lxml'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n", done.stderr

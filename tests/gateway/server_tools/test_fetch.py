@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import zlib
 from collections.abc import AsyncIterator
 
@@ -12,7 +13,7 @@ import pytest
 from gateway.server_tools.extract import ChildExtractor
 from gateway.server_tools.failures import ToolFailure
 from gateway.server_tools.fetch import Fetcher, Limits, Page
-from gateway.server_tools.outbound import AiohttpWeb, absolute, system_resolver
+from gateway.server_tools.outbound import NAMES_AT_ONCE, AiohttpWeb, SystemResolver, absolute, near
 from gateway.server_tools.request import USER_AGENT, WebRequest
 from gateway.server_tools.urls import Rules, Target
 from tests.gateway.server_tools.internet import HOST, OTHER, PUBLIC, URL, Internet, anywhere, page, redirect
@@ -157,6 +158,26 @@ async def test_answers_that_are_not_public(internet: Internet, answers: list[str
     assert internet.connected == []
 
 
+@pytest.mark.parametrize("url", [URL, f"http://{PUBLIC}/", f"http://[{OTHER}]/"])
+async def test_an_address_inside_the_machines_own_firewall(internet: Internet, url: str) -> None:
+    asked: list[str] = []
+
+    def near(address: str) -> bool:
+        asked.append(address)
+        return True
+
+    fetcher = Fetcher(AiohttpWeb(internet.route), internet.resolve, ChildExtractor(), Rules(), near=near)
+    with pytest.raises(ToolFailure, match="this machine's own") as failure:
+        await fetcher.fetch(fetcher.target(url), anywhere)
+    assert (failure.value.code, internet.connected) == ("url_not_allowed", [])
+    assert asked == [OTHER if OTHER in url else PUBLIC]
+
+
+@pytest.mark.parametrize(("address", "is_near"), [("127.0.0.1", True), ("127.0.0.77", False), (PUBLIC, False)])
+def test_what_the_kernel_says_of_an_address(address: str, is_near: bool) -> None:
+    assert near(address) is is_near
+
+
 async def test_private_networks_for_those_who_allow_them(internet: Internet) -> None:
     internet.zone["wiki"] = [["10.0.0.7"]]
     internet.server.script(page(), page("secret"))
@@ -281,8 +302,29 @@ async def test_tls_asks_for_the_name_and_goes_to_the_checked_address(internet: I
 
 
 async def test_the_systems_resolver() -> None:
-    assert await system_resolver("127.0.0.1", 80) == ["127.0.0.1"]
-    assert await system_resolver("::1", 80) == ["::1"]
+    resolver = SystemResolver()
+    assert await resolver("127.0.0.1", 80) == ["127.0.0.1"]
+    assert await resolver("::1", 80) == ["::1"]
+
+
+async def test_names_that_take_long_hold_up_no_other_work() -> None:
+    """Else whoever serves slow names could stop the gateway from finding its providers."""
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(host: str, *_: int) -> list[tuple[str, tuple[str, int]]]:
+        begun.release()
+        go_on.wait(BOUND)
+        return [(host, (PUBLIC, 80))]
+
+    resolver = SystemResolver(slow)
+    tasks = [asyncio.ensure_future(resolver(f"n{number}.example", 80)) for number in range(40)]
+    try:
+        for _ in range(NAMES_AT_ONCE):
+            assert await asyncio.to_thread(begun.acquire, timeout=BOUND)
+        assert not begun.acquire(blocking=False)
+    finally:
+        go_on.set()
+    assert await asyncio.wait_for(asyncio.gather(*tasks), BOUND) == [[PUBLIC]] * 40
 
 
 async def test_a_public_name_is_asked_for_as_a_whole_one(internet: Internet) -> None:

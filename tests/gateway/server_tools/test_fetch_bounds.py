@@ -88,7 +88,7 @@ async def test_a_page_of_just_the_size_is_read() -> None:
 
 SLOW: dict[str, tuple[Reply, ...]] = {
     "no head": (Reply((Hang(),)),),
-    "half a head": (Reply((Raw(b"HTTP/1.1 200 OK\r\ncontent-type: te"), Hang())),),
+    "half a head": (Reply((Raw(b"HTTP/1.1 200 OK\r\ncontent-type: text"), Hang())),),
     "a head by the byte": (
         Reply(tuple(step for byte in b"HTTP/1.1 200 OK\r\n" for step in (Raw(bytes([byte])), Pause(5)))),
     ),

@@ -17,7 +17,7 @@ SEARCH = HostedTool("web_search", "web_search_20250305", "web_search")
 
 def rates(rate: int, **clients: Allowance) -> tuple[Rates, Moments]:
     moments = Moments(frozen=True)
-    return Rates(rate, clients, moments.clock), moments
+    return Rates(rate, lambda name: clients.get(name, Allowance()), moments.clock), moments
 
 
 def test_never_more_than_the_rate_in_any_minute() -> None:
@@ -42,6 +42,17 @@ def test_a_token_has_a_rate_of_its_own_besides() -> None:
 def test_what_was_refused_takes_no_place() -> None:
     quota, _ = rates(2, alice=Allowance(rate=1))
     assert [quota.take("alice"), quota.take("alice"), quota.take("bob")] == [True, False, True]
+
+
+def test_tokens_come_and_go_while_it_runs() -> None:
+    clients = {"alice": Allowance(rate=1)}
+    moments = Moments(frozen=True)
+    quota = Rates(9, lambda name: clients.get(name, Allowance(False)), moments.clock)
+    assert [quota.take("alice"), quota.take("alice")] == [True, False]
+    clients |= {"alice": Allowance(rate=2), "bob": Allowance()}
+    assert [quota.take("alice"), quota.allows("bob")] == [True, True]
+    del clients["bob"]
+    assert not quota.allows("bob")
 
 
 def test_the_switch_of_a_token() -> None:

@@ -283,7 +283,7 @@ async def test_the_rate_for_all(tmp_path: Path) -> None:
 
 async def test_each_token_has_its_switch_and_its_rate(tmp_path: Path) -> None:
     (tmp_path / "keyturn.toml").write_text(
-        '[[tokens]]\nname = "alice"\ntoken = "token-of-alice"\nweb_tools_rate_limit = 1\n'
+        '[[tokens]]\nname = "alice"\ntoken = "token-of-alice"\nweb_tools_per_minute = 1\n'
         '[[tokens]]\nname = "bob"\ntoken = "token-of-bob"\nweb_tools = false\n'
     )
     async with web_rig(tmp_path) as rig:
