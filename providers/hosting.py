@@ -8,6 +8,7 @@ round; all rounds are one answer.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -65,6 +66,7 @@ class HostedTool:
     max_content_tokens: int | None = None
     citations: bool = False
     url_sources: Mapping[str, Any] = field(default_factory=dict, hash=False)  # whose URLs may be fetched
+    also: tuple[str, ...] = ()  # what else of its request it makes true, by the names under which that would be lost
 
     def function(self) -> Tool:
         """What the model is given in its place."""
@@ -95,8 +97,13 @@ class Hosting:
         """The request with functions in the tools' places."""
         taken = {tool.name for tool in asked.tools}
         own = tuple(tool.function() for tool in self.tools if tool.name not in taken)
-        places = {f"tools.{tool.type}" for tool in self.tools if tool.name not in taken}
-        return replace(asked, tools=(*asked.tools, *own), lost=tuple(name for name in asked.lost if name not in places))
+        places = {name for tool in self.tools if tool.name not in taken for name in (f"tools.{tool.type}", *tool.also)}
+        return replace(
+            asked,
+            tools=(*asked.tools, *own),
+            lost=tuple(name for name in asked.lost if name not in places),
+            asides={name: aside for name, aside in asked.asides.items() if name not in places},
+        )
 
     def round(self, fresh: EventWriter, token: str) -> Round:
         """A writer for one attempt. What an attempt that fails before its content wrote is nobody's."""
@@ -184,6 +191,17 @@ def _arguments(family: str, said: str) -> str:
         value = None
     text = value.get(member) if isinstance(value, dict) else None
     return encode({member: text} if isinstance(text, str) else {}).decode()
+
+
+def strings_of(value: Any) -> tuple[str, ...]:
+    """The strings of a list that a client wrote, () for what is none."""
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+
+
+def country_of(location: Any) -> str:
+    """The two letters of a ``user_location``'s country, "" where it names none."""
+    country = location.get("country") if isinstance(location, dict) else None
+    return country.upper() if isinstance(country, str) and re.fullmatch(r"[A-Za-z]{2}", country) else ""
 
 
 class Hosts(Protocol):

@@ -30,7 +30,10 @@ small request is translated with the feature and without, a small answer on its 
 Nothing goes without a word: a test fails where it does, here and with the settings of every provider in the catalog.
 The upstream of the tables takes all that its dialect has; where a provider takes less, that is named too. Where client
 and upstream speak one dialect the bytes pass; **translated** is what becomes of them where a provider needs more than
-that, such as the repair of tool calls."""
+that, such as the repair of tool calls.
+
+`web_search` and `web_fetch` are shown as they are with `ENABLE_WEB_SERVER_TOOLS` off; on, Keyturn runs them itself for
+upstreams that have none ([web-tools.md](web-tools.md))."""
 
 FACES = {
     "anthropic": "Clients of Messages (`/v1/messages`)",

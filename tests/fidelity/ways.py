@@ -21,6 +21,7 @@ ABLE = Quirks(
     samplers=("top_k", "min_p", "repetition_penalty"),
     call_ids=True,
     result_files=True,
+    server_tools=("web_search", "web_fetch"),
 )
 
 

@@ -14,7 +14,7 @@ from providers.chat.events import BlockKind
 from providers.chat.fold import AnswerBlock
 from providers.dialects.anthropic import server_blocks
 from providers.dialects.anthropic.write_reply import whole_block
-from providers.hosting import USE, Family, HostedTool
+from providers.hosting import USE, Family, HostedTool, country_of, strings_of
 from providers.json_object import JsonObject, elements, encode
 
 _PREFIXES: Mapping[str, Family] = {"web_search_": "web_search", "web_fetch_": "web_fetch"}
@@ -87,7 +87,6 @@ def _hosted(tool: Json) -> HostedTool | None:
     kind = family(tool)
     if kind is None:
         return None
-    location = tool.get("user_location")
     citations = tool.get("citations")
     sources = tool.get("url_sources")
     return HostedTool(
@@ -95,9 +94,9 @@ def _hosted(tool: Json) -> HostedTool | None:
         tool["type"],
         str(tool.get("name") or kind),
         max_uses=_count(tool.get("max_uses")),
-        allowed=_strings(tool.get("allowed_domains")),
-        blocked=_strings(tool.get("blocked_domains")),
-        country=_country(location if isinstance(location, dict) else {}),
+        allowed=strings_of(tool.get("allowed_domains")),
+        blocked=strings_of(tool.get("blocked_domains")),
+        country=country_of(tool.get("user_location")),
         max_content_tokens=_count(tool.get("max_content_tokens")),
         citations=isinstance(citations, dict) and citations.get("enabled") is True,
         url_sources=sources if isinstance(sources, dict) else {},
@@ -106,15 +105,6 @@ def _hosted(tool: Json) -> HostedTool | None:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
-
-
-def _country(location: Json) -> str:
-    country = location.get("country")
-    return country.upper() if isinstance(country, str) and re.fullmatch(r"[A-Za-z]{2}", country) else ""
 
 
 class _Sources:

@@ -7,6 +7,7 @@ from providers.call import Call, ClientDialect, EventWriter, Hints, StraightLine
 from providers.chat.request import ChatRequest
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_responses import checks, read_request, write_request
+from providers.dialects.openai_responses.hosts import WebSearch
 from providers.dialects.openai_responses.read_reply import ResponseReader
 from providers.dialects.openai_responses.write_reply import ResponseWriter
 from providers.headers import own_headers
@@ -20,7 +21,7 @@ class OpenAIResponsesDialect:
 
     name = "openai_responses"
     straight: StraightLine | None = None  # what one provider sealed would reach another
-    hosts: Hosts | None = None
+    hosts: Hosts | None = WebSearch()
 
     def check(self, body: JsonObject) -> None:
         checks.check(body)

@@ -8,7 +8,9 @@ from typing import Any
 from providers import extra_body
 from providers.chat.effort import known
 from providers.chat.request import JSON_MODE, Aside, ChatRequest, JsonSchema, Reasoning, Text, Tool, ToolChoice
+from providers.dialects.openai_responses import hosts
 from providers.dialects.openai_responses.conversation import messages
+from providers.dialects.openai_responses.searches import FAMILY
 from providers.dialects.openai_responses.toolbox import Toolbox
 from providers.json_object import JsonObject
 
@@ -114,6 +116,8 @@ def _chosen(choice: Any, toolbox: Toolbox, lost: list[str]) -> tuple[tuple[Tool,
             return toolbox.tools, ToolChoice("any")
         case {"type": "function" | "custom", "name": str() as name}:
             return toolbox.tools, ToolChoice("tool", toolbox.function_name(name, choice.get("namespace")))
+        case {"type": kind} if hosts.is_search(kind):
+            return toolbox.tools, ToolChoice("tool", FAMILY)
         case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": list() as allowed}:
             if tools := toolbox.only(allowed):
                 return tools, ToolChoice("any" if mode == "required" else "auto")

@@ -18,6 +18,7 @@ from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
     BlockStarted,
+    BlockStopped,
     Event,
     Finished,
     RawDelta,
@@ -31,6 +32,7 @@ from providers.chat.fold import AnswerBlock, WholeMessage
 from providers.chat.reader import note
 from providers.chat.sse import frame
 from providers.dialects.openai_chat.errors import error_object
+from providers.dialects.openai_responses import searches
 from providers.dialects.openai_responses.marks import for_client_redacted
 from providers.dialects.openai_responses.response import (
     INCOMPLETE,
@@ -99,7 +101,9 @@ class ResponseWriter:
         self._token = ""
         self._number = 0  # of the next event
         self._open: _Open | None = None
-        self._output: list[Json] = []  # items that are done
+        self._output: list[Json] = []  # items that are done, and searches that go on
+        self._searches: dict[str, int] = {}  # the places of searches in the output, by their calls' ids
+        self._sources = searches.SOURCES in (call.body.get("include") or ())
         self._refused = False  # in the model's own words
 
     def write(self, event: Event) -> bytes:
@@ -116,7 +120,9 @@ class ResponseWriter:
             case RawDelta():
                 self._cite(event.value)
             case BlockStarted():
-                return self._close("completed") + self._begin(event)
+                return self._close("completed") + (self._found(event.raw) or self._begin(event))
+            case BlockStopped() if self._open is not None and searches.is_call(self._open.block.raw):
+                return self._close("completed")
             case Started():
                 self._name(event.id)
                 return self._state("response.created") + self._state("response.in_progress")
@@ -125,13 +131,16 @@ class ResponseWriter:
         return b""
 
     def whole(self, message: WholeMessage) -> bytes:
-        """The body of an answer that is not streamed."""
+        """The body of an answer that is not streamed. What was written before counts for nothing."""
+        self._output, self._searches = [], {}
         self._name(message.id)
         self._refused = any(block.kind is BlockKind.REFUSAL for block in message.blocks)
         status = self._status(message.stop)
         self._lose(message.stop_sequence, message.details)
         last = len(message.blocks) - 1
         for number, block in enumerate(message.blocks):
+            if self._found(block.raw):
+                continue
             opened = self._opened(BlockStarted(block.kind, block.id, block.name, block.raw))
             if opened is not None:
                 self._fill(opened, block)
@@ -182,12 +191,15 @@ class ResponseWriter:
 
     def _opened(self, block: BlockStarted) -> _Open | None:
         """The item of a block; None for one that only Messages knows."""
-        if block.kind is BlockKind.RAW and for_client_redacted(block.raw) is None:
+        search = searches.is_call(block.raw)
+        if block.kind is BlockKind.RAW and not search and for_client_redacted(block.raw) is None:
             note(self.lost, str(block.raw.get("type")))
             return None
         self._refused = self._refused or block.kind is BlockKind.REFUSAL
         index, origin = len(self._output), self._toolbox.origin(block.name)
-        prefix = "ctc" if origin.custom else _PREFIXES[block.kind]
+        prefix = "ws" if search else "ctc" if origin.custom else _PREFIXES[block.kind]
+        if search:
+            self._searches = {**self._searches, str(block.raw.get("id")): index}
         return _Open(block, f"{prefix}_{self._token}_{index}", index, origin)
 
     def _fill(self, opened: _Open, block: AnswerBlock) -> None:
@@ -199,8 +211,8 @@ class ResponseWriter:
 
     def _begin(self, block: BlockStarted) -> bytes:
         opened = self._open = self._opened(block)
-        if opened is None:
-            return b""
+        if opened is None or searches.is_call(block.raw):
+            return b""  # a search is added once its query is whole
         added = self._event("response.output_item.added", output_index=opened.index, item=self._started(opened))
         if block.kind in _PARTS:
             more = b',"logprobs":[]' if block.kind is BlockKind.TEXT else b""
@@ -225,6 +237,8 @@ class ResponseWriter:
         """The item once all of it has come."""
         block = opened.block
         match block.kind:
+            case BlockKind.RAW if searches.is_call(block.raw):
+                return searches.begun(opened.id, opened.text)
             case BlockKind.TEXT | BlockKind.REFUSAL:
                 return message_item(opened.id, opened.part, status, block.raw)
             case BlockKind.THINKING:
@@ -261,9 +275,9 @@ class ResponseWriter:
     def _argue(self, piece: str) -> bytes:
         """A custom tool's input is text: it can be told from its JSON only when that is whole."""
         opened = self._open
-        if opened is None or opened.block.kind is not BlockKind.TOOL_USE:
+        if opened is None or opened.block.kind not in (BlockKind.TOOL_USE, BlockKind.RAW):
             return b""
-        if not opened.origin.custom:
+        if opened.block.kind is BlockKind.TOOL_USE and not opened.origin.custom:
             return self._delta(piece)
         opened.pieces.append(piece)
         return b""
@@ -274,9 +288,32 @@ class ResponseWriter:
             return b""
         item = self._item(opened, status)
         said = self._done(opened, item)
-        self._output.append(item)
+        self._output = [*self._output, item]  # a writer may be copied, and its copy be given up
         self._open = None
+        if item["type"] == searches.KIND:
+            return self._searching(opened, item)
         return said + self._event("response.output_item.done", output_index=opened.index, item=item)
+
+    def _searching(self, opened: _Open, item: Json) -> bytes:
+        place = {"output_index": opened.index, "item_id": opened.id}
+        added = {**item, "status": "in_progress"}
+        return (
+            self._event("response.output_item.added", output_index=opened.index, item=added)
+            + self._event("response.web_search_call.in_progress", **place)
+            + self._event("response.web_search_call.searching", **place)
+        )
+
+    def _found(self, result: Mapping[str, Any]) -> bytes:
+        """The end of a search that has begun; b"" for what is none."""
+        index = self._searches.get(str(result.get("tool_use_id")))
+        if index is None:
+            return b""
+        item = searches.ended(self._output[index], result, self._sources)
+        self._output = [*self._output[:index], item, *self._output[index + 1 :]]
+        said = b""
+        if item["status"] == "completed":
+            said = self._event("response.web_search_call.completed", output_index=index, item_id=item["id"])
+        return said + self._event("response.output_item.done", output_index=index, item=item)
 
     def _done(self, opened: _Open, item: Json) -> bytes:
         place = {"item_id": opened.id, "output_index": opened.index}
