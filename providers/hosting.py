@@ -75,7 +75,6 @@ class HostedTool:
             "type": "object",
             "properties": {member: {"type": "string", "description": _MEANING[self.family]}},
             "required": [member],
-            "additionalProperties": False,
         }
         only = f" It finds pages of these domains only: {', '.join(self.allowed)}." if self.allowed else ""
         return Tool(self.name, _DESCRIPTION[self.family] + only, schema)

@@ -29,7 +29,8 @@ Domains = Callable[[Target], str]
 class Limits:
     """What a page may take of us."""
 
-    seconds: float = 20.0  # from the first look at its name to its text
+    seconds: float = 20.0  # from the wish for it to its text
+    at_once: int = 16  # pages of all clients; the others wait for a place, within their seconds
     redirects: int = 10
     wire: int = 2 * 1024 * 1024  # bytes as they come
     unpacked: int = 2 * 1024 * 1024  # bytes of what was packed
@@ -64,6 +65,7 @@ class Fetcher:
         self._rules = rules
         self._limits = limits or Limits()
         self._near = near
+        self._places = asyncio.Semaphore(self._limits.at_once)
 
     def target(self, url: str) -> Target:
         """The URL in its one form. Raises ToolFailure."""
@@ -74,7 +76,7 @@ class Fetcher:
         limits = self._limits
         most = min(characters or limits.characters, limits.most_characters)
         try:
-            async with asyncio.timeout(limits.seconds):
+            async with asyncio.timeout(limits.seconds), self._places:
                 return await self._follow(first, domains, most)
         except TimeoutError:
             words = f"it took longer than {limits.seconds:g} seconds"

@@ -14,7 +14,18 @@ import pytest
 
 from gateway.server_tools.failures import ToolFailure
 from gateway.server_tools.fetch import Limits
-from tests.gateway.server_tools.internet import HOST, MIB, PUBLIC, Internet, bomb, page, redirect, streamed
+from tests.gateway.server_tools.internet import (
+    HOST,
+    MIB,
+    PUBLIC,
+    URL,
+    Internet,
+    anywhere,
+    bomb,
+    page,
+    redirect,
+    streamed,
+)
 from tests.gateway_process import ROOT
 from tests.upstream import Drip, Hang, Head, Pause, Raw, Reply, ScriptedServer, Send
 from tests.virtual_http import in_virtual_time
@@ -134,6 +145,25 @@ async def test_a_resolver_that_takes_too_long() -> None:
         with pytest.raises(ToolFailure, match="longer than 20 seconds"):
             await internet.fetch()
         assert server.requests == []
+
+
+async def test_few_pages_at_once() -> None:
+    """Each takes up to some megabytes: all that clients can ask for at once would be too many."""
+    async with ScriptedServer() as server:
+        server.always(Reply((Head(200, (TEXT,)), Hang())))
+        internet = Internet(server)
+        fetcher = internet.fetcher(limits=Limits(at_once=2))
+        tasks = [asyncio.ensure_future(fetcher.fetch(fetcher.target(URL), anywhere)) for _ in range(3)]
+        first, _ = [await server.request() for _ in range(2)]
+        assert len(internet.asked) == 2
+        tasks[0].cancel()
+        await asyncio.wait([tasks[0]])
+        await first.gone.wait()
+        await server.request()
+        assert len(internet.asked) == 3
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def test_whoever_gives_up_closes_the_connection() -> None:
