@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from email.message import Message
 
 from gateway.server_tools.failures import ToolFailure
 
@@ -18,6 +17,8 @@ _CHARSET = re.compile(
     r"|euc-(jp|kr)|shift_jis"
 )
 _META = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_-]{1,20})", re.IGNORECASE)
+_KIND = re.compile(r"[!-.0-~]+/[!-.0-~]+")
+_PARAMETER = re.compile(r"(?:^|[\s;])charset\s*=\s*[\"']?\s*([a-z0-9_-]{1,20})")
 _LOOKED_AT = 4096  # bytes of a page in which its own word on its character set stands
 
 
@@ -82,11 +83,9 @@ class Unpacker:
 
 def media_type(headers: Mapping[str, str]) -> tuple[str, str]:
     """("text/html", "utf-8") of an answer's content-type; "" for what it does not say."""
-    message = Message()
-    message["content-type"] = headers.get("content-type", "")[:500]
-    kind = message.get_content_type() if "/" in message["content-type"] else ""
-    charset = message.get_param("charset")
-    return kind, charset.strip().lower() if isinstance(charset, str) else ""
+    kind, _, parameters = headers.get("content-type", "")[:500].lower().partition(";")
+    named = _PARAMETER.search(parameters)
+    return kind.strip() if _KIND.fullmatch(kind.strip()) else "", named[1] if named else ""
 
 
 def is_html(kind: str) -> bool:

@@ -35,6 +35,7 @@ BAD_PORTS = frozenset(
 LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_FOREIGN = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 PATH_SAFE = "/%:@!$&'()*+,;=~"
 
 
@@ -100,7 +101,9 @@ def redirected(origin: Target, location: str, rules: Rules) -> Target:
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
     if not _plain(url):
-        raise ToolFailure("invalid_tool_input", "the URL holds a blank, a control character or a backslash")
+        raise ToolFailure(
+            "invalid_tool_input", "the URL holds a blank, a control character, a backslash or half a character"
+        )
     try:
         parts = urlsplit(url)
         return parts, parts.port
@@ -109,8 +112,11 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
 
 
 def _plain(url: str) -> bool:
-    """``urlsplit`` drops tabs and line ends without a word, and browsers take a backslash for a slash."""
-    return bool(url) and "\\" not in url and not any(char <= " " or char == "\x7f" for char in url)
+    """``urlsplit`` drops tabs and line ends without a word, and browsers take a backslash for a slash.
+
+    Half of a surrogate pair is what a header's byte becomes that is no UTF-8; nothing can encode it.
+    """
+    return bool(url) and _FOREIGN.search(url) is None
 
 
 def _host(host: str, private: bool) -> tuple[str, addresses.Address | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -87,6 +88,40 @@ def test_an_ipv4_address_means_the_same_in_every_notation(number: int) -> None:
         f"{found}.",
     )
     assert {target(f"http://{host}/", Rules(private=True)).address for host in written} == {found}
+
+
+PARTS = [
+    *(
+        "http://",
+        "https://",
+        "//",
+        "/",
+        "?",
+        "#",
+        "@",
+        ":",
+        "[",
+        "]",
+        "::1",
+        "127.0.0.1",
+        "%",
+        ".",
+        "xn--",
+        "example.com",
+    ),
+    *("\u00fc", "\u3002", "\u00b2", "\u0663", "\u200d", "\udcff", "0x", "\\", " ", "-", "_"),
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(PARTS), st.text(st.characters(exclude_categories=()))), max_size=12))
+def test_any_text_is_a_url_of_one_meaning_or_refused(parts: list[str]) -> None:
+    for rules in (RULES, Rules(private=True)):
+        for read in (target, functools.partial(redirected, target("http://example.com/a/b?c", rules))):
+            try:
+                found = read("".join(parts), rules=rules)
+            except ToolFailure:
+                continue
+            assert target(found.url, rules) == found
 
 
 @pytest.mark.parametrize(

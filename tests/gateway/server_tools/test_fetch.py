@@ -17,7 +17,7 @@ from gateway.server_tools.outbound import NAMES_AT_ONCE, AiohttpWeb, SystemResol
 from gateway.server_tools.request import USER_AGENT, WebRequest
 from gateway.server_tools.urls import Rules, Target
 from tests.gateway.server_tools.internet import HOST, OTHER, PUBLIC, URL, Internet, anywhere, page, redirect
-from tests.upstream import Cut, Head, Reply, ScriptedServer, Send
+from tests.upstream import Cut, Head, Raw, Reply, ScriptedServer, Send
 from tests.upstream.bare_client import BOUND
 from tests.upstream.sockets import free_port
 
@@ -265,6 +265,40 @@ async def test_packings_that_nobody_asked_for(internet: Internet, encoding: str,
 async def test_a_body_that_is_not_packed_as_it_says(internet: Internet) -> None:
     internet.server.script(page(b"plain text", "text/plain", ("content-encoding", "gzip")))
     assert (await refused(internet)).code == "url_not_accessible"
+
+
+TEXT = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-type: text/plain"
+FOUND = b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: "
+
+
+@pytest.mark.parametrize(
+    ("head", "outcome"),
+    [
+        (FOUND + b"/\xff", "url_not_allowed"),
+        (FOUND + b"http://a\xff.example/", "url_not_allowed"),
+        (FOUND + b"http://docs.example.com:\xc2\xb2/", "invalid_tool_input"),
+        (FOUND + b"http://docs.example.com:" + b"1" * 5000 + b"/", "url_too_long"),
+        (FOUND + b"/\r\nlocation: http://127.0.0.1/", "url_not_allowed"),
+        (FOUND.replace(b"302", b"99999"), "url_not_accessible"),
+        (b"HTTP/1.1 101 Switch\r\nconnection: upgrade\r\nupgrade: x", "url_not_accessible"),
+        (b"PRI * HTTP/2.0", "url_not_accessible"),
+        (TEXT + b"\xff", "unsupported_content_type"),
+        (TEXT + b"; charset=\xff", "x"),
+        (TEXT + b"; charset*=utf-16''%00; charset*0=a", "x"),
+        (TEXT + b"; charset*=\xff''%", "x"),
+        (TEXT + b'; charset="', "x"),
+        (TEXT + b"\r\ncontent-encoding: \xff", "unsupported_content_type"),
+        (TEXT + b"\r\nset-cookie: \xff=\xff; a", "x"),
+    ],
+    ids=lambda value: ascii(value)[-40:],
+)
+async def test_heads_that_are_made_to_break_what_reads_them(internet: Internet, head: bytes, outcome: str) -> None:
+    internet.server.script(Reply((Raw(head + b"\r\n\r\n" + b"x" * head.startswith(TEXT)), Cut())))
+    try:
+        found = (await internet.fetch()).text
+    except ToolFailure as failure:
+        found = failure.code
+    assert (found, len(internet.server.requests)) == (outcome, 1)
 
 
 async def test_a_connection_that_breaks(internet: Internet) -> None:

@@ -34,6 +34,8 @@ LIMITS = Limits()
 TEXT = ("content-type", "text/plain")
 LEAST = 8 * MIB  # what a page of two mebibytes may take: its pieces, the whole, and its text
 ENDLESS = [b"x" * 65536] * 1000
+CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n"
+FIELDS = b"".join(b"x%d: y\r\n" % number for number in range(4000))
 
 # A gibibyte that comes as a mebibyte, and its like.
 BOMBS: dict[str, Callable[[], Reply]] = {
@@ -56,8 +58,14 @@ BOMBS: dict[str, Callable[[], Reply]] = {
         (Head(200, (TEXT, ("content-length", "9" * 5000))), Send(b"x"), Hang())
     ),
     "a header without an end": lambda: Reply((Raw(b"HTTP/1.1 200 OK\r\nx: "), *(Raw(each) for each in ENDLESS))),
-    "headers without an end": lambda: Reply(
-        (Raw(b"HTTP/1.1 200 OK\r\n"), *(Raw(b"".join(b"x%d: y\r\n" % n for n in range(4000))) for _ in range(200)))
+    "headers without an end": lambda: Reply((Raw(b"HTTP/1.1 200 OK\r\n"), *(Raw(FIELDS) for _ in range(200)))),
+    "trailers without an end": lambda: Reply((Raw(CHUNKED + b"1\r\nx\r\n0\r\n"), *(Raw(FIELDS) for _ in range(200)))),
+    "a trailer without an end": lambda: Reply((Raw(CHUNKED + b"1\r\nx\r\n0\r\nx: "), *(Raw(each) for each in ENDLESS))),
+    "a gzip file without content, again and again": lambda: Reply(
+        (
+            Raw(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-encoding: gzip\r\n\r\n"),
+            *(Raw(zlib.compress(b"", 9, 31) * 3000) for _ in range(200)),
+        )
     ),
     "a status line without an end": lambda: Reply(tuple(Raw(each) for each in (b"HTTP/1.1 200 ", *ENDLESS))),
     "a redirect with a body": lambda: Reply(
@@ -110,6 +118,8 @@ SLOW: dict[str, tuple[Reply, ...]] = {
             (Head(200, (TEXT, ("transfer-encoding", "chunked"))), Raw(b"1;"), *(Raw(each) for each in ENDLESS), Hang())
         ),
     ),
+    "a chunk's size without an end": (Reply((Raw(CHUNKED), *(Raw(b"0" * 65536) for _ in range(500)), Hang())),),
+    "heads that are no answer": (Reply((*(Raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000) for _ in range(50)), Hang())),),
     "redirects": tuple(Reply((Pause(3), *redirect(f"/{number}").steps)) for number in range(10)),
 }
 
@@ -125,8 +135,14 @@ async def slowly(case: str) -> None:
         server.script(*SLOW[case])
         loop = asyncio.get_running_loop()
         began = loop.time()
-        with pytest.raises(ToolFailure, match="longer than 20 seconds") as failure:
-            await Internet(server).fetch()
+        tracemalloc.start()
+        try:
+            with pytest.raises(ToolFailure, match="longer than 20 seconds") as failure:
+                await Internet(server).fetch()
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < LEAST
         assert failure.value.code == "url_not_accessible"
         assert loop.time() - began == pytest.approx(LIMITS.seconds, abs=0.5)
         server.unscripted.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -222,6 +223,33 @@ async def test_broken_answers(server: ScriptedServer, name: str) -> None:
     with refusing() as nobody, pytest.raises(ToolFailure) as failure:
         await EngineSearch(ENGINES[name][0](nobody), AiohttpWeb()).find(Query("q"))
     assert failure.value.code == "unavailable"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<!--" * 131_000,
+        "<" * 520_000,
+        "<a " * 170_000,
+        "<a class='result-link' href='x'>" * 16_000,
+        "<a class='result-link' href='x'>x</a>" + "<td class='result-snippet'>" * 19_000,
+        "<a class" + " " * 500_000,
+    ],
+    ids=lambda body: body[:40],
+)
+def test_a_result_page_that_is_made_to_take_long(body: str) -> None:
+    """Half a megabyte of what takes a square of its length would stop every client's answer."""
+    began = time.monotonic()
+    assert len(list(DuckDuckGo().hits(body.encode()))) <= 50
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("part", ["http://[", "&#" + "1" * 5000 + ";", "&#xd800;", "//duckduckgo.com/l/?uddg=http://["])
+def test_links_that_are_none(part: str) -> None:
+    """The first breaks ``urljoin``, the second ``html.unescape``."""
+    link = f"<a class='result-link' href='{part}'>{part}</a><td class='result-snippet'>{part}</td>"
+    good = "<a class=result-link href=https://good.example/>Good</a>"
+    assert list(DuckDuckGo().hits(f"{link}{good}".encode()))[-1] == Hit("https://good.example/", "Good")
 
 
 @in_virtual_time
