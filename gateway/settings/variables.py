@@ -202,7 +202,8 @@ class Globals(BaseSettings):
         False, description="true lets models fetch from this machine and its networks. For a laboratory only."
     )
     web_tools_rate_limit: Whole = Field(
-        60, description="Searches and fetches in any minute, of all clients together; more are refused."
+        60,
+        description="Searches and fetches in any minute, of all clients together, in each process; more are refused.",
     )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")

@@ -1,4 +1,4 @@
-"""Fetches one page from a port of 127.0.0.1 and says what came of it, and by how much the process has grown."""
+"""Fetches a page from a port of 127.0.0.1, so many times at once; says what came of it, and how the process grew."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def peak() -> int:
     return int(found[1]) * 1024
 
 
-async def fetched(port: int, host: str, address: str, path: str) -> str:
-    async def resolve(name: str, _: int) -> list[str]:
-        return [address]
-
-    fetcher = Fetcher(AiohttpWeb(lambda *_: ("127.0.0.1", port)), resolve, ChildExtractor(), Rules())
+async def fetched(fetcher: Fetcher, url: str) -> str:
     try:
-        page = await fetcher.fetch(fetcher.target(f"http://{host}/{path}"), anywhere)
+        page = await fetcher.fetch(fetcher.target(url), anywhere)
     except ToolFailure as failure:
         return failure.code
     return f"{len(page.text)} characters"
 
 
-async def main(port: int, host: str, address: str) -> None:
+async def main(port: int, host: str, address: str, times: int) -> None:
+    async def resolve(name: str, _: int) -> list[str]:
+        return [address]
+
+    fetcher = Fetcher(AiohttpWeb(lambda *_: ("127.0.0.1", port)), resolve, ChildExtractor(), Rules())
     before = peak()
-    code = await fetched(port, host, address, "page")
-    sys.stdout.write(json.dumps({"code": code, "grown": peak() - before}))
+    codes = await asyncio.gather(*(fetched(fetcher, f"http://{host}/page") for _ in range(times)))
+    sys.stdout.write(json.dumps({"codes": codes, "grown": peak() - before}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anthropic
 import pytest
+from anthropic.types import WebFetchToolResultErrorCode, WebSearchToolResultErrorCode
 
+from gateway.server_tools.failures import Code
 from tests.gateway.server_tools.internet import page
 from tests.gateway.server_tools.web_rig import (
     BASH,
@@ -320,6 +322,11 @@ async def test_newer_types_of_the_tools(rig: Rig) -> None:
     rig.model.script(calls_search("a"), calls_fetch("http://127.0.0.1/"), says())
     newer = [{**SEARCH, "type": "web_search_20260318"}, {**FETCH, "type": "web_fetch_20991231"}]
     assert codes(await rig.message(tools=newer)) == ["ok", "url_not_allowed"]
+
+
+def test_every_code_of_a_failure_is_one_of_anthropics() -> None:
+    theirs = (*get_args(WebSearchToolResultErrorCode), *get_args(WebFetchToolResultErrorCode))
+    assert set(get_args(Code)) == {*theirs} - {"request_too_large"}
 
 
 async def test_anthropics_own_sdk_reads_the_answer(tmp_path: Path) -> None:
