@@ -30,7 +30,7 @@ mount --bind "$PREFIX" /mnt/opt
 mount -o remount,ro,bind /mnt
 mount -o remount,ro,bind /mnt/srv
 mount -o remount,ro,bind /mnt/opt
-mount -t tmpfs -o mode=1777,size=64m tmpfs /mnt/tmp
+mount -t tmpfs -o "$TMP_OPTIONS" tmpfs /mnt/tmp
 exec chroot /mnt setpriv --reuid "$USER_ID" --regid "$GROUP_ID" --clear-groups --no-new-privs \\
     --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search --bounding-set=-all,+dac_read_search \\
     env -i -C /tmp "$@"
@@ -67,17 +67,22 @@ def _can_confine() -> bool:
 
 
 @contextmanager
-def container(output: Path, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The image's process: its command, environment and user, a read-only root, /tmp in memory."""
+def container(
+    output: Path, user: str = "", tmp: str = "mode=1777", **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The image's process: its command, environment and user, a read-only root, /tmp in memory.
+
+    ``user`` takes the place of the image's (uid:gid), ``tmp`` has more options of the mount.
+    """
     if not _can_confine():
         pytest.skip("needs root and util-linux (unshare, setpriv): apt install util-linux, and run as root")
     spec = image()
-    user, _, group = spec.user.partition(":")
+    uid, _, gid = (user or spec.user).partition(":")
     program, *arguments = spec.command
     assert program == "keyturn"
     env = {**spec.environ, "PATH": "/opt/bin:/usr/bin:/bin", "PYTHONPATH": "/srv", **environ}
     told = [*(f"{name}={value}" for name, value in env.items()), "/opt/bin/python", "-m", "gateway.cli", *arguments]
-    own = {"SOURCE": str(ROOT), "PREFIX": sys.prefix, "USER_ID": user, "GROUP_ID": group}
+    own = {"SOURCE": str(ROOT), "PREFIX": sys.prefix, "USER_ID": uid, "GROUP_ID": gid, "TMP_OPTIONS": f"size=64m,{tmp}"}
     with output.open("wb") as file:
         process = subprocess.Popen(
             [
