@@ -15,10 +15,11 @@ INJECTED = "command_injection_detected"
 
 _MOST = 4096  # characters of a command that is looked at
 _HIDES = re.compile(r"[\n\r`]|\$\(|\$\{|[<>]\(")
-# A word of plain characters and of quotations that the shell takes literally; ~ and ^ mean nothing inside a word.
+# A word of plain characters and of quotations that the shell takes literally; ~ and ^ mean nothing inside a word, and =
+# at its beginning is a program's path to zsh.
 _PLAIN = r"[A-Za-z0-9_@%+=:,./-]"
 _QUOTED = r"\"[A-Za-z0-9_@%+=:,./ *?|&;()\[\]{}<>~^#'-]*\"|'[A-Za-z0-9_@%+=:,./ *?|&;()\[\]{}<>~^#\"-]*'"
-_WORD = re.compile(rf"(?:{_PLAIN}|{_QUOTED})(?:{_PLAIN}|{_QUOTED}|[~^])*")
+_WORD = re.compile(rf"(?!=)(?:{_PLAIN}|{_QUOTED})(?:{_PLAIN}|{_QUOTED}|[~^])*")
 _QUOTES = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 # Commands that run nothing else, whatever their arguments are.

@@ -114,6 +114,7 @@ def test_the_clients_own_examples(command: str, expected: str | None) -> None:
         "ls a@(b)",
         "ls |& rm x",
         "! ls",
+        "cat =ls",
         "command ls",
         "exec ls",
         "\\ls",
