@@ -57,6 +57,15 @@ def image() -> Image:
     return Image(environ, said["USER"], (*json.loads(said["ENTRYPOINT"]), *json.loads(said["CMD"])), tuple(check))
 
 
+def healthy(**environ: str) -> int:
+    """The status with which the image's health check ends."""
+    program, script = image().healthcheck
+    [copied] = re.findall(rf"^COPY (\S+) {script}$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
+    assert program == "python"
+    command = [sys.executable, str(ROOT / copied)]
+    return subprocess.run(command, env={**image().environ, **environ}, timeout=WITHIN).returncode
+
+
 @cache
 def _can_confine() -> bool:
     tools = ("unshare", "setpriv", "chroot", "mount")
