@@ -67,7 +67,7 @@ newcomer: ## make run in a clean clone, twice, as the README has it
 	@scripts/newcomer.sh
 
 image: ## build the container image keyturn:latest (needs docker)
-	@docker build -f deploy/Dockerfile -t keyturn:latest .
+	@docker build -f deploy/Dockerfile -t keyturn:latest $(ARGS) .
 
 COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 

@@ -6,6 +6,7 @@ nothing, or that they hide something. Words: https://pubs.opengroup.org/onlinepu
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,16 +15,18 @@ INJECTED = "command_injection_detected"
 
 _MOST = 4096  # characters of a command that is looked at
 _HIDES = re.compile(r"[\n\r`]|\$\(|\$\{|[<>]\(")
-# A word of plain characters and of quotations that the shell takes literally; ~ and ^ mean nothing inside a word.
+# A word of plain characters and of quotations that the shell takes literally; ~ and ^ mean nothing inside a word, and =
+# at its beginning is a program's path to zsh.
 _PLAIN = r"[A-Za-z0-9_@%+=:,./-]"
 _QUOTED = r"\"[A-Za-z0-9_@%+=:,./ *?|&;()\[\]{}<>~^#'-]*\"|'[A-Za-z0-9_@%+=:,./ *?|&;()\[\]{}<>~^#\"-]*'"
-_WORD = re.compile(rf"(?:{_PLAIN}|{_QUOTED})(?:{_PLAIN}|{_QUOTED}|[~^])*")
+_WORD = re.compile(rf"(?!=)(?:{_PLAIN}|{_QUOTED})(?:{_PLAIN}|{_QUOTED}|[~^])*")
 _QUOTES = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 # Commands that run nothing else, whatever their arguments are.
 _LOOK = frozenset({"basename", "cd", "df", "dirname", "du", "ls", "pwd", "stat", "uname", "wc", "which", "whoami"})
-_ALONE = _LOOK | {"cat", "echo", "file", "grep", "head", "mkdir", "sleep", "tail", "touch"}
+_ALONE = _LOOK | {"cat", "echo", "grep", "head", "mkdir", "sleep", "tail", "touch"}
 _FIND_RUNS = re.compile(r"-(?:exec|ok|delete|fprint|fls)")
+_GIT_WRITES = "--ou"  # --output, which git knows by its beginning too, makes a file of what diff, log and show say
 _GIT = frozenset({"add", "blame", "branch", "checkout", "commit", "diff", "log", "push", "show", "stash"})
 
 
@@ -68,16 +71,21 @@ def _git(written: Sequence[str]) -> str | None:
     subcommand = written[1] if len(written) > 1 else ""
     if subcommand == "status" or (subcommand in ("diff", "log") and len(written) == 2):
         return f"git {subcommand}"
-    options = any(unquoted(word).startswith("-") for word in written)
-    if subcommand not in _GIT or (subcommand == "push" and (options or any("::" in word for word in written))):
+    given = [unquoted(word) for word in written[2:]]
+    if subcommand not in _GIT or any(word.startswith(_GIT_WRITES) for word in given):
+        return None
+    if subcommand == "push" and any(word.startswith("-") or "::" in word for word in given):
         return None  # an option of push can name a program, and so can an address such as ext::...
     return f"git {subcommand}" if len(written) > 2 else NONE
 
 
 def _npm(written: Sequence[str]) -> str | None:
+    own = itertools.takewhile(lambda word: word != "--", map(unquoted, written))
+    if any(word.startswith("-") for word in own):
+        return None  # an option of npm's own can name a program (--script-shell) or another project (--prefix)
     if written[1:2] == ["test"] or written[1:2] == ["start"]:
         return f"npm {written[1]}" if len(written) > 2 else NONE
-    if written[1:2] == ["run"] and len(written) > 2 and not written[2].startswith("-"):
+    if written[1:2] == ["run"] and len(written) > 2 and written[2] != "--":
         return f"npm run {written[2]}" if len(written) > 3 else NONE
     return None
 

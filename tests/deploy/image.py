@@ -30,7 +30,7 @@ mount --bind "$PREFIX" /mnt/opt
 mount -o remount,ro,bind /mnt
 mount -o remount,ro,bind /mnt/srv
 mount -o remount,ro,bind /mnt/opt
-mount -t tmpfs -o mode=1777,size=64m tmpfs /mnt/tmp
+mount -t tmpfs -o "$TMP_OPTIONS" tmpfs /mnt/tmp
 exec chroot /mnt setpriv --reuid "$USER_ID" --regid "$GROUP_ID" --clear-groups --no-new-privs \\
     --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search --bounding-set=-all,+dac_read_search \\
     env -i -C /tmp "$@"
@@ -57,6 +57,15 @@ def image() -> Image:
     return Image(environ, said["USER"], (*json.loads(said["ENTRYPOINT"]), *json.loads(said["CMD"])), tuple(check))
 
 
+def healthy(**environ: str) -> int:
+    """The status with which the image's health check ends."""
+    program, script = image().healthcheck
+    [copied] = re.findall(rf"^COPY (\S+) {script}$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
+    assert program == "python"
+    command = [sys.executable, str(ROOT / copied)]
+    return subprocess.run(command, env={**image().environ, **environ}, timeout=WITHIN).returncode
+
+
 @cache
 def _can_confine() -> bool:
     tools = ("unshare", "setpriv", "chroot", "mount")
@@ -67,17 +76,22 @@ def _can_confine() -> bool:
 
 
 @contextmanager
-def container(output: Path, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The image's process: its command, environment and user, a read-only root, /tmp in memory."""
+def container(
+    output: Path, user: str = "", tmp: str = "mode=1777", **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The image's process: its command, environment and user, a read-only root, /tmp in memory.
+
+    ``user`` takes the place of the image's (uid:gid), ``tmp`` has more options of the mount.
+    """
     if not _can_confine():
         pytest.skip("needs root and util-linux (unshare, setpriv): apt install util-linux, and run as root")
     spec = image()
-    user, _, group = spec.user.partition(":")
+    uid, _, gid = (user or spec.user).partition(":")
     program, *arguments = spec.command
     assert program == "keyturn"
     env = {**spec.environ, "PATH": "/opt/bin:/usr/bin:/bin", "PYTHONPATH": "/srv", **environ}
     told = [*(f"{name}={value}" for name, value in env.items()), "/opt/bin/python", "-m", "gateway.cli", *arguments]
-    own = {"SOURCE": str(ROOT), "PREFIX": sys.prefix, "USER_ID": user, "GROUP_ID": group}
+    own = {"SOURCE": str(ROOT), "PREFIX": sys.prefix, "USER_ID": uid, "GROUP_ID": gid, "TMP_OPTIONS": f"size=64m,{tmp}"}
     with output.open("wb") as file:
         process = subprocess.Popen(
             [

@@ -28,13 +28,15 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def compose(checkout: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def compose(
+    checkout: Path, folder: str = "deploy", file: str = "compose.yaml", **environ: str
+) -> subprocess.CompletedProcess[str]:
     program = shutil.which("docker-compose")
     if program is None:
         pytest.skip("no docker-compose here: apt install docker-compose")
     return subprocess.run(
-        [program, "-f", "compose.yaml", "config"],
-        cwd=checkout / "deploy",
+        [program, "-p", "keyturn", "-f", file, "config"],
+        cwd=checkout / folder,
         env={"PATH": os.environ["PATH"], "HOME": str(checkout), **environ},
         capture_output=True,
         text=True,
@@ -57,6 +59,25 @@ def test_docker_compose_takes_it(checkout: Path) -> None:
             source = str(mount).partition(":")[0]
             if source.startswith("/"):
                 assert Path(source).exists(), f"{source} is mounted and is not there"
+
+
+def test_make_up_takes_the_secrets_of_its_env_file(checkout: Path) -> None:
+    assert "-p keyturn -f deploy/compose.yaml up" in (ROOT / "Makefile").read_text()
+    lines = (DEPLOY / "env.example").read_text().splitlines()
+    own = {"METRICS_TOKEN": "m", "GRAFANA_PASSWORD": "g", "ANTHROPIC_AUTH_TOKEN": '"t#1 2"'}
+    filled = [f"{line}{own.get(line.removesuffix('='), '')}" for line in lines]
+    (checkout / "deploy/.env").write_text("\n".join(filled))
+    done = compose(checkout, folder=".", file="deploy/compose.yaml")
+    assert done.returncode == 0, done.stderr
+    read = yaml.safe_load(done.stdout)["services"]
+    assert read["prometheus"]["environment"]["METRICS_TOKEN"] == read["gateway"]["environment"]["METRICS_TOKEN"] == "m"
+    assert read["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == "g"
+    assert _unquoted(read["gateway"]["environment"]["ANTHROPIC_AUTH_TOKEN"]) == "t#1 2"
+
+
+def _unquoted(text: str) -> str:
+    """Some versions of compose leave the quotes to the program, which takes one pair away."""
+    return text[1:-1] if text.startswith('"') else text
 
 
 @pytest.mark.parametrize("missing", sorted(SECRETS))
@@ -85,7 +106,7 @@ def test_only_the_gateway_is_open_to_others() -> None:
     published = {name: service.get("ports", []) for name, service in services().items()}
     assert published["redis"] == published["prometheus"] == []
     assert all(str(port).startswith("127.0.0.1:") for port in published["grafana"])
-    assert services()["redis"]["networks"] == ["inside"]
+    assert services()["redis"]["networks"] == services()["prometheus"]["networks"] == ["inside"]
 
 
 def test_keys_reach_the_gateway_alone() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.image import WITHIN, container, image
+from tests.deploy.image import WITHIN, container, healthy
 from tests.gateway_process import ROOT
 from tests.upstream import free_port
 
@@ -55,11 +55,10 @@ def test_it_serves_as_another_user_on_a_read_only_root_and_stops_on_sigterm(tmp_
         status = Path(f"/proc/{process.pid}/status").read_text()
         assert ask(port, "POST", "/v1/messages", QUESTION, **{"x-api-key": "freecc"})[0] == 200
         assert ask(port, "POST", "/v1/messages", QUESTION)[0] == 401
-        check = image().healthcheck
-        done = subprocess.run([sys.executable, *check[1:]], env={"PORT": str(port)}, timeout=WITHIN)
-        assert (check[0], done.returncode) == ("python", 0)
+        assert healthy(PORT=str(port)) == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(WITHIN) == 0
+    assert healthy(PORT=str(port)) == 1
     assert "Uid:\t10001\t10001\t10001\t10001" in status
     assert "NoNewPrivs:\t1" in status
 
@@ -78,6 +77,9 @@ def test_without_a_token_it_says_which_line_is_missing(tmp_path: Path) -> None:
     [
         ({"PORT": "eighty"}, "PORT"),
         ({"SSL_CERTFILE": "/nowhere/tls.crt"}, "SSL_CERTFILE"),
+        ({"ANTHROPIC_AUTH_TOKEN": "freecc", "REDIS_URL": "redis.example.org:6379"}, "REDIS_URL"),
+        ({"ANTHROPIC_AUTH_TOKEN": "freecc", "REDIS_URL": "redis://:word@redis:port/0"}, "REDIS_URL"),
+        ({"ANTHROPIC_AUTH_TOKEN": "freecc", "LOG_FILE": "/etc/keyturn.log"}, "LOG_FILE"),  # a read-only disk
         ({"ANTHROPIC_AUTH_TOKEN": "freecc", "MODEL": "gorq/a"}, "MODEL"),
     ],
 )
@@ -91,7 +93,31 @@ def test_quotes_of_an_env_file_are_no_part_of_a_value(tmp_path: Path) -> None:
     port = free_port()
     with container(tmp_path / "log", PORT=f'"{port}"', ANTHROPIC_AUTH_TOKEN="'freecc'") as process:
         assert ready(port, process), (tmp_path / "log").read_text()
+        assert healthy(PORT=f'"{port}"', HOST="'0.0.0.0'") == 0
         assert ask(port, "POST", "/v1/messages", QUESTION, **{"x-api-key": "freecc"})[0] == 200
+
+
+def test_another_user_and_no_place_to_write(tmp_path: Path) -> None:
+    """A platform may choose the user, and forget /tmp."""
+    port = free_port()
+    own = {"user": "1000650000:0", "tmp": "mode=1777,ro"}
+    with container(tmp_path / "log", **own, PORT=str(port), ANTHROPIC_AUTH_TOKEN="freecc") as process:
+        assert ready(port, process), (tmp_path / "log").read_text()
+        assert ask(port, "POST", "/v1/messages", QUESTION, **{"x-api-key": "freecc"})[0] == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_state_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    own = {"PORT": str(port), "ANTHROPIC_AUTH_TOKEN": "freecc-freecc", "KEYTURN_STATE_FILE": "/etc/state.json"}
+    with container(tmp_path / "log", **own) as process:
+        assert ready(port, process), (tmp_path / "log").read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN) == 0
+    last = (tmp_path / "log").read_text().splitlines()[-1]
+    assert "KEYTURN_STATE_FILE: /etc/state.json cannot be written" in last
 
 
 def test_the_image_copies_what_it_needs_and_nothing_else() -> None:

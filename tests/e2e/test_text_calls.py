@@ -137,6 +137,20 @@ def test_a_call_in_text_runs(row: str, form: Repair, claude: Claude, served: Ser
 
 
 @pytest.mark.parametrize("row", ["nvidia_nim", "ollama"])
+def test_a_call_whose_arguments_are_no_json_is_the_clients_to_refuse(row: str, claude: Claude, served: Served) -> None:
+    """It does not run, and the model is told to send it again; as text it would end the turn."""
+    written = WRITTEN[Repair.HERMES] % r'"echo \d"'
+    served.says(row, written, "All done")
+
+    run = claude.ask("Say it", token=f"freecc:{row}/a-model")
+
+    assert run.result["result"] == "All done"
+    first, [refused] = served.results(row)
+    assert first == []
+    assert "JSON" in refused
+
+
+@pytest.mark.parametrize("row", ["nvidia_nim", "ollama"])
 def test_talk_of_calls_is_shown_as_it_was_said(row: str, claude: Claude, served: Served) -> None:
     served.says(row, TALK)
 

@@ -12,6 +12,7 @@ import trustme
 from gateway.cli.banner import start_line, url
 from gateway.cli.running import pool, served
 from gateway.settings import load
+from tests.deploy.image import healthy
 from tests.gateway.place import Place
 from tests.gateway_process import running_gateway
 
@@ -51,9 +52,11 @@ def test_flags_make_it_speak_https(authority: trustme.CA, pem: tuple[str, str], 
         environ = {"SSL_CERTFILE": chain, "SSL_KEYFILE": key, "PORT": str(gateway.port)}
         settings = load(environ, gateway.home, gateway.home)
         listed, shown = served(settings), pool(settings)[1]
+        checks = [healthy(**environ), healthy(PORT=environ["PORT"])]
     assert reply.status_code == 200
     assert "demo/demo" in [item["id"] for item in listed]
     assert shown["providers"]
+    assert checks == [0, 0]
 
 
 def test_one_file_may_hold_both(authority: trustme.CA, place: Place, tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ class Calls:
         self._arguments: list[str] = []
 
     def __bool__(self) -> bool:
-        """Whether any call was found in text."""
-        return bool(self._found)
+        """Whether there was any call."""
+        return bool(self._ids)
 
     def found(self, call: TextCall) -> Iterator[Event]:
         """A whole block for a call that was found in text."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from providers.chat.guardian.mend import fits
+from providers.chat.guardian.mend import Schema, fits, properties
 from providers.chat.guardian.repairs import Declared, Repair, TextCall
 from providers.chat.guardian.tape import END, NotACall, Reading, Tape
 from providers.json_object import NotJson, decode, encode
@@ -36,6 +37,8 @@ def read_objects(
     try:
         _members(raw) if raw.startswith(b"{") else _items(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if not strict and (unreadable := _unreadable_call(raw, tools, repairs)):
+            return [unreadable]
         raw = _forgiving(raw)
         repairs.append(Repair.CONTROL_CHARACTER)
     calls = [_call(members, tools, repairs, strict) for members in _objects(raw)]
@@ -44,7 +47,7 @@ def read_objects(
     return calls
 
 
-def read_arguments(tape: Tape) -> Reading[tuple[str, list[Repair]]]:
+def read_arguments(tape: Tape, schema: Schema) -> Reading[tuple[str, list[Repair]]]:
     """A JSON object that is a call's arguments, {} where none stands here, and what was repaired."""
     if not (yield from tape.stands(b"{")):
         return "{}", []
@@ -52,6 +55,8 @@ def read_arguments(tape: Tape) -> Reading[tuple[str, list[Repair]]]:
     try:
         _members(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if unreadable := _unreadable(_text(raw), schema):
+            return unreadable, []
         return _forgiving(raw).decode(), [Repair.CONTROL_CHARACTER]
     return raw.decode(), []
 
@@ -121,6 +126,42 @@ class _Watch:
             self._key = text
         if (text not in _KEYS) if is_key else (self._key == "name" and not self._tools.find(text)):
             raise NotACall
+
+
+_KEY = "|".join(_ARGUMENTS)
+_PARTS = re.compile(rf'\{{\s*"name"\s*:\s*"([^"\\]+)"\s*,\s*"(?:{_KEY})"\s*:\s*(\{{.*\}})\s*\}}', re.DOTALL)
+_FIRST_KEY = re.compile(r'\{\s*"([^"\\]+)"\s*:')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+
+
+def _unreadable_call(raw: bytes, tools: Declared, repairs: list[Repair]) -> TextCall | None:
+    """A call whose arguments are no JSON: the client complains of it to the model. None where it is none."""
+    parts = _PARTS.fullmatch(_text(raw))
+    name = tools.find(parts[1]) if parts else ""
+    if parts is None or not name or not (arguments := _unreadable(parts[2], tools.schema(name))):
+        return None
+    return TextCall(name, arguments, (*repairs, *([Repair.NAME] if name != parts[1] else [])))
+
+
+def _unreadable(text: str, schema: Schema) -> str:
+    """Arguments that begin as the tool's do and are no JSON; "" for those that are, and for the {...} of prose."""
+    first = _FIRST_KEY.match(text)
+    if first is None or first[1] not in properties(schema) or ".." in _STRING.sub("", text):
+        return ""
+    try:
+        json.loads(text, strict=False)
+    except ValueError:
+        return text
+    except RecursionError:
+        pass
+    return ""
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _forgiving(raw: bytes) -> bytes:

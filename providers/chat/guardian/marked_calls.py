@@ -48,14 +48,15 @@ def kimi_section(tape: Tape, tools: Declared) -> Reading[list[TextCall]]:
 
 
 def kimi(tape: Tape, tools: Declared) -> Reading[list[TextCall]]:
-    """What follows <|tool_call_begin|>: functions.name:number, a mark, an object; then more of them."""
+    """What follows <|tool_call_begin|>: functions.name:number (or no number), a mark, an object; then more of them."""
     calls: list[TextCall] = []
     while True:
         yield from tape.blank()
         identity = yield from tape.run(_ID)
         yield from tape.blank()
         yield from tape.must(b"<|tool_call_argument_begin|>")
-        written = identity.removeprefix("functions.").rpartition(":")[0]
+        identity = identity.removeprefix("functions.")
+        written = identity.rpartition(":")[0] or identity
         calls.append((yield from _named(tape, tools, written, Repair.KIMI)))
         yield from tape.blank()
         yield from tape.must(b"<|tool_call_end|>")
@@ -112,5 +113,5 @@ def _named(tape: Tape, tools: Declared, written: str, form: Repair) -> Reading[T
     if not name:
         raise NotACall
     yield from tape.blank()
-    arguments, repairs = yield from read_arguments(tape)
+    arguments, repairs = yield from read_arguments(tape, tools.schema(name))
     return TextCall(name, arguments, (form, *([Repair.NAME] if name != written else []), *repairs))

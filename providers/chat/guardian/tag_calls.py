@@ -100,7 +100,7 @@ def _tagged_call(tape: Tape, tools: Declared, tags: _Tags) -> Reading[TextCall]:
     repairs = [tags.form, *([Repair.NAME] if name != written else [])]
     yield from tape.blank()
     if (yield from tape.stands(b"{")):
-        arguments, mended = yield from read_arguments(tape)
+        arguments, mended = yield from read_arguments(tape, tools.schema(name))
         yield from tape.blank()
         if (yield from tape.here()) != END:
             yield from tape.must(tags.end)

@@ -43,6 +43,14 @@ def asking(gateway: GatewayProcess) -> Iterator[HTTPConnection]:
         yield connection
 
 
+def accepts(gateway: GatewayProcess) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=BOUND).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def wait_until(gateway: GatewayProcess, condition: Callable[[], bool]) -> None:
     """Bounded; the gateway must still be there while it waits."""
     deadline = time.monotonic() + BOUND
@@ -69,6 +77,7 @@ def test_a_signal_lets_open_streams_finish_and_ends_with_status_0(tmp_path: Path
             answer = connection.getresponse()
             gateway.process.send_signal(number)
             wait_until(gateway, lambda: "Stopping. 1 open request may take up to 120 s to finish" in gateway.stdout)
+            wait_until(gateway, lambda: not accepts(gateway))
             go_on.set()
             assert answer.read().rstrip().endswith(b'data: {"type": "message_stop"}')
         assert gateway.process.wait(BOUND) == 0

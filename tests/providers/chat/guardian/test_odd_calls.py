@@ -52,7 +52,6 @@ LS = {"command": "ls"}
             [("Bash", {"command": "l\x01s"})],
         ),
         ('<tool_call>{"name": "Bash\t", "arguments": {"command": "ls"}}</tool_call>', []),
-        ('<tool_call>{"name": "Bash", "arguments": {"command": "\\x"}}</tool_call>', []),
         ('<tool_call>{"name": "Bash" "arguments": {"command": "ls"}}</tool_call>', []),
         ('<tool_call>{"name": "Bash", "arguments": {"command": "ls"}}}</tool_call>', []),
         ('<tool_call>{"%s": 1}</tool_call>' % ("k" * 300), []),
@@ -114,6 +113,7 @@ LS = {"command": "ls"}
             [("TaskList", {})],
         ),
         ("<|tool_calls_section_begin|><|tool_call_begin|>0<|tool_call_argument_begin|>{}<|tool_call_end|>", []),
+        ('<|tool_call_begin|>Bash<|tool_call_argument_begin|>{"command": "ls"}<|tool_call_end|>', [("Bash", LS)]),
         ("<|python_tag|> Bash", []),
         ('\n\n```json\n[{"name": "Bash", "arguments": {"command": "ls"}}]\n```\n\n', [("Bash", LS)]),
         ('```json\n{"name": "Bash", "arguments": {"command": "ls"}}\n', [("Bash", LS)]),
@@ -126,6 +126,49 @@ LS = {"command": "ls"}
 )
 def test_the_edge_of_a_form(text: str, calls: list[tuple[str, Any]]) -> None:
     assert called(text) == calls
+
+
+UNREADABLE = [
+    r'{"command": "grep \d+ a"}',
+    '{"command": "ls",}',
+    '{"command": "ls" "timeout": 5}',
+    '{"command": ls}',
+    '{"command": "echo }{ \\d ...", "timeout": {"a": [}]}',
+]
+MARKED = {
+    Repair.HERMES: '<tool_call>\n{"name": "bash", "arguments": %s}\n</tool_call>',
+    Repair.LLAMA: '<|python_tag|>{"name": "bash", "parameters": %s}',
+    Repair.MISTRAL: "[TOOL_CALLS]bash%s",
+    Repair.KIMI: "<|tool_call_begin|>functions.bash:0<|tool_call_argument_begin|>%s<|tool_call_end|>",
+    Repair.QWEN_CODER: "<function=bash>%s</function>",
+    Repair.INVOKE: '<invoke name="bash">%s</invoke>',
+}
+
+
+@pytest.mark.parametrize("form", MARKED)
+@pytest.mark.parametrize("arguments", UNREADABLE)
+def test_arguments_that_are_no_json_pass_as_they_are(form: Repair, arguments: str) -> None:
+    """The client answers the model that it could not read them; as text they would end its turn."""
+    for parts in ([MARKED[form] % arguments], list(MARKED[form] % arguments)):
+        outcome = read(parts)
+        assert outcome.blocks == [["Bash", arguments]]
+        assert outcome.stop == "tool_use"
+        assert outcome.repairs[form] == outcome.repairs[Repair.NAME] == 1
+        assert Repair.CONTROL_CHARACTER not in outcome.repairs
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["{...}", '{"command": ...}', '{"command": "ls", ...}', "{command: ls}", '{"path": a}', "{%s" % ("{" * 2000)],
+)
+@pytest.mark.parametrize("form", MARKED)
+def test_what_only_stands_for_arguments_is_text(form: Repair, arguments: str) -> None:
+    assert called(MARKED[form] % arguments) == []
+
+
+@pytest.mark.parametrize("fence", ["%s", "```json\n%s\n```"])
+def test_json_without_a_mark_must_be_json(fence: str) -> None:
+    assert called(fence % r'{"name": "Bash", "arguments": {"command": "grep \d+ a"}}') == []
 
 
 def test_text_that_no_bytes_can_say_is_text() -> None:

@@ -146,6 +146,14 @@ def test_all_other_events_pass_as_they_are() -> None:
     assert machine.repairs == {}
 
 
+def test_a_proper_call_has_its_reason_to_stop_too() -> None:
+    """Clients that run their tools by it would end their turn."""
+    machine = guardian()
+    message = fold(passed(whole(call("{}", name="TaskList"), stop=Stop.END_TURN), machine))
+    assert message.stop is Stop.TOOL_USE
+    assert machine.repairs == {Repair.STOP_REASON: 1}
+
+
 @pytest.mark.parametrize("stop", list(Stop))
 def test_the_reason_to_stop(stop: Stop) -> None:
     """Where text was cut, or refused, the reason is the upstream's own."""
