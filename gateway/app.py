@@ -6,7 +6,9 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -23,6 +25,7 @@ from gateway.logs import RequestLog
 from gateway.metrics import Metrics
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
+from gateway.reload import Reloader
 from gateway.reply import Desk
 from gateway.settings import Settings, load_from_process
 from gateway.state.memory import MemoryStore
@@ -112,16 +115,63 @@ TIME = Time(
 )
 
 
-def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
-    """The whole gateway. Opens nothing before it is served."""
+class Lasting:
+    """What outlives a reload: counters, the log, memories, the state of keys."""
+
+    def __init__(self, settings: Settings, moments: Time) -> None:
+        self.moments = moments
+        self.metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
+        self.log = RequestLog(moments.clock)
+        self.stories = Stories(moments.clock, CALLS)
+        self.usage = UsageLedger(lambda *_: None, moments.wall)
+        self.dialects = discover()
+        self.store = MemoryStore(moments.clock, moments.wall)
+        self.registry = self.next_registry(settings, None)
+
+    def next_registry(self, settings: Settings, before: Registry | None) -> Registry:
+        observers = Observers(self.metrics, self.log)
+        return Registry(settings.providers, self.dialects, TRANSPORTS, self.store, observers, self.moments, before)
+
+
+def create_app(settings: Settings, moments: Time = TIME, again: Callable[[], Settings] | None = None) -> FastAPI:
+    """The whole gateway. Opens nothing before it is served. With ``again``, which reads the settings anew, a reload
+    builds the application once more around what lasts, and swaps it in: requests under way keep the one they began in.
+    """
+    lasting = Lasting(settings, moments)
+    app = _assembled(settings, lasting, lambda: bool(app.state.draining))
+    app.state.draining = False
+    app.state.registry = lasting.registry
+    app.state.reloader = (
+        Reloader(settings, again, partial(_swap, app, settings, lasting), lasting.metrics.reloaded) if again else None
+    )
+    return app
+
+
+async def reload(app: FastAPI) -> bool:
+    """Reads the configuration again; whether it is in use now. SIGHUP and changed files do the same."""
+    reloader: Reloader | None = app.state.reloader
+    return reloader is not None and await reloader.reload()
+
+
+async def _swap(app: FastAPI, first: Settings, lasting: Lasting, settings: Settings) -> None:
+    """``first`` are the settings that the process began with: it keeps its address."""
+    settings = replace(settings, host=first.host, port=first.port)
+    lasting.registry = lasting.next_registry(settings, lasting.registry)
+    lasting.metrics.configured(
+        _models(settings),
+        models.failovers(settings.routing),
+        _rotating(settings),
+        {(pool.provider, key.label) for pool in lasting.registry.pools.values() for key in pool.keys},
+    )
+    app.middleware_stack = _assembled(settings, lasting, lambda: bool(app.state.draining)).build_middleware_stack()
+    app.state.registry = lasting.registry
+    await lasting.registry.close_replaced()
+
+
+def _assembled(settings: Settings, lasting: Lasting, draining: Callable[[], bool]) -> FastAPI:
+    moments, registry, dialects = lasting.moments, lasting.registry, lasting.dialects
+    metrics, log, stories, usage = lasting.metrics, lasting.log, lasting.stories, lasting.usage
     clock = moments.clock
-    metrics = Metrics(_models(settings), CALLS, models.failovers(settings.routing), _rotating(settings))
-    log = RequestLog(clock)
-    stories = Stories(clock, CALLS)
-    usage = UsageLedger(lambda *_: None, moments.wall)
-    dialects = discover()
-    store = MemoryStore(clock, moments.wall)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
     messages = dialects["anthropic"]
@@ -151,14 +201,12 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry),
+        lifespan=_lifespan,
     )
-    app.state.draining = False
-    _add_routes(app, settings, metrics, registry, clock)
+    _add_routes(app, settings, metrics, registry, clock, draining)
     view, keys = PoolView(registry, clock, moments.wall), admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories, clock))
-    app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
-    app.state.registry = registry
+    app.include_router(ui.routes(view, stories, usage, keys, clock, draining))
     return app
 
 
@@ -166,13 +214,12 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    reloader: Reloader | None = app.state.reloader
+    async with reloader.running() if reloader else nullcontext():
         yield
-        await registry.aclose()
-
-    return lifespan
+    await app.state.registry.aclose()
 
 
 def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:
@@ -201,7 +248,14 @@ def _access(settings: Settings) -> Access:
     )
 
 
-def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, clock: Clock) -> None:
+def _add_routes(
+    app: FastAPI,
+    settings: Settings,
+    metrics: Metrics,
+    registry: Registry,
+    clock: Clock,
+    draining: Callable[[], bool],
+) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -222,7 +276,7 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
 
     @app.get("/readyz")
     async def ready() -> JSONResponse:
-        if app.state.draining:
+        if draining():
             return JSONResponse({"status": "draining"}, 503)
         return JSONResponse({"status": "ready"})
 
@@ -250,6 +304,6 @@ def __getattr__(name: str) -> FastAPI:
     """``app``, made when a server asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
-    app = create_app(load_from_process())
+    app = create_app(load_from_process(), again=load_from_process)
     globals()["app"] = app
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise, product
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.reload import RESULTS
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
 from providers.keys import STATES
@@ -81,7 +82,6 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self._models = frozenset(models)
         self._requests = Counter(
             "keyturn_requests",
             "Requests by route, provider, model and outcome",
@@ -133,13 +133,38 @@ class Metrics:
             ("provider",),
             registry=self.registry,
         )
+        self._reloads = Counter(
+            "keyturn_config_reload",
+            "Reloads of the configuration: applied, or refused for what is wrong with it",
+            ("result",),
+            registry=self.registry,
+        )
+        for result in RESULTS:
+            self._reloads.labels(result)
         for kind in Repair:
             self._repairs.labels(kind.value)
         build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
         self._open = Children(self._inflight)
-        for route in routes:
+        self._routes = tuple(routes)
+        self._keys: set[tuple[str, str]] = set()
+        self.configured(models, failovers, rotating)
+
+    def configured(
+        self,
+        models: Iterable[tuple[str, str]],
+        failovers: Iterable[tuple[str, str]] = (),
+        rotating: Iterable[str] = (),
+        keys: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """What a configuration names, as in ``__init__``; ``keys`` are all (provider, key): others have no state."""
+        self._models = frozenset(models)
+        for gone in self._keys.difference(keys):
+            for state in STATES:
+                self._key_state.remove(*gone, state)
+        self._keys.intersection_update(keys)
+        for route in self._routes:
             for provider, model in self._models:
                 for outcome in OUTCOMES:
                     self._requests.labels(route, provider, model, outcome)
@@ -162,6 +187,7 @@ class Metrics:
     def key_states(self, provider: str, states: Mapping[str, str]) -> None:
         """The state of each key by its label, as of now; the first time, its children are made."""
         for key, state in states.items():
+            self._keys.add((provider, key))
             for each in STATES:
                 self._key_state.labels(provider, key, each).set(each == state)
             self._attempts.labels(provider, key, "ok", "")
@@ -183,6 +209,10 @@ class Metrics:
         for before, after in pairwise(context.attempts):
             if before.provider == after.provider and before.key != after.key:
                 self._rotations.labels(before.provider, before.reason).inc()
+
+    def reloaded(self, result: str) -> None:
+        """A reload of the configuration ended so."""
+        self._reloads.labels(result).inc()
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4."""

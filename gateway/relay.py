@@ -42,6 +42,7 @@ class Relay:
         context.targets, context.session = targets, bool(call.session)
         end = context.started + self._deadline
         context.sent = context.sent or self._clock()
+        self._registry.hold((target.provider for target in targets), stack)
         try:
             for number, target in enumerate(targets, 1):
                 terms = Terms(end, once or number == len(targets), once, context.trail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import count, repeat
@@ -17,12 +17,25 @@ from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
 from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
 from providers.standing import Standing, standing
-from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
+from providers.state import (
+    Admission,
+    Ask,
+    Candidate,
+    KeyState,
+    KeyView,
+    Passed,
+    RestOrder,
+    Settlement,
+    Snapshot,
+    StateStore,
+)
 from providers.turns import Turns
 from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
 STATES = ("ready", "limited", "refused", "spent", "rested")
+
+Views = Mapping[Secret | None, KeyView]
 
 
 class NoneFits(Exception):
@@ -67,10 +80,20 @@ def key_label(provider: str, number: int) -> str:
 class KeyPool:
     """The keys of one provider: their order, and the life of their leases. The store says which of them fit."""
 
-    def __init__(self, config: ProviderConfig, store: StateStore, observer: Observer, time: Time) -> None:
+    def __init__(
+        self,
+        config: ProviderConfig,
+        store: StateStore,
+        observer: Observer,
+        time: Time,
+        before: KeyPool | None = None,
+    ) -> None:
+        """Of a key that the pool ``before`` had too, what is known of it holds on."""
         self.provider = config.id
-        self.keys = _keys(config)
-        self._config = config
+        self.keys: tuple[Key, ...] = _keys(
+            config, {key.secret: key.candidate.view for key in before.keys} if before else {}
+        )
+        self.config = config
         self._models = dict(config.models)
         self._by_id = {key.candidate.id: key for key in self.keys}
         self._by_label = {key.label: key for key in self.keys}
@@ -109,7 +132,7 @@ class KeyPool:
     async def admit(self, lease: str, wish: Wish) -> tuple[Key, Admission]:
         """Raises NoneFits."""
         preferred = self._affinity.preferred(wish.session, self._time.clock()) if wish.session else None
-        rotation = self._config.rotation
+        rotation = self.config.rotation
         ask = Ask(
             lease,
             self.provider,
@@ -186,7 +209,7 @@ class KeyPool:
         """A key's state, with what its account adds to it."""
         account = self.named(key.label).candidate.account
         shared = [rest for rest in seen.rests if rest.account == account]
-        return standing(key, shared, self._config.rotation.usage_limit)
+        return standing(key, shared, self.config.rotation.usage_limit)
 
     def named(self, label: str) -> Key:
         """The key with this label. Raises KeyError."""
@@ -289,16 +312,16 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         return counted or (0 if outcome == "failed" else None)
 
 
-def _keys(config: ProviderConfig) -> tuple[Key, ...]:
+def _keys(config: ProviderConfig, views: Views) -> tuple[Key, ...]:
     """A provider that takes no key has one lease-holder without a secret; its variable is the one to set instead."""
     if not config.keys:
-        return (_key(config, config.id, config.spec.key_variable, None),)
-    return tuple(_from_source(config, number, source) for number, source in enumerate(config.keys, 1))
+        return (_key(config, config.id, config.spec.key_variable, None, views),)
+    return tuple(_from_source(config, number, source, views) for number, source in enumerate(config.keys, 1))
 
 
-def _from_source(config: ProviderConfig, number: int, source: KeySource) -> Key:
+def _from_source(config: ProviderConfig, number: int, source: KeySource, views: Views) -> Key:
     label = source.label or key_label(config.id, number)
-    return _key(config, label, source.variable, source.secret, source.account, source.limits, source.weight)
+    return _key(config, label, source.variable, source.secret, views, source.account, source.limits, source.weight)
 
 
 def _key(
@@ -306,12 +329,13 @@ def _key(
     label: str,
     variable: str,
     secret: Secret | None,
+    views: Views,
     account: str = "",
     limits: Limits = NO_LIMITS,
     weight: float = 1.0,
 ) -> Key:
     # A key without a named account is an account of its own.
-    candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
+    candidate = Candidate(label, label, account or f"{config.id} {label}", limits, views.get(secret) or KeyView())
     return Key(label, variable, secret, candidate, weight, account)
 
 

@@ -36,11 +36,16 @@ class Provider:
         transport: Transport,
         pool: KeyPool,
         time: Time,
+        before: Provider | None = None,
     ) -> None:
+        """``before`` is what stood in this one's place until a reload: the same limits are kept by the same gate."""
         self.config = config
+        self.users = 0  # calls that hold it open
+        self._retired = False
         self.pool = pool
         self.time = time
-        self.gate = Gate(config.traffic)
+        same = before is not None and before.config.traffic == config.traffic
+        self.gate: Gate = before.gate if before and same else Gate(config.traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self._dialects = dialects
@@ -82,6 +87,18 @@ class Provider:
         attempt.first_content = self.time.clock()
         self.pupil.answered(dialect)
         return answer
+
+    async def let_go(self) -> None:
+        """A call that held it is over."""
+        self.users -= 1
+        if self._retired and not self.users:
+            await self.aclose()
+
+    async def retire(self) -> None:
+        """Closes when the last call that holds it is over."""
+        self._retired = True
+        if not self.users:
+            await self.aclose()
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -1,8 +1,12 @@
-"""Live providers by id. Pools are made at the start, transports on first use."""
+"""Live providers by id. Pools are made at the start, transports on first use.
+
+After a reload a new registry takes over what did not change from the one before; calls that are under way keep theirs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 
 from providers.call import Dialect
 from providers.errors import KeyturnError
@@ -29,14 +33,23 @@ class Registry:
         store: StateStore,
         observer: Observer,
         time: Time,
+        before: Registry | None = None,
     ) -> None:
-        """``transports`` by the scheme of a base URL."""
+        """``transports`` by the scheme of a base URL. What is configured as in ``before`` is the same object here."""
         self._configs = {config.id: config for config in configs if config.usable}
-        self._pools = {name: KeyPool(config, store, observer, time) for name, config in self._configs.items()}
+        known = before.pools if before else {}
+        self._pools = {
+            name: pool
+            if (pool := known.get(name)) and pool.config == config
+            else KeyPool(config, store, observer, time, pool)
+            for name, config in self._configs.items()
+        }
         self._dialects = dialects
         self._transports = transports
         self._time = time
-        self._live: dict[str, Provider] = {}
+        live = before.live if before else {}
+        self._live = {name: each for name, each in live.items() if self._configs.get(name) == each.config}
+        self._replaced = {name: each for name, each in live.items() if name not in self._live}
 
     def get(self, provider: str) -> Provider:
         """Raises UnknownProvider."""
@@ -59,6 +72,18 @@ class Registry:
     def pools(self) -> Mapping[str, KeyPool]:
         return self._pools
 
+    def hold(self, names: Iterable[str], stack: AsyncExitStack) -> None:
+        """Keeps these providers open until ``stack`` is unwound. Raises UnknownProvider."""
+        held = [self.get(name) for name in dict.fromkeys(names)]
+        for provider in held:
+            provider.users += 1
+        stack.push_async_callback(_let_go, held)
+
+    async def close_replaced(self) -> None:
+        """Closes what was live before and is not here: at once, or after its last call."""
+        for provider in self._replaced.values():
+            await provider.retire()
+
     async def aclose(self) -> None:
         for provider in self._live.values():
             await provider.aclose()
@@ -66,4 +91,10 @@ class Registry:
     def _make(self, config: ProviderConfig) -> Provider:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
-        return Provider(config, self._dialects, transport, self._pools[config.id], self._time)
+        before = self._replaced.get(config.id)
+        return Provider(config, self._dialects, transport, self._pools[config.id], self._time, before)
+
+
+async def _let_go(held: Iterable[Provider]) -> None:
+    for provider in held:
+        await provider.let_go()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from gateway.settings import load_from_process
@@ -43,7 +44,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "serve":
         from gateway.cli.serve import serve
 
-        return serve(load_from_process(options.config, _flags(options)))
+        again = partial(load_from_process, options.config, _flags(options))
+        return serve(again(), again)
     if options.command == "status":
         from gateway.cli.status import status
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,8 @@ KEEP_ALIVE = 75
 ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def serve(settings: Settings) -> int:
-    """Listen, serve until a signal, drain; returns the exit status."""
+def serve(settings: Settings, again: Callable[[], Settings] | None = None) -> int:
+    """Listen, serve until a signal, drain; returns the exit status. ``again`` reads the settings anew for a reload."""
     try:
         sockets = bind(settings.host, settings.port)
     except OSError as error:
@@ -45,9 +46,25 @@ def serve(settings: Settings) -> int:
 
     configure(settings.log_level, settings.log_format)
     with with_admin_token(settings, sockets[0].getsockname()[1]) as own:
-        server = Server(create_app(own), own)
+        server = Server(create_app(own, again=_again(again, settings, own)), own)
         server.run(sockets)
     return FORCED if server.force_exit else 0
+
+
+def _again(load: Callable[[], Settings] | None, first: Settings, own: Settings) -> Callable[[], Settings] | None:
+    """The log follows new settings too; a token that was made for this run, in ``own``, stays."""
+    if load is None:
+        return None
+    made = own.admin_token if first.admin_token is None else None
+
+    def again() -> Settings:
+        from gateway.logs import configure
+
+        settings = load()
+        configure(settings.log_level, settings.log_format)
+        return replace(settings, admin_token=settings.admin_token or made)
+
+    return again
 
 
 class Server(uvicorn.Server):

@@ -141,6 +141,7 @@ def resolve(named: str, cwd: Path, home: Path) -> Path:
 
 def read_text(path: Path, name: str, origin: str, report: Report) -> str | None:
     """A file as UTF-8, or a problem named ``name``."""
+    report.read.append(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

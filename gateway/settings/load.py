@@ -95,6 +95,7 @@ def load(
         certificate=certificate,
         believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
+        sources=tuple(dict.fromkeys(report.read)),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )
 

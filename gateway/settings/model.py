@@ -51,6 +51,7 @@ class Settings:
     routing: RoutingTable
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
+    sources: tuple[Path, ...] = ()  # those, and the files of keys and tokens
     certificate: Certificate | None = None  # None: HTTP
     believed_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first

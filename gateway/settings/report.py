@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from providers.errors import Problem
 
@@ -13,6 +14,7 @@ class Report:
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    read: list[Path] = field(default_factory=list)  # files
 
     def problem(self, name: str, problem: str, fix: str, origin: str = "") -> None:
         self.problems.append(Problem(name, problem, fix, origin))
