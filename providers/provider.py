@@ -41,7 +41,7 @@ class Provider:
         """``before`` is what stood in this one's place until a reload: the same limits are kept by the same gate."""
         self.config = config
         self.users = 0  # calls that hold it open
-        self._retired = False
+        self.retired = False  # closes when no call holds it any more
         self.pool = pool
         self.time = time
         same = before is not None and before.config.traffic == config.traffic
@@ -91,12 +91,12 @@ class Provider:
     async def let_go(self) -> None:
         """A call that held it is over."""
         self.users -= 1
-        if self._retired and not self.users:
+        if self.retired and not self.users:
             await self.aclose()
 
     async def retire(self) -> None:
         """Closes when the last call that holds it is over."""
-        self._retired = True
+        self.retired = True
         if not self.users:
             await self.aclose()
 

@@ -50,14 +50,24 @@ class Registry:
         live = before.live if before else {}
         self._live = {name: each for name, each in live.items() if self._configs.get(name) == each.config}
         self._replaced = {name: each for name, each in live.items() if name not in self._live}
+        self._after: Registry | None = None
+        if before:
+            before._after = self
 
     def get(self, provider: str) -> Provider:
         """Raises UnknownProvider."""
         if provider not in self._live:
             if provider not in self._configs:
                 raise UnknownProvider(f"no provider {provider!r}; there are {', '.join(sorted(self._configs))}")
-            self._live[provider] = self._make(self._configs[provider])
+            self._live[provider] = self._found_later(provider) or self._make(self._configs[provider])
         return self._live[provider]
+
+    def _found_later(self, provider: str) -> Provider | None:
+        """For a call that began before a reload: what is configured alike since then."""
+        later = self._after
+        if later is None:
+            return None
+        return later.get(provider) if later._configs.get(provider) == self._configs[provider] else None
 
     @property
     def configs(self) -> tuple[ProviderConfig, ...]:
@@ -92,7 +102,9 @@ class Registry:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
         before = self._replaced.get(config.id)
-        return Provider(config, self._dialects, transport, self._pools[config.id], self._time, before)
+        made = Provider(config, self._dialects, transport, self._pools[config.id], self._time, before)
+        made.retired = self._after is not None
+        return made
 
 
 async def _let_go(held: Iterable[Provider]) -> None:

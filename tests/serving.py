@@ -15,6 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,17 +110,22 @@ class Gateway:
 
 @asynccontextmanager
 async def serving(
-    home: Path, environ: Mapping[str, str], level: str = "INFO", moments: Moments | None = None
+    home: Path,
+    environ: Mapping[str, str],
+    level: str = "INFO",
+    moments: Moments | None = None,
+    reloads: bool = False,
 ) -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
 
-    Its pauses pass at once, and its timers are ``moments``'s.
+    Its pauses pass at once, and its timers are ``moments``'s. With ``reloads`` it can read its settings again.
     """
-    settings, moments = load({**environ}, home, home), moments or Moments()
+    read = partial(load, {**environ}, home, home)
+    settings, moments = read(), moments or Moments()
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
     with captured_log(level) as log, with_admin_token(settings, port) as own:
-        app = create_app(own, moments.time())
+        app = create_app(own, moments.time(), read if reloads else None)
         config = uvicorn.Config(
             app,
             lifespan="on",
