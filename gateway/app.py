@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -21,7 +22,7 @@ from gateway.endpoints import admin, models, ui
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.table import Endpoints, EndpointTable, template
-from gateway.logs import RequestLog
+from gateway.logs import RequestLog, RouteLog
 from gateway.metrics import Metrics
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
@@ -172,7 +173,9 @@ def _assembled(settings: Settings, lasting: Lasting, draining: Callable[[], bool
     moments, registry, dialects = lasting.moments, lasting.registry, lasting.dialects
     metrics, log, stories, usage = lasting.metrics, lasting.log, lasting.stories, lasting.usage
     clock = moments.clock
-    relay = Relay(registry, clock, settings.request_deadline)
+    routes = RouteLog(logging.INFO if settings.tells_routes else logging.DEBUG)
+    relay = Relay(registry, clock, settings.request_deadline, routes)
+    served = {path: methods for path, methods in SERVED.items() if settings.metrics or path != "/metrics"}
     desk = Desk(relay, moments, settings.keepalive_after)
     messages = dialects["anthropic"]
     hot: Endpoints = {
@@ -193,7 +196,7 @@ def _assembled(settings: Settings, lasting: Lasting, draining: Callable[[], bool
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
             Middleware(Auth, access=_access(settings)),
-            Middleware(EndpointTable, hot=hot, served=SERVED),
+            Middleware(EndpointTable, hot=hot, served=served),
         ],
         title="Keyturn",
         version=VERSION,

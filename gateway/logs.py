@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+import types
+from collections.abc import Sequence
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from gateway.routing import Target
 from middleware.context import RequestContext
+from providers.call import Call, Operation
 from providers.ports import Attempt, Clock
 from providers.secret import Secret
 
@@ -47,6 +51,46 @@ def configure(level: str, style: str) -> None:
 def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """A Secret that got into an event is printed as one."""
     return {name: str(value) if isinstance(value, Secret) else value for name, value in event.items()}
+
+
+class RouteLog:
+    """Where a call goes, told before it goes there; by ferryllm's names for the events."""
+
+    _ENTRIES = types.MappingProxyType({"openai_chat": "openai"})
+
+    def __init__(self, level: int = logging.DEBUG) -> None:
+        self._log: FilteringBoundLogger = structlog.get_logger("keyturn")
+        self._gate = logging.getLogger("keyturn")
+        self._level = level
+
+    def routed(self, call: Call, targets: Sequence[Target]) -> None:
+        """A call came, and this is where it may go."""
+        if not self._told(call):
+            return
+        entry, first = self._ENTRIES.get(call.dialect, call.dialect), targets[0]
+        who = {"request_id": call.request_id, "entry": entry}
+        self._log.log(self._level, "incoming request", **who, model=call.model[:200], stream=call.stream)
+        self._log.log(
+            self._level,
+            "resolved route",
+            **who,
+            display_model=call.model[:200],
+            backend_model=first.model,
+            provider=first.provider,
+            stream=call.stream,
+        )
+
+    def sending(self, call: Call, target: Target) -> None:
+        """It goes there now."""
+        if not self._told(call):
+            return
+        what = {"request_id": call.request_id, "provider": target.provider, "model": target.model}
+        self._log.log(self._level, "sending chat request", **what, stream=call.stream)
+        if call.stream:
+            self._log.log(self._level, "sending streaming request", **what)
+
+    def _told(self, call: Call) -> bool:
+        return self._gate.isEnabledFor(self._level) and call.operation is Operation.MESSAGES
 
 
 class RequestLog:

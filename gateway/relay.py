@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from gateway.logs import RouteLog
 from gateway.routing import Target
 from middleware.context import RequestContext
 from providers import policy
@@ -20,8 +21,9 @@ from providers.visit import Visit
 class Relay:
     """Opens calls at live providers and keeps the request's context true."""
 
-    def __init__(self, registry: Registry, clock: Clock, deadline: float) -> None:
+    def __init__(self, registry: Registry, clock: Clock, deadline: float, log: RouteLog | None = None) -> None:
         """``deadline`` in seconds from the request's start to its first content."""
+        self._log = log or RouteLog()
         self._registry = registry
         self._clock = clock
         self._deadline = deadline
@@ -42,6 +44,7 @@ class Relay:
         context.targets, context.session = targets, bool(call.session)
         end = context.started + self._deadline
         context.sent = context.sent or self._clock()
+        self._log.routed(call, targets)
         self._registry.hold((target.provider for target in targets), stack)
         try:
             for number, target in enumerate(targets, 1):
@@ -62,6 +65,7 @@ class Relay:
         self, call: Call, target: Target, terms: Terms, context: RequestContext, stack: AsyncExitStack
     ) -> Answer:
         context.target = (target.provider, target.model)
+        self._log.sending(call, target)
         provider = self._registry.get(target.provider)
         return await Visit(provider, call, target.model, target.thinking, terms, stack).run()
 

@@ -9,6 +9,7 @@ from providers.call import Call, Dialect, Hints, Operation, StreamReader, Upstre
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest
 from providers.errors import ErrorKind, UpstreamFailure
+from providers.govern import cached, governed
 from providers.spec import ProviderConfig
 from providers.translation import Translation
 
@@ -43,11 +44,13 @@ def arrange(
     Tool calls are repaired in the neutral language only, so what may need that takes no straight line.
     ``token`` makes ids. Raises UpstreamFailure where the upstream has nothing for the call's operation.
     """
+    if config.reasoning:
+        call = governed(call, config.reasoning)
     straight = upstream.straight if client.name == upstream.name else None
     quirks = config.quirks.of(model)
     guarded = quirks.guarded_calls and _calls_tools(call)
     if straight is not None and not guarded and straight.fits(quirks, model, thinking):
-        request = straight.request(call, model, thinking, config, key)
+        request = _cached(straight.request(call, model, thinking, config, key), upstream, call, config)
         return Exchange(request, call.stream, straight.reader(call), request.lost)
     if call.operation is not Operation.MESSAGES:
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
@@ -55,7 +58,14 @@ def arrange(
     translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
     guardian = _guardian(asked, translated.names, token) if quirks.guarded_calls else None
     reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
-    return Exchange(translated.request, True, reader, translated.lost, guardian.repairs if guardian else {})
+    request = _cached(translated.request, upstream, call, config)
+    return Exchange(request, True, reader, translated.lost, guardian.repairs if guardian else {})
+
+
+def _cached(request: UpstreamRequest, upstream: Dialect, call: Call, config: ProviderConfig) -> UpstreamRequest:
+    if config.cache is None or call.operation is not Operation.MESSAGES:
+        return request
+    return cached(request, upstream.name, config.cache)
 
 
 def _calls_tools(call: Call) -> bool:

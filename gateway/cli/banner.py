@@ -29,6 +29,7 @@ def banner(settings: Settings, port: int, offers: Sequence[Offer] = ()) -> str:
             ("providers", columns(provider_rows(settings)) or no_provider(settings)),
             ("models", columns(model_rows(settings))),
             ("note", columns(notes(settings))),
+            ("moved", settings.moved),
             ("warning", list(settings.warnings)),
             ("found", [_offer(offer) for offer in offers]),
             ("start", [start_line(settings, port)]),

@@ -20,6 +20,7 @@ def report(settings: Settings) -> str:
             ("routes", columns([_route(route, settings.routing) for route in settings.routing.routes])),
             ("limits", columns(limits.rows(settings))),
             ("note", columns(notes(settings, every=True))),
+            ("moved", settings.moved),
             ("warning", list(settings.warnings)),
         ]
     )

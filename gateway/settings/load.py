@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -68,6 +69,8 @@ def load(
     common = Globals.read(layers, report)
     refuse_common_delays(common, layers, report)
     providers = ProviderReader(layers, common, report).read_all(file.rows)
+    if ferry := file.ferry:
+        providers = tuple(replace(each, cache=ferry.cache, reasoning=ferry.reasoning) for each in providers)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)
@@ -92,6 +95,9 @@ def load(
         providers=choose_named(providers, routing),
         routing=routing,
         warnings=tuple(report.warnings),
+        moved=file.ferry.told if file.ferry else (),
+        metrics=ferry.metrics if ferry else True,
+        tells_routes=ferry is not None,
         certificate=certificate,
         believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),

@@ -52,6 +52,9 @@ class Settings:
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # that were read, lowest first
     sources: tuple[Path, ...] = ()  # those, and the files of keys and tokens
+    moved: tuple[str, ...] = ()  # what an earlier system's configuration means here
+    metrics: bool = True  # /metrics is served
+    tells_routes: bool = False  # the log has every route at INFO
     certificate: Certificate | None = None  # None: HTTP
     believed_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first
