@@ -50,7 +50,7 @@ def arrange(
     quirks = config.quirks.of(model)
     guarded = quirks.guarded_calls and _calls_tools(call)
     if straight is not None and not guarded and straight.fits(quirks, model, thinking):
-        request = _cached(straight.request(call, model, thinking, config, key), upstream, call, config)
+        request = _cached(straight.request(call, model, thinking, config, key), upstream, call, model, config)
         return Exchange(request, call.stream, straight.reader(call), request.lost)
     if call.operation is not Operation.MESSAGES:
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
@@ -58,14 +58,16 @@ def arrange(
     translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
     guardian = _guardian(asked, translated.names, token) if quirks.guarded_calls else None
     reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
-    request = _cached(translated.request, upstream, call, config)
+    request = _cached(translated.request, upstream, call, model, config)
     return Exchange(request, True, reader, translated.lost, guardian.repairs if guardian else {})
 
 
-def _cached(request: UpstreamRequest, upstream: Dialect, call: Call, config: ProviderConfig) -> UpstreamRequest:
+def _cached(
+    request: UpstreamRequest, upstream: Dialect, call: Call, model: str, config: ProviderConfig
+) -> UpstreamRequest:
     if config.cache is None or call.operation is not Operation.MESSAGES:
         return request
-    return cached(request, upstream.name, config.cache)
+    return cached(request, upstream.name, config.cache, config.quirks.of(model))
 
 
 def _calls_tools(call: Call) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.call import Call, Operation, UpstreamRequest
 from providers.json_object import JsonObject, encode
-from providers.spec import EFFORTS, PromptCache, ReasoningPolicy
+from providers.spec import EFFORTS, PromptCache, Quirks, ReasoningPolicy
 
 # Thinking tokens below which a budget is of an effort (ferryllm's scale, read 2026-11).
 BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"), (65536, "max"))
@@ -86,11 +86,22 @@ def _effort_edits(call: Call, place: tuple[str, str], wanted: str) -> dict[str, 
     return edits
 
 
-def cached(request: UpstreamRequest, dialect: str, cache: PromptCache) -> UpstreamRequest:
-    """The request with what makes its upstream cache the prompt; what the client has of it stays."""
+def cached(request: UpstreamRequest, dialect: str, cache: PromptCache, quirks: Quirks) -> UpstreamRequest:
+    """The request with what makes its upstream cache the prompt; what the client has of it stays.
+
+    A member that the upstream is known to refuse is not added.
+    """
     body = JsonObject(request.body)
-    edits = _marks(body, cache) if dialect == "anthropic" else _key(body, cache)
+    found = _marks(body, cache) if dialect == "anthropic" else _key(body, cache)
+    edits = {name: value for name, value in found.items() if _taken(name, quirks)}
     return replace(request, body=body.edited(edits)) if edits else request
+
+
+def _taken(name: str, quirks: Quirks) -> bool:
+    if name in ("system", "tools", "messages"):
+        return "cache_control" not in quirks.learned
+    refused = (*quirks.learned, *quirks.refused)
+    return name not in refused and (not quirks.accepted or name in quirks.accepted)
 
 
 def _key(body: JsonObject, cache: PromptCache) -> dict[str, bytes | None]:

@@ -95,9 +95,10 @@ def _parsed(path: Path, origin: str, report: Report) -> Table | None:
 
 
 def _refuse_unknown(top: Table) -> None:
-    known = (*Globals.model_fields, *TABLES, *ferryllm.TABLES, SCHEMA)
+    known = (*Globals.model_fields, *TABLES)
     beginnings = tuple(f"{name.lower()}_" for spec in CATALOG for name in (spec.id, *spec.prefixes))
-    unknown = {key: value for key, value in top.data.items() if key not in known and key.upper() not in REMOVED}
+    others = (*ferryllm.TABLES, SCHEMA, *(name.lower() for name in REMOVED))
+    unknown = {key: value for key, value in top.data.items() if key not in (*known, *others)}
     for key in unknown:
         if key.startswith(beginnings):
             top.reject(
