@@ -59,8 +59,11 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.doctor import doctor
 
         return doctor(load_from_process(options.config), options.json)
-    from gateway.cli.check import report
+    from gateway.cli.check import report, schema_text
 
+    if options.schema:
+        print(schema_text())
+        return 0
     print(report(load_from_process(options.config)))
     return 0
 
@@ -96,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
+    check.add_argument("--schema", action="store_true", help="print the JSON Schema of keyturn.toml, for editors")
     pick = commands.add_parser(
         "pick",
         help="choose a model and start claude with it; further arguments are claude's",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -15,6 +16,7 @@ from gateway.settings.report import Report
 
 CLIENT_TOKEN = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105 - a variable's name
 ENVIRONMENT = "the environment"
+SECRET = re.compile(r"^[^#\n]*(?:api_keys?|token)[\"']?\s*=\s*[\"'\[]*[^\s\"'\[\]#<*]", re.IGNORECASE | re.MULTILINE)
 COMMAND_LINE = "the command line"
 HOME_FILES = (
     ".config/keyturn/.env",
@@ -144,7 +146,10 @@ def read_text(path: Path, name: str, origin: str, report: Report, line: int = 0)
     """A file as UTF-8, or a problem named ``name``."""
     report.read.append(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
+        if origin or SECRET.search(text):  # what a key names is a key's file
+            report.secrets.append((path, str(path) if origin else name))
+        return text
     except UnicodeDecodeError:
         report.problem(name, "the file is not UTF-8 text", "Save it as UTF-8.", origin, line)
     except OSError as error:

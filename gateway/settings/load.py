@@ -20,10 +20,12 @@ from gateway.settings.layers import (
     environment_layer,
     flag_layer,
 )
+from gateway.settings.misspelt import warn_of_slips
 from gateway.settings.model import SHARED, ClientToken, Settings
 from gateway.settings.provider_settings import ProviderReader
 from gateway.settings.references import Resolver, choose_named
 from gateway.settings.report import Report
+from gateway.settings.secret_files import warn_of_open_files
 from gateway.settings.toml_file import find_toml, read_toml
 from gateway.settings.values import is_placeholder
 from gateway.settings.variables import SECRETS, Globals, refuse_removed
@@ -75,6 +77,8 @@ def load(
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)
     _warn(common, layers, providers, tokens, report)
+    warn_of_slips(Layers((*below, environment)), file.rows, report)
+    warn_of_open_files(report.secrets, report)
     if report.problems:
         raise ConfigError(report.problems)
     return Settings(

@@ -15,6 +15,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     read: list[Path] = field(default_factory=list)  # files
+    secrets: list[tuple[Path, str]] = field(default_factory=list)  # those with secrets, and their names in messages
 
     def problem(self, name: str, problem: str, fix: str, origin: str = "", line: int = 0) -> None:
         self.problems.append(Problem(name, problem, fix, origin, line))

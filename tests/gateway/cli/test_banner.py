@@ -209,7 +209,7 @@ def test_check_shows_everything_that_was_resolved(place: Place) -> None:
         routes     claude-*  mine/gpt-5.4
                    cc-gpt    mine/<the same name>
                    *         groq/<the same name>
-        warning    routes.*.provider (from ./keyturn.toml, line 16): groq has no key, so its requests get status 503. Set GROQ_API_KEY.
+        warning    routes.*.provider (from ./keyturn.toml, line 17): groq has no key, so its requests get status 503. Set GROQ_API_KEY.
         """  # noqa: E501 - a line as it is printed
     )
 
