@@ -20,7 +20,8 @@ def lines_of(text: str) -> Mapping[Path, int]:
         statement, end = _statement(lines, at)
         if lines[at].lstrip().startswith("["):
             table = _header(statement, counts)
-            found.setdefault(table, at + 1)
+            for path in (table, table[:-1]):
+                found.setdefault(path, at + 1)
         else:
             for path in _paths(statement):
                 found.setdefault(table + path, at + 1)

@@ -16,8 +16,10 @@ from gateway.app import reload
 from gateway.reload import Watched
 from gateway.settings import load
 from providers.registry import Registry
+from tests.gateway.ferryllm import KEY, example
 from tests.serving import Gateway, ask, post, serving
-from tests.upstream import Pause, Reply, Request, Signal, Upstream, error, frames, message, stream, text
+from tests.upstream import ChatUpstream, Pause, Reply, Request, Signal, Upstream, error, frames, message, stream, text
+from tests.upstream import openai_chat as chat
 from tests.upstream.bare_client import connected
 
 ADMIN = "the-operators-token"
@@ -274,3 +276,45 @@ async def test_a_call_whose_body_still_comes_keeps_what_it_began_with(tmp_path: 
             last = rig.upstream.requests[-1]
             assert (last.model, last.header("x-api-key")) == ("m1", "k1" if not warm else "k2")
             await last.gone.wait()
+
+
+async def test_a_key_in_a_file_is_reloaded_with_it(tmp_path: Path) -> None:
+    """What ferryllm's users know as hot reload of keys."""
+    async with rigged(tmp_path) as rig, rig.gateway.client() as client:
+        (tmp_path / "key").write_text("sk-first")
+        provider = entry(rig.upstream).replace('api_keys = ["k1", "k2"]', 'api_key_file = "key"')
+        assert await rig.reload(config(rig.upstream, providers=provider))
+        await call(client)
+        touch(tmp_path / "key", "sk-second", 9)
+        assert await reload(rig.gateway.app)
+        await call(client)
+        assert [request.header("x-api-key") for request in rig.upstream.requests] == ["sk-first", "sk-second"]
+
+
+async def test_ferryllms_example_answers_whole_and_streamed_and_tells_its_routes(tmp_path: Path) -> None:
+    async with ChatUpstream() as chats:
+        chats.always(chat.completion(chat.text("pong")))
+        (tmp_path / "keyturn.toml").write_text(example(chats.url))
+        async with serving(tmp_path, KEY) as gateway, gateway.client() as client:
+            for stream_it in (False, True):
+                body = ask(model="claude-opus-4-6", stream=stream_it)
+                reply = await client.post("/v1/messages", json=body)
+                assert reply.status_code == 200
+                assert b"message_stop" in reply.content if stream_it else reply.json()["content"][0]["text"] == "pong"
+            told = [event["stream"] for event in gateway.log.events("sending chat request")]
+            assert told == [False, True]
+            [whole, streamed] = gateway.log.events("resolved route")
+            assert (whole["display_model"], streamed["backend_model"]) == ("claude-opus-4-6", "gpt-5.4")
+
+
+async def test_routes_are_told_at_debug_elsewhere_and_metrics_can_be_off(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        upstream.always(message(text("Hello")))
+        (tmp_path / "keyturn.toml").write_text(config(upstream))
+        for level, lines in (("INFO", 0), ("DEBUG", 1)):
+            async with serving(tmp_path, {}, level) as gateway, gateway.client() as client:
+                await call(client)
+                assert len(gateway.log.events("resolved route")) == lines
+        (tmp_path / "keyturn.toml").write_text("[metrics]\nenabled = false\n" + entry(upstream))
+        async with serving(tmp_path, {}) as gateway, gateway.client(None) as client:
+            assert (await client.get("/metrics")).status_code == 404
