@@ -315,6 +315,8 @@ async def test_routes_are_told_at_debug_elsewhere_and_metrics_can_be_off(tmp_pat
             async with serving(tmp_path, {}, level) as gateway, gateway.client() as client:
                 await call(client)
                 assert len(gateway.log.events("resolved route")) == lines
-        (tmp_path / "keyturn.toml").write_text("[metrics]\nenabled = false\n" + entry(upstream))
+        (tmp_path / "keyturn.toml").write_text(
+            '[server]\nlisten = "127.0.0.1:3000"\n[metrics]\nenabled = false\n' + entry(upstream)
+        )
         async with serving(tmp_path, {}) as gateway, gateway.client(None) as client:
             assert (await client.get("/metrics")).status_code == 404
