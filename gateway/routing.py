@@ -33,7 +33,7 @@ class Route:
     provider: str
     model: str = ""  # "" keeps the requested name
     exact: bool = False
-    fallbacks: tuple[Ref, ...] = ()
+    fallbacks: tuple[Ref, ...] = ()  # likewise without a model
 
     def takes(self, requested: str) -> bool:
         if self.exact:
@@ -122,7 +122,8 @@ class RoutingTable:
             return Choice(self.parse(bare), "named in the model field")
         if rule is not None:
             why = f"the rule for {rule.match}{'' if rule.exact or rule.match == '*' else '*'}"
-            return Choice(Ref(rule.provider, rule.model or requested), why, rule.fallbacks, f"a fallback of {why}")
+            spare = tuple(Ref(ref.provider, ref.model or requested) for ref in rule.fallbacks)
+            return Choice(Ref(rule.provider, rule.model or requested), why, spare, f"a fallback of {why}")
         return self._by_tier(requested)
 
     def _by_tier(self, requested: str) -> Choice:

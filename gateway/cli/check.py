@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from gateway.cli import limits
 from gateway.cli.banner import (
     columns,
@@ -35,6 +37,13 @@ def report(settings: Settings) -> str:
             ("warning", list(settings.warnings)),
         ]
     )
+
+
+def schema_text() -> str:
+    """What ``--schema`` prints."""
+    from gateway.settings.toml_schema import schema
+
+    return json.dumps(schema(), indent=2)
 
 
 def _route(route: Route, table: RoutingTable) -> tuple[str, str]:

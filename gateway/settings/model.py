@@ -80,6 +80,8 @@ class Settings:
     warnings: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()  # how an earlier system's names are read, in sentences
     files: tuple[str, ...] = ()  # that were read, lowest first
+    sources: tuple[Path, ...] = ()  # those, and the files of keys and tokens
+    metrics: bool = True  # /metrics is served
     certificate: Certificate | None = None  # None: HTTP
     log_file: LogFile | None = None  # that the log is copied to
     log_payloads: bool = False  # requests as they come

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import gateway.app
-from gateway.app import Observers
+from gateway.lasting import Observers
 from providers.demo import INTRODUCTION
 from providers.ports import Attempt
 from providers.version import VERSION

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.app import TRANSPORTS, Observers
+from gateway.lasting import TRANSPORTS, Observers
 from gateway.pool_view import PoolView, labels, moment
 from gateway.settings import load
 from gateway.state.memory import MemoryStore

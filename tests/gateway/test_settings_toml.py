@@ -187,7 +187,9 @@ def test_a_key_variable_may_be_in_dotenv(place: Place) -> None:
 def test_a_placeholder_in_an_entry_is_a_warning(place: Place) -> None:
     settings = place.toml(over("groq", "api_key = '<your key>'"))
     assert not provider(settings, "groq").usable
-    assert settings.warnings[0].startswith("providers.groq.api_key (from ./keyturn.toml): this is a placeholder")
+    assert settings.warnings[0].startswith(
+        "providers.groq.api_key (from ./keyturn.toml, line 3): this is a placeholder"
+    )
 
 
 def test_routes(place: Place) -> None:
@@ -214,7 +216,8 @@ def test_routes(place: Place) -> None:
     )
     assert [each.id for each in settings.providers if each.chosen] == ["ollama", "lmstudio", "groq"]
     assert settings.warnings == (
-        "routes.*.provider (from ./keyturn.toml): groq has no key, so its requests get status 503. Set GROQ_API_KEY.",
+        "routes.*.provider (from ./keyturn.toml, line 13): groq has no key, so its requests get status 503. "
+        "Set GROQ_API_KEY.",
     )
 
 
@@ -247,7 +250,7 @@ def test_tokens(place: Place) -> None:
 def test_a_placeholder_token_is_a_warning(place: Place) -> None:
     settings = place.toml("[[tokens]]\nname = 'bob'\ntoken = '***'\n")
     assert settings.tokens == ()
-    assert settings.warnings[0].startswith("tokens.bob.token (from ./keyturn.toml): this is a placeholder")
+    assert settings.warnings[0].startswith("tokens.bob.token (from ./keyturn.toml, line 3): this is a placeholder")
 
 
 @pytest.mark.parametrize(

@@ -199,4 +199,5 @@ def _notes(layers: Layers) -> Iterator[str]:
     yield from unset(layers, DEFAULTS)
 
 
-FREECC = System(NAME, "docs/moving/freecc.md", told, read, ("BIG_MODEL_NAME", "SMALL_MODEL_NAME"), tuple(BASES))
+NAMES = (*(f"{tier}_MODEL_{name}" for tier in TIERS for name in (*OWN, "NAME")), *ALIASES)
+FREECC = System(NAME, "docs/moving/freecc.md", told, read, ("BIG_MODEL_NAME", "SMALL_MODEL_NAME"), tuple(BASES), NAMES)
