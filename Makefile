@@ -8,8 +8,8 @@ SETUP = PYTHON="$(PYTHON)" scripts/setup.sh
 BIN = .venv/bin
 PARALLEL = --numprocesses auto --dist worksteal
 
-.PHONY: help run test check e2e bench format lint spell guard types imports cov newcomer lock hooks clean setup setup-dev \
-	image up down
+.PHONY: help run test check e2e bench chaos format lint spell guard types imports suite cov newcomer lock hooks clean setup \
+	setup-dev image up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,14 +26,17 @@ run: setup ## set everything up and start the gateway in the foreground
 test: setup-dev ## set everything up and run the whole test suite
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-check: lint spell guard types imports cov ## what CI runs: all the checks, and the tests with their coverage floor
+check: lint spell guard types imports suite ## what CI runs: all the checks, and the tests (those of make e2e apart)
 
 e2e: setup-dev ## run the tests that drive the real Claude Code CLI (installs it under .e2e)
 	@claude=$$(scripts/claude-cli.sh) && older=$$(scripts/claude-cli.sh older) && \
-		KEYTURN_TEST_CLAUDE="$$claude" KEYTURN_TEST_OLDER_CLAUDE="$$older" $(BIN)/python -m pytest tests/e2e $(ARGS)
+		KEYTURN_TEST_CLAUDE="$$claude" KEYTURN_TEST_OLDER_CLAUDE="$$older" $(BIN)/python -m pytest $(PARALLEL) tests/e2e $(ARGS)
 
 bench: setup-dev ## measure the gateway's CPU time per request and per chunk
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: setup-dev ## several gateways on one Redis, which is killed, hung, slow ...: a table of what came of it
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 format: setup-dev ## rewrite the source in the project's format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
@@ -54,7 +57,10 @@ types: setup-dev ## check types
 imports: setup-dev ## check who imports whom
 	@$(BIN)/lint-imports --no-logo
 
-cov: setup-dev ## run the tests with branch coverage (those of make e2e apart)
+suite: setup-dev
+	@$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/e2e $(ARGS)
+
+cov: setup-dev ## the same tests with branch coverage and its floor, which takes twice as long
 	@$(BIN)/python -m pytest $(PARALLEL) --cov --ignore=tests/e2e $(ARGS)
 
 newcomer: ## make run in a clean clone, twice, as the README has it

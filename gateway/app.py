@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Response
+import structlog
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -19,15 +21,21 @@ from gateway.endpoints import admin, models, ui
 from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
+from gateway.endpoints.models import ModelList
 from gateway.endpoints.table import Endpoints, EndpointTable, template
-from gateway.logs import RequestLog
+from gateway.inventory import Inventory
+from gateway.local_reply import LocalReplies
+from gateway.logs import configure_from, redactor
 from gateway.metrics import Metrics
-from gateway.metrics.scrape import scrape
+from gateway.metrics.scrape import keep_telling, scrape
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reply import Desk
+from gateway.request_log import RequestLog
 from gateway.settings import Settings, load_from_process
-from gateway.state.memory import MemoryStore
+from gateway.state.keeping import Keeping, keep_on
+from gateway.state.stores import Store, make_keeping, make_store, whereabouts
+from gateway.store_metrics import StoreMetrics
 from gateway.stories import Stories
 from gateway.usage import UsageLedger
 from middleware.access import Access as AccessMiddleware
@@ -35,18 +43,27 @@ from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
 from middleware.context import RequestContext
 from middleware.errors import Errors
+from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
+from middleware.trace_parent import TraceParent
 from providers.aws_login import aws_credential
 from providers.credentials import Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover, of_clients
 from providers.errors import Fault
 from providers.google_login import google_credential
+from providers.json_object import encode
 from providers.logins import AwsLogin, GoogleLogin
-from providers.ports import Attempt, Observer, Time
+from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
 from providers.transport import http_transport
 from providers.version import VERSION
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from gateway.traces import Traces
 
 LOGINS: Logins = {GoogleLogin: google_credential, AwsLogin: aws_credential}
 TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
@@ -81,6 +98,16 @@ SERVED = {
 CALLS = tuple(route for route, methods in SERVED.items() if route.startswith("/v1/") and "POST" in methods)
 
 
+# FastAPI's own would record the texts of exceptions and fields of requests. Our traces are in gateway/traces.py.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
 class Observers:
     """Every observer as one."""
 
@@ -104,12 +131,14 @@ class Gateway(FastAPI):
         self._stack = stack
 
     def build_middleware_stack(self) -> ASGIApp:
-        app = super().build_middleware_stack()
-        if isinstance(app, ServerErrorMiddleware):  # it would answer a Fault with a page of its own
+        app: Any = super().build_middleware_stack()
+        # The first would answer a Fault with a page of its own, the second would record it.
+        while isinstance(app, ServerErrorMiddleware) or type(app).__module__.startswith("fastapi.telemetry"):
             app = app.app
         for cls, args, kwargs in reversed(self._stack):
             app = cls(app, *args, **kwargs)
-        return app
+        stack: ASGIApp = app
+        return stack
 
 
 TIME = Time(
@@ -121,45 +150,62 @@ TIME = Time(
 )
 
 
-def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
-    """The whole gateway. Opens nothing before it is served."""
+def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter | None = None) -> FastAPI:
+    """The whole gateway. Opens nothing before it is served. ``exporter`` takes its traces, where they are on."""
     clock = moments.clock
+    inventory = Inventory(moments, settings.catalog_refresh)
     metrics = Metrics(
         _models(settings),
         CALLS,
         models.failovers(settings.routing),
         _rotating(settings),
         [token.name for token in settings.tokens] or [""],
-        clock=clock,
+        inventory.cost,
+        clock,
+        settings.metrics_folder,
     )
-    log = RequestLog(clock)
-    stories = Stories(clock, CALLS)
-    usage = UsageLedger(lambda *_: None, moments.wall)
+    log = _request_log(settings, clock)
+    traces = _traces(settings, moments, exporter)
+    usage = UsageLedger(inventory.cost, moments.wall)
     dialects = discover()
-    store = MemoryStore(clock, moments.wall)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, Observers(metrics, log), moments, LOGINS)
+    store = make_store(settings, moments, (StoreMetrics(metrics.registry), log) if settings.redis else ())
+    stories = Stories(clock, CALLS, store.records)
+    observers = Observers(metrics, log)
+    registry = Registry(settings.providers, dialects, TRANSPORTS, store, observers, moments, LOGINS, inventory.windows)
     relay = Relay(registry, clock, settings.request_deadline)
     desk = Desk(relay, moments, settings.keepalive_after)
     faces = of_clients(dialects)
     messages = faces["anthropic"]
+    local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
-        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk),
+        ("POST", "/v1/messages"): MessagesEndpoint(messages, settings.routing, desk, log, local),
         ("POST", "/v1/messages/count_tokens"): CountTokensEndpoint(messages, settings.routing, relay, registry),
-        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk),
-        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk),
+        ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk, log),
+        ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk, log),
     }
+    beside = [stories.keep_telling] if store.records else []
+    if settings.metrics_folder:
+        beside.append(partial(keep_telling, metrics, registry, moments))
     app = Gateway(
         [
             Middleware(RequestId, clock=clock),
             Middleware(
                 AccessMiddleware,
-                observe=_all(metrics.request_ended, log.request_ended, stories.ended, usage.ended),
+                observe=_all(
+                    metrics.request_ended,
+                    log.request_ended,
+                    *([traces.request_ended] if traces else []),
+                    stories.ended,
+                    usage.ended,
+                ),
                 route=_route,
                 begun=stories.began,
             ),
+            *([Middleware(TraceParent)] if traces else []),
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
             Middleware(Auth, access=_access(settings)),
+            *_raw_log(settings),
             Middleware(EndpointTable, hot=hot, served=SERVED),
         ],
         title="Keyturn",
@@ -168,29 +214,89 @@ def create_app(settings: Settings, moments: Time = TIME) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(registry),
+        telemetry=NO_TELEMETRY,
+        lifespan=_lifespan(
+            registry, store, make_keeping(settings, moments, store, registry), inventory, beside, traces
+        ),
     )
     app.state.draining = False
-    _add_routes(app, settings, metrics, registry, moments)
-    view, keys = PoolView(registry, clock, moments.wall), admin.Keys(registry)
-    app.include_router(admin.routes(keys, view, stories, clock))
+    _add_routes(app, settings, metrics, registry, moments, store)
+    _add_models(app, ModelList(settings.routing, inventory, registry.measures))
+    view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store))
+    keys = admin.Keys(registry)
+    app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
     app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
+    app.state.inventory = inventory
     return app
+
+
+def _request_log(settings: Settings, clock: Clock) -> RequestLog:
+    words = redactor(settings) if settings.log_tracebacks else None
+    return RequestLog(clock, settings.ferryllm_events, words)
+
+
+def _traces(settings: Settings, moments: Time, exporter: SpanExporter | None) -> Traces | None:
+    if settings.traces is None:
+        return None
+    from gateway.traces import Traces  # needs the extra
+
+    return Traces(settings.traces, settings.providers, moments, exporter)
+
+
+def _raw_log(settings: Settings) -> Iterable[Middleware]:
+    """None where it is off, so that it costs nothing."""
+    requests, replies = settings.log_payloads, settings.log_events
+    if requests or replies:
+        redact = redactor(settings)
+        yield Middleware(RawLog, routes=CALLS, redact=redact, requests=requests, replies=replies)
 
 
 def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(registry: Registry) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    registry: Registry,
+    store: Store,
+    keeping: Keeping | None,
+    inventory: Inventory,
+    beside: Iterable[Callable[[], Coroutine[Any, Any, None]]],
+    traces: Traces | None,
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """``beside``: what goes on while the application is served."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await registry.aclose()
+        async with store:
+            tasks = [asyncio.create_task(each()) for each in beside]
+            looking = asyncio.create_task(inventory.run(registry))
+            looking.add_done_callback(_ended)
+            tasks.append(looking)
+            if keeping:
+                await keeping.begin()
+                tasks.append(asyncio.create_task(keep_on(keeping)))
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                if keeping:
+                    await keeping.keep()
+                await inventory.aclose()
+            await registry.aclose()
+        if traces:
+            traces.close()  # it blocks, but nothing else runs any more
 
     return lifespan
+
+
+def _ended(looking: asyncio.Task[None]) -> None:
+    """Nobody waits for what runs in the background, so an end before its time is told."""
+    if not looking.cancelled() and (error := looking.exception()):
+        structlog.get_logger().error("model_lists_ended", exc_info=error)
 
 
 def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:
@@ -219,7 +325,9 @@ def _access(settings: Settings) -> Access:
     )
 
 
-def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, moments: Time) -> None:
+def _add_routes(
+    app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, moments: Time, store: Store
+) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -240,31 +348,41 @@ def _add_routes(app: FastAPI, settings: Settings, metrics: Metrics, registry: Re
 
     @app.get("/readyz")
     async def ready() -> JSONResponse:
-        if app.state.draining:
-            return JSONResponse({"status": "draining"}, 503)
-        return JSONResponse({"status": "ready"})
+        return _readiness(app.state.draining, store)
 
     @app.get("/metrics")
     async def exposition() -> Response:
         await scrape(metrics, registry, moments)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+
+def _add_models(app: FastAPI, listed: ModelList) -> None:
     @app.get("/v1/models")
-    async def all_models() -> dict[str, Any]:
-        return models.listing(table)
+    async def all_models(request: Request) -> Response:
+        return Response(encode(listed.page(request.query_params)), media_type="application/json")
 
     @app.get("/v1/models/{model:path}")
-    async def one_model(model: str) -> dict[str, Any]:
-        found = models.find(table, model)
+    async def one_model(model: str) -> Response:
+        found = listed.find(model)
         if found is None:
             raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
-        return found
+        return Response(encode(found), media_type="application/json")
+
+
+def _readiness(draining: bool, store: Store) -> JSONResponse:
+    if draining:
+        return JSONResponse({"status": "draining"}, 503)
+    if store.away:
+        return JSONResponse({"status": "degraded", "reason": f"redis: {store.away.reason}"})
+    return JSONResponse({"status": "ready"})
 
 
 def __getattr__(name: str) -> FastAPI:
     """``app``, made when a server asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
-    app = create_app(load_from_process())
+    settings = load_from_process()
+    configure_from(settings)
+    app = create_app(settings)
     globals()["app"] = app
     return app

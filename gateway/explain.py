@@ -25,6 +25,7 @@ def story(context: RequestContext, now: float) -> Json:
         "requested": context.requested[:LONGEST_NAME] or None,
         "pinned": bool(context.pin),
         "session": context.session,
+        "local": context.local or None,
         "targets": [_target(each) for each in context.targets],
         "steps": list(_steps(context)),
         "provider": context.target[0] or None,
@@ -63,6 +64,7 @@ def _attempt(attempt: Attempt) -> Json:
         "seconds": _since(attempt.started, attempt.ended),
         "tokens": _tokens(attempt.usage),
         "lost": [*attempt.lost, *attempt.untold],
+        "repairs": dict(attempt.repairs),
     }
 
 
@@ -70,7 +72,7 @@ def _step(step: Step) -> Json:
     told: Json = {"what": step.what, "provider": step.provider, "model": step.model}
     if step.reason:
         told |= {"reason": step.reason, "why": words(step.reason)}
-    if step.what in ("moved", "given_up"):
+    if step.what in ("moved", "given_up", "skipped"):
         return told | ({"to": step.to, "stage": step.stage} if step.to else {})
     told |= {"seconds": _rounded(step.seconds), "times": step.times}
     return told | ({"passed": _passed(step.passed)} if step.what == "refused" else {})

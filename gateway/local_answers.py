@@ -1,19 +1,11 @@
 """Claude Code's trivial probes, answered without a model. Pure.
 
-Which client sends which (read 2026-11: 2.1.197 in its traffic and its bundle, 1.0 in public extracts of its bundles):
+Which client sends which, and how each is known: docs/local-answers.md. Only the last message is looked at, so that a
+conversation about a probe is none. An answer about a shell command is given for plain commands only
+(``shell_commands``): the client's permission check may become stricter, never weaker.
 
-| probe      | 2.1.197                                           | 1.0.56      | free-claude-code 2.0 knows it |
-|------------|---------------------------------------------------|-------------|-------------------------------|
-| quota      | with a claude.ai login only                       | so          | yes                           |
-| prefix     | no: its prompt is there, its check calls it no    | yes         | yes                           |
-|            | more                                              |             |                               |
-| title      | yes, at an interactive start, as JSON             | as a topic  | yes, as text                  |
-| suggestion | with CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION, or a   | no          | yes                           |
-|            | feature flag                                      |             |                               |
-| filepaths  | no                                                | yes         | yes                           |
-
-Only the last message is looked at, so that a conversation about a probe is none. An answer about a shell command is
-given for plain commands only (``shell_commands``): the client's permission check may become stricter, never weaker.
+Most requests are no probes, so they are told apart by a few bytes: a conversation has tools, and then only the end of
+its last message counts. Nothing is decoded before that.
 """
 
 from __future__ import annotations
@@ -22,12 +14,14 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from gateway import shell_commands
 from providers.chat.events import BlockKind, Stop
 from providers.chat.fold import AnswerBlock, WholeMessage
-from providers.json_object import encode
+from providers.json_object import JsonObject, decode, elements, encode
+
+PROVIDER = "keyturn"  # who answered, in headers and metrics
 
 
 class Probe(StrEnum):
@@ -38,6 +32,11 @@ class Probe(StrEnum):
     TITLE = "ENABLE_TITLE_GENERATION_SKIP"
     SUGGESTION = "ENABLE_SUGGESTION_MODE_SKIP"
     FILEPATHS = "ENABLE_FILEPATH_EXTRACTION_MOCK"
+
+    @property
+    def kind(self) -> str:
+        """What metrics, logs and headers call it."""
+        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +51,17 @@ class LocalAnswer:
         return WholeMessage(f"msg_{token}", "", [AnswerBlock(BlockKind.TEXT, self.text)], Stop.END_TURN)
 
 
-class Body(Protocol):
-    """A checked Messages body: a mapping, or a ``JsonObject``."""
-
-    def get(self, name: str, /) -> Any: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the probes are known by. ``text`` is the last message's, where that is the user's."""
+    """What the probes are known by. ``blocks`` are the texts of the last message of the user's.
 
-    body: Body
-    single: bool
+    ``opened`` is the beginning of the answer, where the client wrote it: an assistant's message at the end.
+    """
+
+    body: JsonObject
+    single: bool  # only a system's messages stand before that one
     blocks: tuple[str, ...]
+    opened: str = ""
 
     @property
     def text(self) -> str:
@@ -75,18 +72,67 @@ class _Asked:
         return "\n".join(_texts(self.body.get("system")))
 
 
-def answer(body: Body, enabled: Collection[Probe] = frozenset(Probe)) -> LocalAnswer | None:
+def answer(body: JsonObject, enabled: Collection[Probe] = frozenset(Probe)) -> LocalAnswer | None:
     """The answer to a checked Messages body, None where it is for a model."""
-    messages = body.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    if not isinstance(last, Mapping) or last.get("role") != "user":
+    suggests, asks = _suggests(body), _may_ask(body)
+    asked = _read(body) if suggests or asks else None
+    if asked is None:
         return None
-    asked = _Asked(body, len(messages) == 1, tuple(_texts(last.get("content"))))
-    small = not body.get("tools")
-    for probe, (needs_tools, reads) in _READERS.items():
-        if probe in enabled and (small or needs_tools) and (text := reads(asked)) is not None:
+    for probe, reads in _READERS.items():
+        likely = suggests if probe is Probe.SUGGESTION else asks
+        if likely and probe in enabled and (text := reads(asked)) is not None:
             return LocalAnswer(probe, text)
     return None
+
+
+_SUGGESTION = b"[SUGGESTION MODE"
+_TAIL = 4096  # bytes; the client's own words for it are 1900
+_NO_TOOLS = len(b"null")  # or []
+_LARGEST = 1 << 17  # bytes; the output of a command, of which 1.0.56 sends 30,000 characters
+_HEAD = 1024  # bytes, within which a probe says what it is about
+_POLICY, _POLICY_END, _COMMAND, _OUTPUT = "<policy_spec>", "</policy_spec>", "Command:", "\nOutput: "
+
+
+def _suggests(body: JsonObject) -> bool:
+    return _SUGGESTION in bytes(body.view("messages")[-_TAIL:])
+
+
+def _may_ask(body: JsonObject) -> bool:
+    """Whether it may be a question of its own, without tools."""
+    if len(body.view("tools")) > _NO_TOOLS:
+        return False
+    messages = body.view("messages")
+    if len(messages) > _LARGEST:
+        return False
+    if bytes(body.view("max_tokens")) == b"1" or _POLICY.encode() in bytes(messages[:_HEAD]):
+        return True
+    system = bytes(body.view("system")[:_HEAD])
+    return b"title" in system or b"policy_spec" in system or b"file paths" in system
+
+
+def _read(body: JsonObject) -> _Asked | None:
+    """The last message of a user, and of what stands beside it only what is needed to see that it is alone."""
+    raw = bytes(body.view("messages"))
+    spans = elements(raw)
+    last = _message(raw, spans[-1]) if spans else {}
+    opened = ""
+    if last.get("role") == "assistant" and len(spans) > 1:
+        opened = "".join(_texts(last.get("content")))
+        spans = spans[:-1]
+        last = _message(raw, spans[-1])
+    if last.get("role") != "user" or opened not in ("", "{"):
+        return None
+    before = spans[:-1]
+    single = len(before) <= _FEW and all(_message(raw, span).get("role") == "system" for span in before)
+    return _Asked(body, single, tuple(_texts(last.get("content"))), opened)
+
+
+_FEW = 2  # messages of a system that a client of today may put before its only question
+
+
+def _message(raw: bytes, span: tuple[int, int]) -> Mapping[str, Any]:
+    message = decode(raw[span[0] : span[1]])
+    return message if isinstance(message, Mapping) else {}
 
 
 def _texts(content: Any) -> list[str]:
@@ -102,25 +148,26 @@ _QUOTA = re.compile(r"\bquota\b", re.IGNORECASE)
 
 
 def _quota(asked: _Asked) -> str | None:
-    if asked.body.get("max_tokens") != 1 or not asked.single or len(asked.text) > 200:
+    if asked.body.get("max_tokens") != 1 or not asked.single or asked.opened or len(asked.text) > 200:
         return None
     return "Quota check passed." if _QUOTA.search(asked.text) else None
 
 
-_POLICY, _POLICY_END, _COMMAND, _OUTPUT = "<policy_spec>", "</policy_spec>", "Command: ", "\nOutput: "
-
-
 def _prefix(asked: _Asked) -> str | None:
-    """All that follows the first "Command: " behind the policy is the command, whatever it holds."""
-    if not asked.single or len(asked.blocks) != 1:
+    """The policy stands before the command: in the system's prompt, or where the only message begins.
+
+    All that follows the first "Command:" behind it is the command, whatever it holds.
+    """
+    if not asked.single or asked.opened or len(asked.blocks) != 1:
         return None
     text = asked.text
-    if _POLICY in text:
-        head, _, text = text.rpartition(_POLICY_END) if text.count(_POLICY_END) == 1 else ("", "", "")
-        text = text[text.find(f"\n{_COMMAND}") + 1 :] if head and f"\n{_COMMAND}" in text else ""
-    elif _POLICY not in asked.system:
+    if _POLICY not in asked.system:
+        policy, end, text = text.partition(_POLICY_END)
+        text = text[text.find(_COMMAND) :] if end and policy.startswith(_POLICY) and _COMMAND in text else ""
+    if not text.startswith(_COMMAND):
         return None
-    return shell_commands.prefix(text.removeprefix(_COMMAND)) if text.startswith(_COMMAND) else None
+    # The client's own blank before the command and, up to 2.1.20, its own line break behind it.
+    return shell_commands.prefix(text.removeprefix(_COMMAND).removeprefix(" ").removesuffix("\n"))
 
 
 _LOOKED_AT = 2000  # characters
@@ -129,12 +176,14 @@ _NOT_IN_A_TITLE = re.compile(r"https?://\S+|<[^>]*>|[`*_#>\[\](){}\"]+")
 
 
 def _title(asked: _Asked) -> str | None:
-    """For 2.1 {"title": ...}, for 1.0 {"isNewTopic": true, "title": ...}, plain words where no JSON is asked for."""
+    """For clients of today {"title": ...}, for those up to 2.1.20 {"isNewTopic": true, "title": ...}, else words."""
     system = asked.system.lower()
     if not asked.single or "title" not in system:
         return None
     if "new conversation topic" in system and "isnewtopic" in system:
-        return encode({"isNewTopic": True, "title": _title_of(asked.text)}).decode()
+        return encode({"isNewTopic": True, "title": _title_of(asked.text, 3)}).decode().removeprefix(asked.opened)
+    if asked.opened:
+        return None
     of_session = "coding session" in system or "this session" in system
     as_json = "return json" in system and "field" in system
     if not of_session or not ("sentence-case title" in system or as_json):
@@ -146,27 +195,28 @@ def _title(asked: _Asked) -> str | None:
     return encode({"title": title}).decode() if as_json else title
 
 
-def _title_of(text: str) -> str:
+def _title_of(text: str, most: int = 6) -> str:
     """The first words of what the session is about."""
     text = text[:_LOOKED_AT]
     found = _SESSION.search(text)
-    words = _NOT_IN_A_TITLE.sub(" ", found[1] if found else text)[:400].split()[:6]
+    words = _NOT_IN_A_TITLE.sub(" ", found[1] if found else text)[:400].split()[:most]
     title = " ".join(words)[:60].strip(" .,;:!?-")
     return title[:1].upper() + title[1:] if title else "Conversation"
 
 
 def _suggestion(asked: _Asked) -> str | None:
     """Silence: the client then suggests nothing."""
-    return "" if asked.blocks and asked.blocks[-1].lstrip().startswith("[SUGGESTION MODE:") else None
+    words = asked.blocks[-1].lstrip() if asked.blocks and not asked.opened else ""
+    return "" if words.startswith(("[SUGGESTION MODE:", "[SUGGESTION MODE]")) else None
 
 
 def _filepaths(asked: _Asked) -> str | None:
     system = asked.system.lower()
-    if not asked.single or not asked.text.startswith(_COMMAND) or _OUTPUT not in asked.text:
+    if not asked.single or asked.opened or not asked.text.startswith(_COMMAND) or _OUTPUT not in asked.text:
         return None
     if "extract any file paths" not in system and "file paths that this command" not in system:
         return None
-    command, _, output = asked.text.removeprefix(_COMMAND).partition(_OUTPUT)
+    command, _, output = asked.text.removeprefix(_COMMAND).removeprefix(" ").partition(_OUTPUT)
     files = shell_commands.shown_files(command, output)
     if files is None:
         return None
@@ -176,11 +226,11 @@ def _filepaths(asked: _Asked) -> str | None:
     return f"<is_displaying_contents>\n{'true' if files else 'false'}\n</is_displaying_contents>\n\n{listed}"
 
 
-# Whether a request that declares tools can be one, and what reads it; the order is the earlier system's.
-_READERS: Mapping[Probe, tuple[bool, Callable[[_Asked], str | None]]] = {
-    Probe.QUOTA: (False, _quota),
-    Probe.PREFIX: (False, _prefix),
-    Probe.TITLE: (False, _title),
-    Probe.SUGGESTION: (True, _suggestion),
-    Probe.FILEPATHS: (False, _filepaths),
+# In the earlier system's order.
+_READERS: Mapping[Probe, Callable[[_Asked], str | None]] = {
+    Probe.QUOTA: _quota,
+    Probe.PREFIX: _prefix,
+    Probe.TITLE: _title,
+    Probe.SUGGESTION: _suggestion,
+    Probe.FILEPATHS: _filepaths,
 }

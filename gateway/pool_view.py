@@ -6,7 +6,7 @@ the next attempt finds out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from providers.errors import Calendar
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
 from providers.learning import Learned
+from providers.measures import Measured
 from providers.ports import Clock
 from providers.registry import Registry
 from providers.spec import ProviderConfig, UsageWindow
@@ -33,7 +34,11 @@ _CALENDARS: Mapping[UsageWindow, Calendar] = {
 class PoolView:
     """Reads; changes nothing and opens no provider."""
 
-    def __init__(self, registry: Registry, clock: Clock, wall: Clock) -> None:
+    def __init__(
+        self, registry: Registry, clock: Clock, wall: Clock, state: Callable[[], Json] = lambda: {"place": "process"}
+    ) -> None:
+        """``state`` says where the state is, and why not, where it is away."""
+        self._state = state
         self._registry = registry
         self._clock = clock
         self._wall = wall
@@ -43,6 +48,7 @@ class PoolView:
         return {
             "version": VERSION,
             "time": moment(self._wall()),
+            "state": {"place": "", "at": None, "away": None, **self._state()},
             "providers": [await self._provider(config) for config in _in_order(self._registry)],
         }
 
@@ -62,7 +68,7 @@ class PoolView:
             "configured": config.chosen,
             "keys": [_key(each, config, pool, seen, now) for each in seen.keys],
             "rests": [_rest(rest, "provider", rest.account, now) for rest in _shared_rests(pool, seen)],
-            "queue": _queue(config, live.gate if live else None),
+            "queue": _queue(config, live.gate if live else None, _open(pool, seen, live.gate if live else None)),
             "limits": {
                 "requests": config.traffic.rate,
                 "window": config.traffic.window,
@@ -70,6 +76,7 @@ class PoolView:
             },
             "retry_budget": round(live.budget.left(self._clock()), 3) if live else 1.0,
             "learned": [_learned(model, found) for model, found in live.pupil.known.items()] if live else [],
+            "measured": [_measured(model, found) for model, found in self._registry.measures[config.id].known.items()],
         }
 
 
@@ -114,6 +121,18 @@ def _learned(model: str, found: Learned) -> Json:
     }
 
 
+def _measured(model: str, found: Measured) -> Json:
+    """What a model's answers and refusals told of its counts and its window."""
+    calibration = found.calibration
+    return {
+        "model": model,
+        "tokens_per_estimate": round(calibration.ratio, 3),
+        "error": round(calibration.error, 3),
+        "prompts": round(calibration.seen, 1),
+        "max_input_tokens": found.window,
+    }
+
+
 def _rest(rest: RestState, whole: str, account: str, now: float) -> Json:
     """``whole`` is what a rest is of that is for no model and no account."""
     scope = "account" if rest.account else whole if rest.model == WHOLE else "model"
@@ -138,14 +157,20 @@ def _shared_rests(pool: KeyPool, seen: Snapshot) -> Iterator[RestState]:
     return (rest for rest in current(seen.rests) if not rest.account or rest.account in named)
 
 
-def _queue(config: ProviderConfig, gate: Gate | None) -> Json:
+def _open(pool: KeyPool, seen: Snapshot, gate: Gate | None) -> int:
+    """Slots that are taken, by whichever process."""
+    if pool.keeps_traffic:
+        return sum(key.in_flight for key in seen.keys)
+    return gate.held if gate else 0
+
+
+def _queue(config: ProviderConfig, gate: Gate | None, held: int) -> Json:
     traffic = config.traffic
-    held = gate.held if gate else 0
     return {
         "waiting": gate.waiting if gate else 0,
         "limit": traffic.queue_limit,
         "longest_wait": traffic.queue_wait,
-        "free_slots": traffic.concurrency - held if traffic.concurrency else None,
+        "free_slots": max(0, traffic.concurrency - held) if traffic.concurrency else None,
     }
 
 

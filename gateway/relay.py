@@ -11,7 +11,7 @@ from providers import policy
 from providers.answer import Answer
 from providers.call import Call
 from providers.errand import Terms
-from providers.errors import UpstreamFailure
+from providers.errors import ErrorKind, UpstreamFailure
 from providers.ports import Clock, Step
 from providers.registry import Registry
 from providers.visit import Visit
@@ -36,14 +36,19 @@ class Relay:
     ) -> Answer:
         """The first answer that a target gives; with ``once``, of the first target's first attempt.
 
-        Whatever it holds is on ``stack``. Raises UpstreamFailure.
+        A target whose window is known to be too small is passed over while another is left. Whatever the answer holds
+        is on ``stack``. Raises UpstreamFailure.
         """
         failures: list[UpstreamFailure] = []
         context.targets, context.session = targets, bool(call.session)
         end = context.started + self._deadline
         context.sent = context.sent or self._clock()
+        targets = self._fitting(call, targets, context)
         try:
             for number, target in enumerate(targets, 1):
+                if self._is_smaller(target, failures):
+                    self._skip(context, target)
+                    continue
                 terms = Terms(end, once or number == len(targets), once, context.trail)
                 try:
                     return await self._visit(call, target, terms, context, stack)
@@ -63,6 +68,31 @@ class Relay:
         context.target = (target.provider, target.model)
         provider = self._registry.get(target.provider)
         return await Visit(provider, call, target.model, target.thinking, terms, stack).run()
+
+    def _fitting(self, call: Call, targets: Sequence[Target], context: RequestContext) -> Sequence[Target]:
+        """Those that may hold the prompt; all of them where none does, since only an upstream knows for certain."""
+        if len(targets) == 1:
+            return targets
+        size = len(call.body.raw)
+        fitting = [target for target in targets if not self._outgrows(call, target, size)]
+        if not fitting:
+            return targets
+        for target in targets:
+            if target not in fitting:
+                self._skip(context, target)
+        return fitting
+
+    def _outgrows(self, call: Call, target: Target, size: int) -> bool:
+        return self._registry.measures[target.provider].outgrows(call.estimate, target.model, size)
+
+    def _is_smaller(self, target: Target, failures: Sequence[UpstreamFailure]) -> bool:
+        """Whether the prompt that another target could not hold would not fit here either."""
+        sizes = [failure.overflow.prompt or 0 for failure in failures if failure.overflow]
+        return bool(sizes) and self._registry.measures[target.provider].smaller(target.model, max(sizes))
+
+    def _skip(self, context: RequestContext, target: Target) -> None:
+        reason = ErrorKind.CONTEXT_OVERFLOW.value
+        context.trail.note(Step(self._clock(), "skipped", target.provider, target.model, reason))
 
     def _note(self, context: RequestContext, what: str, failure: UpstreamFailure, to: str = "") -> None:
         step = Step(self._clock(), what, *context.target, failure.kind.value, to=to, answering=context.status != 0)

@@ -31,12 +31,12 @@ LINGER = 0.5  # seconds for an upstream to close a finished stream, so that its 
 BETWEEN = 10.0  # seconds between two signs of life
 HOLD_AFTER = 240.0  # seconds; from 300 on, Claude Code leaves a stream without events of an answer
 
-_STREAM: Headers = [
+STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-_JSON: Headers = [(b"content-type", b"application/json")]
+JSON: Headers = [(b"content-type", b"application/json")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Reply:
                 answer = await self._opened(send, stack)
                 if isinstance(answer, WholeAnswer):
                     watch.stop()
-                    await respond(send, 200, _JSON, answer.body)
+                    await respond(send, 200, JSON, answer.body)
                     await answer.linger(LINGER)
                 else:
                     await self._stream(send, watch, answer)
@@ -108,7 +108,7 @@ class Reply:
     async def _start(self, send: Send) -> None:
         if not self._streaming:
             self._streaming = True
-            await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
+            await send({"type": "http.response.start", "status": 200, "headers": STREAM})
 
     async def _stream(self, send: Send, watch: ClientWatch, answer: StreamAnswer) -> None:
         await self._start(send)

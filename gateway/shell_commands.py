@@ -69,8 +69,8 @@ def _git(written: Sequence[str]) -> str | None:
     if subcommand == "status" or (subcommand in ("diff", "log") and len(written) == 2):
         return f"git {subcommand}"
     options = any(unquoted(word).startswith("-") for word in written)
-    if subcommand not in _GIT or (subcommand == "push" and options):
-        return None  # an option of push can name a program
+    if subcommand not in _GIT or (subcommand == "push" and (options or any("::" in word for word in written))):
+        return None  # an option of push can name a program, and so can an address such as ext::...
     return f"git {subcommand}" if len(written) > 2 else NONE
 
 

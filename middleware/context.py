@@ -31,16 +31,20 @@ class RequestContext:
     request_id: str
     started: float
     route: str = "unmatched"
+    entry: str = ""  # the dialect that the client speaks, where it asks a model
+    stream: bool = False  # the client wants its answer as a stream
     principal: str = ""  # the name of the client token
     pin: str = ""  # the token's suffix
     requested: str = ""  # the model that the client named
     trail: Trail = field(default_factory=Trail)
     session: bool = False  # the client named the session that the request is of
     conversation: str = ""  # that session's id
+    trace_parent: str = ""  # the client's header, where traces are on
     agent: str = ""  # the subagent that asks, where the client says so
     targets: Sequence[Chosen] = ()  # where it may go, in this order
     target: tuple[str, str] = ("", "")  # provider and model that were asked last
     routed: float | None = None  # when the request was read and its targets were known
+    local: str = ""  # the kind of probe that was answered here, by no provider
     sent: float | None = None  # when the first attempt was sent
     content: float | None = None  # when an upstream's first content, or its last failure, had come
     status: int = 0  # 0 until the reply starts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from middleware.asgi import App, Receive, Scope, Send, respond
 from middleware.context import context_of
 from middleware.shapes import error_body, error_headers, speaks_openai
@@ -27,6 +29,8 @@ class Errors:
                 raise
             await _reply(scope, send, fault)
         except Exception:
+            # The server logs it, in this task.
+            structlog.contextvars.bind_contextvars(request_id=context_of(scope).request_id)
             if not context_of(scope).status:
                 await _reply(scope, send, _UNFORESEEN)
             raise

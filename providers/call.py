@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -13,7 +13,8 @@ from providers.chat.request import ChatRequest
 from providers.errors import Fault, UpstreamFailure
 from providers.json_object import JsonObject
 from providers.ports import Usage
-from providers.spec import ProviderConfig, Quirks, Timeouts
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, Timeouts
 
 
 class Operation(StrEnum):
@@ -21,6 +22,29 @@ class Operation(StrEnum):
 
     MESSAGES = "messages"
     COUNT_TOKENS = "count_tokens"
+
+
+class Estimate(Protocol):
+    """How many tokens a request's input may be, where nobody has counted it."""
+
+    def __call__(self, model: str = "") -> int:
+        """For this model; for the one that the client named where none is given."""
+
+    @property
+    def media(self) -> int:
+        """Those of its images and documents, which are rougher guesses than those of its text."""
+
+
+class Uncounted:
+    """See Estimate."""
+
+    media = 0
+
+    def __call__(self, model: str = "") -> int:
+        return 0
+
+
+UNCOUNTED: Estimate = Uncounted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +59,18 @@ class Call:
     stream: bool
     headers: tuple[tuple[str, str], ...] = ()
     received: int = 0  # Unix time
-    estimate: Callable[[], int] = lambda: 0  # of the input's tokens, for upstreams that do not say
+    estimate: Estimate = UNCOUNTED  # of the input's tokens, for upstreams that do not say
     session: str = ""  # whose prompt cache this call may find warm; "" where the client names none
+
+    def estimated_by(self, estimate: Estimate) -> Call:
+        """The same call with another estimate. ``dataclasses.replace`` would take 18 us, this takes one."""
+        head = self.request_id, self.dialect, self.operation, self.body, self.model, self.stream
+        return Call(*head, self.headers, self.received, estimate, self.session)
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """Ready for a transport. ``lost`` names what of a request that passed straight through was taken out."""
+    """A request, ready for a transport. ``lost`` names what of one that passed straight through was taken out."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
@@ -98,6 +127,12 @@ class StraightLine(Protocol):
 
     def reader(self, call: Call) -> StreamReader:
         """A reader that gives the answer the model name that the client asked for."""
+
+    def guarded(self, call: Call, token: str) -> tuple[StreamReader, Mapping[str, int]] | None:
+        """The same with calls looked for in text and repaired, and the count of repairs, which grows.
+
+        ``token`` makes ids. None where only a translation can do that.
+        """
 
 
 class EventReader(Protocol):

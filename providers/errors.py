@@ -81,6 +81,19 @@ class Rest:
     honest: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """How a request did not fit, in tokens; None where nobody knows.
+
+    With ``answer``, ``limit`` is on prompt and answer together. ``at_least``: the upstream stopped counting the prompt.
+    """
+
+    prompt: int | None = None
+    limit: int | None = None
+    answer: int | None = None
+    at_least: bool = False
+
+
 class KeyturnError(Exception):
     """Root of all errors that Keyturn raises itself."""
 
@@ -101,6 +114,7 @@ class Fault(KeyturnError):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes | None = None
     param: str | None = None  # the field of the request that is wrong, where one is
+    overflow: Overflow | None = None  # where the request is larger than the model's window
 
     def __str__(self) -> str:
         return f"{self.status} {self.type}: {self.message}"
@@ -128,6 +142,7 @@ class UpstreamFailure(KeyturnError):
     key_variable: str = ""
     room: int | None = None  # tokens that are left for the answer, where the upstream counted them
     mendable: bool = False  # the same request, put otherwise, may pass: what was refused is known now
+    overflow: Overflow | None = None  # of CONTEXT_OVERFLOW
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.kind}: {self.words}"

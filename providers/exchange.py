@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from providers.call import Call, ClientDialect, Dialect, Hints, Operation, StreamReader, UpstreamRequest
 from providers.chat.guardian import Declared, Guardian
@@ -11,6 +13,8 @@ from providers.chat.request import ChatRequest
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.spec import ProviderConfig
 from providers.translation import Translation
+
+_FIT = re.compile(r"(?!messages\.|tools\.).*|\w+\.[A-Za-z0-9_.]{1,64}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +45,49 @@ def arrange(
 ) -> Exchange:
     """Straight where both speak one dialect that can, else through the neutral language, which always streams.
 
-    Tool calls are repaired in the neutral language only, so what may need that takes no straight line.
+    Tool calls are repaired wherever they are translated; on a straight line, where a row's models write them as text.
+
     ``token`` makes ids. Raises UpstreamFailure where the upstream has nothing for the call's operation.
     """
-    straight = upstream.straight if client.name == upstream.name else None
     quirks = config.quirks.of(model)
-    guarded = quirks.guarded_calls and _calls_tools(call)
-    if straight is not None and not guarded and straight.fits(quirks, model, thinking):
-        request = straight.request(call, model, thinking, config, key)
-        return Exchange(request, call.stream, straight.reader(call), request.lost)
+    looks = quirks.guarded_calls if config.guardian is None else config.guardian
+    straight = upstream.straight if client.name == upstream.name else None
+    if straight is not None and straight.fits(quirks, model, thinking):
+        guarded = looks and _may_call(call)
+        passing = straight.guarded(call, token) if guarded else (straight.reader(call), _NOTHING)
+        if passing is not None:
+            request = straight.request(call, model, thinking, config, key)
+            return Exchange(request, call.stream, passing[0], request.lost, passing[1])
     if call.operation is not Operation.MESSAGES:
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
     asked = client.read_request(call.body, model, thinking)
     translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
-    guardian = _guardian(asked, translated.names, token) if quirks.guarded_calls else None
+    guardian = None if config.guardian is False else _guardian(asked, translated.names, token, looks)
     reader = Translation(translated.reader, client.writer(call), call.stream, guardian)
     repairs = guardian.repairs if guardian else {}
     return Exchange(translated.request, True, reader, translated.lost, repairs, reader.lost)
 
 
-def _calls_tools(call: Call) -> bool:
-    return call.operation is Operation.MESSAGES and bool(call.body.get("tools"))
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+_EMPTY_LIST = re.compile(rb"\[\s*\]|null")
 
 
-def _guardian(asked: ChatRequest, names: Mapping[str, str], token: str) -> Guardian | None:
+def told(lost: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of what was lost, fit to be shown: of ``messages`` and ``tools`` a client writes the last part."""
+    return tuple(name if _FIT.fullmatch(name) else f"{name.partition('.')[0]}.unnamed" for name in lost)
+
+
+def _may_call(call: Call) -> bool:
+    """Whether the request declares tools and lets them be called; they are not read for that."""
+    tools = call.body.view("tools")
+    if call.operation is not Operation.MESSAGES or not tools or _EMPTY_LIST.fullmatch(tools):
+        return False
+    choice = call.body.get("tool_choice")
+    return "none" not in (choice, choice.get("type") if isinstance(choice, Mapping) else "")
+
+
+def _guardian(asked: ChatRequest, names: Mapping[str, str], token: str, looks: bool) -> Guardian | None:
     """Only where a tool may be called. An answer that must be JSON is no call."""
     if not asked.tools or (asked.tool_choice and asked.tool_choice.mode == "none"):
         return None
-    return Guardian(Declared(asked.tools, names), token, bare_json=asked.format is None)
+    return Guardian(Declared(asked.tools, names), token, looks, bare_json=asked.format is None)

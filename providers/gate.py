@@ -20,12 +20,14 @@ class QueueFull(Exception):
 class Gate:
     """One per provider and process. Without limits it costs nothing."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Traffic, elsewhere: bool = False) -> None:
+        """``elsewhere``: window and slots are a store's, which many processes share; here is only the queue."""
         self.traffic = traffic
         self.waiting = 0
         self.held = 0  # slots
-        self._slots = asyncio.Semaphore(traffic.concurrency) if traffic.concurrency else None
-        self._window = window(traffic.rate, traffic.window) if traffic.rate else None
+        here = not elsewhere
+        self._slots = asyncio.Semaphore(traffic.concurrency) if here and traffic.concurrency else None
+        self._window = window(traffic.rate, traffic.window) if here and traffic.rate else None
         self._turn = asyncio.Lock() if self._slots or self._window else None
 
     @property
@@ -78,7 +80,7 @@ class Gate:
     @property
     def backlog(self) -> int:
         """Whole seconds, at least 1, in which the window lets those pass who wait now."""
-        if self._window is None or self.traffic.rate is None:
+        if self.traffic.rate is None:
             return 1
         return max(1, math.ceil((self.waiting + 1) * self.traffic.window / self.traffic.rate))
 

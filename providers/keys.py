@@ -16,13 +16,15 @@ from providers.credentials import NO_LOGINS, Credential, Logins
 from providers.errors import Scope, UpstreamFailure
 from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
-from providers.spec import NO_LIMITS, KeySource, Limits, ProviderConfig
+from providers.spec import NO_LIMITS, NO_TRAFFIC, KeySource, Limits, ProviderConfig
 from providers.standing import Standing, standing
 from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
 from providers.turns import Turns
 from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
+APART = 0.005  # seconds between two looks at limits that other processes share
+MOST_WORDS = 2000  # characters of an upstream's error that its attempt keeps
 STATES = ("ready", "limited", "refused", "spent", "rested")
 
 
@@ -86,14 +88,20 @@ class KeyPool:
         self._candidates = tuple(key.candidate for key in self.keys)
         self._turns = Turns(self._candidates, [key.weight for key in self.keys], config.rotation.order)
         self._affinity = Affinity(config.rotation.affinity)
+        self.keeps_traffic = store.keeps_traffic
         self._store = store
         self._observer = observer
         self._time = time
         self._lease_ids = map("{}-{}".format, repeat(secrets.token_hex(8)), count())
-        self._waiting: dict[asyncio.Future[None], None] = {}
+        self._waiting: dict[asyncio.Future[None], float] = {}  # since when
         self.counts_tokens = any(
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
         )
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """Its keys as the store has them."""
+        return self._candidates
 
     def lease(self, wish: Wish) -> Lease:
         """Enter it to get a key for one attempt; leaving it settles the key, whatever the reason."""
@@ -128,6 +136,7 @@ class KeyPool:
             self._models.get(wish.model, NO_LIMITS),
             rotation.usage_limit,
             rotation.usage_window,
+            self._config.traffic if self.keeps_traffic else NO_TRAFFIC,
         )
         try:
             admission = await self._store.admit(ask)
@@ -174,6 +183,14 @@ class KeyPool:
         attempt.ended, attempt.outcome, attempt.reason = self._time.clock(), outcome, reason
         self._observer.attempt_ended(attempt)
 
+    def scrub(self, failure: UpstreamFailure) -> None:
+        """An upstream may repeat the key that it refuses, or one that it was sent before."""
+        for secret in (key.credential or key.secret for key in self.keys):
+            if secret:
+                failure.words = secret.scrub(failure.words)
+                if failure.body is not None:
+                    failure.body = secret.scrub(failure.body.decode("utf-8", "replace")).encode()
+
     async def rest(self, key: Key, model: str, order: RestOrder) -> None:
         await self._store.rest(self.provider, key.candidate, model, order)
 
@@ -206,12 +223,19 @@ class KeyPool:
         """The key with this label. Raises KeyError."""
         return self._by_label[label]
 
-    async def pause(self, seconds: float) -> None:
-        """Sleeps, or until something about the keys changed."""
+    async def pause(self, seconds: float, since: float) -> None:
+        """Sleeps, or until something about the keys changed. ``since``: when the call began to wait.
+
+        Where other processes take from the same limits, all who wait would look at one moment, and the same ones win
+        each time: who has waited longest looks first, and processes not quite at once.
+        """
         if seconds <= 0:
             return
+        if self.keeps_traffic:
+            older = sum(each < since for each in self._waiting.values())
+            seconds += APART * (older + self._time.chance())
         changed = asyncio.get_running_loop().create_future()
-        self._waiting[changed] = None
+        self._waiting[changed] = since
         sleeping = asyncio.ensure_future(self._time.sleep(seconds))
         try:
             await asyncio.wait((changed, sleeping), return_when=asyncio.FIRST_COMPLETED)
@@ -221,8 +245,8 @@ class KeyPool:
             sleeping.cancel()
 
     def _changed(self) -> None:
-        """Whoever waits for a key looks again."""
-        for waiting in self._waiting:
+        """Whoever waits for a key looks again, the longest waiting first."""
+        for waiting in sorted(self._waiting, key=self._waiting.__getitem__):
             if not waiting.done():
                 waiting.set_result(None)
 
@@ -230,10 +254,11 @@ class KeyPool:
 class Lease(AbstractAsyncContextManager["Lease", None]):
     """The whole life of a key in one attempt."""
 
-    __slots__ = ("_attempt", "_held", "_id", "_pool", "_probe", "_wish", "passed")
+    __slots__ = ("_attempt", "_held", "_id", "_pool", "_probe", "_wish", "idle", "passed")
 
     def __init__(self, pool: KeyPool, wish: Wish) -> None:
         self.passed: Sequence[Passed] = ()
+        self.idle = False  # what was done with the key says nothing of it, and is no use of it
         self._id = ""
         self._pool = pool
         self._wish = wish
@@ -245,6 +270,11 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
     def key(self) -> Key:
         assert self._held is not None, "the lease was not entered"  # noqa: S101 - for the type checker
         return self._held
+
+    @property
+    def probing(self) -> bool:
+        """Others wait for what becomes of this attempt."""
+        return self._probe
 
     async def __aenter__(self) -> Lease:
         """Raises NoneFits."""
@@ -280,12 +310,14 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
     ) -> None:
         if self._held is None:
             return
-        outcome, reason = _verdict(error)
+        outcome, reason = ("abandoned", "") if self.idle else _verdict(error)
         order = None
-        if isinstance(error, UpstreamFailure):
+        if isinstance(error, UpstreamFailure) and not self.idle:
             error.provider, error.key_label = self._pool.provider, self._held.label
             error.key_variable = self._held.variable
-            _scrub(error, self._held.credential or self._held.secret)
+            self._pool.scrub(error)
+            if self._attempt:
+                self._attempt.words = error.words[:MOST_WORDS]
             order = self._pool.order(error)
             if self._probe and policy.scope(error) is Scope.REQUEST:
                 await self._pool.proved(self._id)  # whoever reads a request well enough to refuse it works
@@ -329,17 +361,11 @@ def _key(
     limits: Limits = NO_LIMITS,
     weight: float = 1.0,
 ) -> Key:
+    # Other processes may have the same keys in another order, so a label tells them nothing.
+    identity = secret.fingerprint() if secret else label
     # A key without a named account is an account of its own.
-    candidate = Candidate(label, label, account or f"{config.id} {label}", limits)
+    candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits)
     return Key(label, variable, secret, candidate, weight, account)
-
-
-def _scrub(failure: UpstreamFailure, secret: Secret | Credential | None) -> None:
-    """An upstream may echo the key that it refuses."""
-    if secret:
-        failure.words = secret.scrub(failure.words)
-        if failure.body is not None:
-            failure.body = secret.scrub(failure.body.decode("utf-8", "replace")).encode()
 
 
 def _verdict(error: BaseException | None) -> tuple[str, str]:

@@ -12,10 +12,11 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from providers import refusals
+from providers import overflow, refusals
 from providers.classify.evidence import decoded
 from providers.json_object import JsonObject, encode
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 STATUSES = (400, 422)
 
@@ -70,6 +71,26 @@ class Learned:
             other.limit or self.limit,
             self.quiet_tools or other.quiet_tools,
             self.blind or other.blind,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """To be kept as JSON; what says nothing is left out."""
+        found = {"members": sorted(self.members), "cap": self.cap, "limit": self.limit}
+        found |= {"quiet_tools": self.quiet_tools, "blind": self.blind}
+        return {name: value for name, value in found.items() if value}
+
+    @classmethod
+    def of(cls, plain: Any) -> Learned:
+        """What ``plain`` gave; of anything else, as much as can be believed."""
+        if not isinstance(plain, Mapping):
+            return cls()
+        members, cap, limit = plain.get("members"), plain.get("cap"), plain.get("limit")
+        return cls(
+            frozenset(each for each in members if isinstance(each, str)) if isinstance(members, list) else frozenset(),
+            cap if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else None,
+            limit if limit in _LIMITS else "",
+            plain.get("quiet_tools") is True,
+            plain.get("blind") is True,
         )
 
     def over(self, quirks: Quirks) -> Quirks:
@@ -189,18 +210,19 @@ def lesson(status: int | None, body: bytes) -> Lesson:
     named: list[str] = [*refusals.located(decoded(body))]
     learned, room = Learned(), None
     for said in refusals.sayings(body):
-        learned = learned.joined(_special(said))
-        room = refusals.room(said) if room is None else room
+        left = overflow.left(said)
+        learned = learned.joined(_special(said, left))
+        room = left if room is None else room
         named += refusals.named(said)
     if not learned and room is None:
         learned = _dropping(named)
     return Lesson(learned, room)
 
 
-def _special(said: str) -> Learned:
+def _special(said: str, room: int | None) -> Learned:
     thinking = frozenset(_THINKING if refusals.cannot_think(said) else ())
     quiet = refusals.wants_quiet_tools(said)
-    return Learned(thinking, None if refusals.room(said) else refusals.cap(said), "", quiet, refusals.cannot_see(said))
+    return Learned(thinking, None if room else refusals.cap(said), "", quiet, refusals.cannot_see(said))
 
 
 def _dropping(named: Iterable[str]) -> Learned:

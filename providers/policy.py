@@ -112,7 +112,7 @@ def _busy(
 
 CONSEQUENCES: Mapping[ErrorKind, Consequence] = {
     ErrorKind.INVALID_REQUEST: _request(),
-    ErrorKind.CONTEXT_OVERFLOW: _request(other_target=True),  # to a larger window, where one is configured
+    ErrorKind.CONTEXT_OVERFLOW: _request(400, other_target=True),  # to a larger window, where one is configured
     ErrorKind.CONTENT_FILTER: _request(),
     ErrorKind.UNSUPPORTED: _request(other_target=True),
     ErrorKind.TOO_LARGE: _request(413, "request_too_large"),
@@ -178,6 +178,7 @@ def fault(failure: UpstreamFailure) -> Fault:
         retry=rule.retry,
         retry_after=failure.retry_after,
         body=failure.body if as_it_came else None,
+        overflow=failure.overflow,
     )
 
 

@@ -13,7 +13,7 @@ from providers.state import Passed
 
 _NEAR = 6  # steps back that may be the same again
 _MOST = 100  # steps of waiting that one call's story tells
-_DECISIONS = ("moved", "given_up")
+_DECISIONS = ("moved", "given_up", "skipped")
 
 Clock = Callable[[], float]
 """Seconds since any fixed moment, never going back (``time.monotonic``)."""
@@ -56,10 +56,12 @@ class Attempt:
     model: str
     key: str  # its label, "" before a key was leased
     started: float  # on the Clock
+    stream: bool = False  # the client wants its answer as a stream
     first_content: float | None = None
     ended: float | None = None
     outcome: str = "open"  # then ok | failed | abandoned
     reason: str = ""  # an ErrorKind where it failed
+    words: str = field(default="", repr=False)  # of a failed one, the upstream's own; without the key
     status: int | None = None  # the upstream's
     usage: Usage = field(default_factory=Usage)
     reads: int = 0  # pieces in which a streamed answer came after its first content
@@ -75,7 +77,7 @@ class Step:
     """What happened to a call beside its attempts."""
 
     at: float  # on the Clock, when it began
-    what: str  # queued | refused | waited | moved | given_up
+    what: str  # queued | refused | waited | moved | given_up | skipped
     provider: str
     model: str
     reason: str = ""  # an ErrorKind, a limit, queue_full, queue_wait; limit or backoff of a wait

@@ -6,25 +6,29 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 from providers import classify, policy, reset
 from providers.advice import advise
 from providers.answer import MAX_ERROR_BODY, MAX_WHOLE, Answer, StreamAnswer, WholeAnswer, error_body, whole_body
 from providers.budget import RetryBudget
-from providers.call import Call, Dialect, UpstreamRequest
+from providers.call import Call, Dialect, Estimate, Operation, UpstreamRequest
 from providers.chat.sse import begins_stream
 from providers.credentials import Credential
 from providers.dialects import of_clients
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.exchange import Exchange, arrange
+from providers.exchange import Exchange, arrange, told
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
+from providers.measures import Measures
 from providers.patience import Pace, Patience
 from providers.ports import Attempt, Time
 from providers.pupil import Pupil
 from providers.spec import ProviderConfig
 from providers.transport import Transport, UpstreamReply
 
+COUNTED = "counted"  # a kind of facts: what a model's tokens are against the estimate
+REFUSED = "refused"  # a kind of facts: what a model does not take
 _JSON = (b"{", b"[")
 
 
@@ -38,16 +42,18 @@ class Provider:
         transport: Transport,
         pool: KeyPool,
         time: Time,
+        measures: Measures | None = None,
     ) -> None:
         self.config = config
         self.pool = pool
         self.time = time
-        self.gate = Gate(config.traffic)
+        self.gate = Gate(config.traffic, elsewhere=pool.keeps_traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
+        self.measures = measures or Measures()
+        self.transport = transport
         self._dialects = dialects
         self._clients = of_clients(dialects)
-        self._transport = transport
 
     async def ask(
         self,
@@ -66,37 +72,61 @@ class Provider:
         """
         config = self.pupil.config(attempt.model, room)
         dialect = config.spec.dialect
+        estimate = call.estimate
+        call = call.estimated_by(self.measures.corrected(estimate, attempt.model))
         client, upstream = self._clients[call.dialect], self._dialects[dialect]
         token = secrets.token_hex(12)
         value = key.secret.reveal() if key.secret else ""
         exchange = arrange(client, upstream, call, attempt.model, thinking, config, value, token)
-        attempt.lost, attempt.repairs, attempt.untold = exchange.lost, exchange.repairs, exchange.untold
+        attempt.lost, attempt.repairs, attempt.untold = told(exchange.lost), exchange.repairs, exchange.untold
         limit = patience[0] if exchange.streamed else patience[1]
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
-                reply = await self._send(exchange, key, attempt, dialect, stack)
+                reply = await self._send(exchange, estimate, key, attempt, dialect, stack)
                 await self._heed(reply, key, attempt.model)
                 waiting = Patience(self.config.timeouts.read)
                 stack.callback(waiting.close)
-                answer = await self._answer(exchange, call, attempt, reply, deadline, waiting)
+                answer = await self._answer(exchange, call, estimate, attempt, reply, deadline, waiting)
         except TimeoutError as error:
             raise _too_late(exchange, self.config, limit) from error
         attempt.first_content = self.time.clock()
         self.pupil.answered(dialect)
+        if call.operation is Operation.MESSAGES:
+            stack.callback(self._learn, exchange, estimate, attempt)
         return answer
 
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What was found out about its models: by kind and model, as JSON."""
+        return {REFUSED: self.pupil.plain(), COUNTED: self.measures.plain()}
+
+    def remember(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """What this process kept when it ended, or what others found out."""
+        self.pupil.remember(facts.get(REFUSED, {}))
+        self.measures.restore(facts.get(COUNTED, {}))
+
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        await self.transport.aclose()
         for key in self.pool.keys:
             if key.credential is not None:
                 await key.credential.aclose()
 
+    def _learn(self, exchange: Exchange, estimate: Estimate, attempt: Attempt) -> None:
+        """From an answer that has come to its end."""
+        if exchange.reader.ended:
+            self.measures.answered(estimate, attempt.model, exchange.reader.usage)
+
     async def _send(
-        self, exchange: Exchange, key: Key, attempt: Attempt, dialect: str, stack: AsyncExitStack
+        self,
+        exchange: Exchange,
+        estimate: Estimate,
+        key: Key,
+        attempt: Attempt,
+        dialect: str,
+        stack: AsyncExitStack,
     ) -> UpstreamReply:
         if key.credential is None:
-            reply = await self._transport.send(exchange.request)
+            reply = await self.transport.send(exchange.request)
         else:
             reply = await self._authorized(exchange.request, key.credential)
         stack.push_async_callback(reply.aclose)
@@ -106,22 +136,30 @@ class Provider:
         body = await error_body(reply)
         spec = self.config.spec
         failure = classify.status_failure(reply.status, reply.headers, body, spec.family, self.time.wall(), spec.day)
-        raise self._understood(failure, attempt.model, reply.status, body, dialect)
+        raise self._understood(failure, estimate, attempt.model, reply.status, body, dialect)
 
     async def _authorized(self, request: UpstreamRequest, credential: Credential) -> UpstreamReply:
         """Sent a second time where what authorised it has meanwhile become another."""
         authorized = await credential.authorized(request)
-        reply = await self._transport.send(authorized)
+        reply = await self.transport.send(authorized)
         if not credential.outdated(authorized, reply.status):
             return reply
         await reply.aclose()
-        return await self._transport.send(await credential.authorized(request))
+        return await self.transport.send(await credential.authorized(request))
 
     def _understood(
-        self, failure: UpstreamFailure, model: str, status: int | None, body: bytes, dialect: str = ""
+        self,
+        failure: UpstreamFailure,
+        estimate: Estimate,
+        model: str,
+        status: int | None,
+        body: bytes,
+        dialect: str = "",
     ) -> UpstreamFailure:
         """The same, with what it teaches of the model taken in and the row's advice behind its words."""
         self.pupil.learn(failure, model, status, body, dialect)
+        if failure.kind is ErrorKind.CONTEXT_OVERFLOW:
+            self.measures.overflowed(failure, estimate, model, body)
         return advise(failure, self.config.spec.advice)
 
     async def _heed(self, reply: UpstreamReply, key: Key, model: str) -> None:
@@ -134,6 +172,7 @@ class Provider:
         self,
         exchange: Exchange,
         call: Call,
+        estimate: Estimate,
         attempt: Attempt,
         reply: UpstreamReply,
         deadline: asyncio.Timeout,
@@ -153,7 +192,7 @@ class Provider:
             answer.held = reader.take_whole(body)
         evidence = reader.failure and reader.failure.evidence
         if failure := answer.failure:
-            raise self._understood(failure, attempt.model, None, evidence or b"")
+            raise self._understood(failure, estimate, attempt.model, None, evidence or b"")
         attempt.usage = reader.usage
         return answer if call.stream else WholeAnswer(answer.held, reply)
 

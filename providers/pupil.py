@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.learning import Learned, applied, lesson
@@ -34,6 +35,15 @@ class Pupil:
         """A request in this dialect was answered: it is the provider's, and no 404 says otherwise from now on."""
         self._sure = self._sure or dialect == self._config.spec.dialect
 
+    def plain(self) -> dict[str, Any]:
+        """By model, to be kept as JSON."""
+        return {model: found.plain() for model, found in self._known.items()}
+
+    def remember(self, plain: Mapping[str, Any]) -> None:
+        """What was kept, by another process too."""
+        for model, kept in plain.items():
+            self._join(model, Learned.of(kept))
+
     def learn(self, failure: UpstreamFailure, model: str, status: int | None, body: bytes, dialect: str = "") -> None:
         """Takes in what a failed answer says; ``failure`` becomes mendable where that is new, with its room.
 
@@ -42,12 +52,7 @@ class Pupil:
         if status == NOT_FOUND and failure.kind is ErrorKind.NOT_FOUND:
             self._turn(failure, dialect)
         taught = lesson(status, body)
-        known = self._known.get(model, Learned())
-        joined = known.joined(taught.learned)
-        if joined != known:
-            if len(self._known) >= REMEMBERED:
-                self._known.pop(next(iter(self._known)))
-            self._known[model] = joined
+        if self._join(model, taught.learned):
             failure.mendable = True
         failure.room = taught.room
         failure.mendable = failure.mendable or taught.room is not None
@@ -63,3 +68,14 @@ class Pupil:
             failure.mendable = True
         elif not self._sure:
             self._config = first
+
+    def _join(self, model: str, learned: Learned) -> bool:
+        """Whether any of it was new."""
+        known = self._known.get(model, Learned())
+        joined = known.joined(learned)
+        if joined == known:
+            return False
+        if len(self._known) >= REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        self._known[model] = joined
+        return True

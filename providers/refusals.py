@@ -12,7 +12,6 @@ from typing import Any
 
 from providers.classify.evidence import decoded, words
 
-LEAST_ROOM = 1024  # tokens; with less left, the context has overflowed
 _LEAST_CAP = 64
 _LONGEST = 2000  # characters of a refusal that are read
 _DEEPEST = 3  # refusals within refusals
@@ -94,16 +93,6 @@ _CAPS = tuple(
         r" ?NUMBER",
     )
 )
-_ROOMS = tuple(
-    re.compile(form, re.IGNORECASE)
-    for form in (
-        rf"{_LIMIT}(?: or {_LIMIT})? is too large: \d+\. this model's maximum context length is (?P<all>\d+) tokens "
-        r"and your request has (?P<input>\d+) input tokens",
-        r"this (?:model|endpoint)'s maximum context length is (?P<all>\d+) tokens\. however, you requested"
-        r"(?: about)? \d+ tokens \((?P<input>\d+) (?:in the messages|of text input)"
-        r"(?:, (?P<tools>\d+) of tool input)?, \d+ in the (?:completion|output)\)",
-    )
-)
 
 
 def sayings(body: bytes, depth: int = 0) -> Iterator[str]:
@@ -151,16 +140,6 @@ def cap(said: str) -> int | None:
         if found := form.match(said):
             tokens = int(found["cap"].replace(",", "")) - found[0].endswith("(exclusive)")
             return tokens if tokens >= _LEAST_CAP else None
-    return None
-
-
-def room(said: str) -> int | None:
-    """The tokens that the input leaves of the context, where an answer can be had of them."""
-    for form in _ROOMS:
-        if found := form.match(said):
-            groups = found.groupdict()
-            left = int(groups["all"]) - int(groups["input"]) - int(groups.get("tools") or 0)
-            return left if left >= LEAST_ROOM else None
     return None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from providers.call import Dialect
 from providers.credentials import NO_LOGINS, Logins
 from providers.errors import KeyturnError
 from providers.keys import KeyPool
+from providers.measures import Measures, Windows, nobody_knows
 from providers.ports import Observer, Time
 from providers.provider import Provider
 from providers.spec import ProviderConfig
@@ -31,14 +33,17 @@ class Registry:
         observer: Observer,
         time: Time,
         logins: Logins = NO_LOGINS,
+        windows: Callable[[str], Windows] = lambda provider: nobody_knows,
     ) -> None:
-        """``transports`` by the scheme of a base URL."""
+        """``transports`` by the scheme of a base URL; ``windows`` are those of a provider's models."""
         self._configs = {config.id: config for config in configs if config.usable}
         self._pools = {name: KeyPool(config, store, observer, time, logins) for name, config in self._configs.items()}
         self._dialects = dialects
         self._transports = transports
         self._time = time
+        self._measures = {name: Measures(windows(name)) for name in self._configs}
         self._live: dict[str, Provider] = {}
+        self._facts: dict[str, Mapping[str, Mapping[str, Any]]] = {}
 
     def get(self, provider: str) -> Provider:
         """Raises UnknownProvider."""
@@ -61,6 +66,21 @@ class Registry:
     def pools(self) -> Mapping[str, KeyPool]:
         return self._pools
 
+    @property
+    def measures(self) -> Mapping[str, Measures]:
+        """What is found out of each provider's models, by provider."""
+        return self._measures
+
+    def facts(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What was found out about models: by provider, kind and model, as JSON."""
+        return {name: provider.facts() for name, provider in self._live.items()}
+
+    def remember(self, facts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """The same from before, or from others; those that are not live learn it when they are."""
+        self._facts |= facts
+        for name, provider in self._live.items():
+            provider.remember(facts.get(name, {}))
+
     async def aclose(self) -> None:
         for provider in self._live.values():
             await provider.aclose()
@@ -68,4 +88,7 @@ class Registry:
     def _make(self, config: ProviderConfig) -> Provider:
         scheme = config.base_url.partition(":")[0]
         transport = self._transports[scheme](config)
-        return Provider(config, self._dialects, transport, self._pools[config.id], self._time)
+        pool, measures = self._pools[config.id], self._measures[config.id]
+        provider = Provider(config, self._dialects, transport, pool, self._time, measures)
+        provider.remember(self._facts.get(config.id, {}))
+        return provider

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from providers.errors import Scope
-from providers.spec import NO_LIMITS, Limits, UsageWindow
+from providers.spec import NO_LIMITS, NO_TRAFFIC, Limits, Traffic, UsageWindow
 
 WHOLE = ""  # in place of a model: a rest that holds for all of them
 OPERATOR = "operator"  # the reason of a rest that a person ordered
@@ -84,6 +84,7 @@ class Ask:
     model_limits: Limits = NO_LIMITS
     usage_limit: int = 0
     usage_window: UsageWindow = UsageWindow.ROUND
+    traffic: Traffic = NO_TRAFFIC  # the provider's own limits, where the store is to keep them
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,13 @@ class Snapshot:
 
 
 class StateStore(Protocol):
-    """Every verb is atomic, and none raises because of a store that is away."""
+    """Every verb is atomic, and none raises because of a store that is away.
+
+    ``keeps_traffic``: it keeps the providers' own limits too, and no process has to.
+    """
+
+    @property
+    def keeps_traffic(self) -> bool: ...
 
     async def admit(self, ask: Ask) -> Admission:
         """Leases the first candidate that fits, with its share of every limit; brings every view up to date."""

@@ -40,10 +40,12 @@ class Visit:
         self._stack = stack
         config = provider.config
         self._errand = Errand(config.retries, config.traffic, terms, provider.budget, len(provider.pool.keys))
+        self._since = provider.time.clock()
         self._next = 0.0  # seconds until the next attempt
         self._room: int | None = None  # tokens for the answer, where the last refusal counted them
         self._for_a_limit = False
-        self._tokens = call.estimate() if provider.pool.counts_tokens else 0
+        counts = provider.pool.counts_tokens
+        self._tokens = provider.measures.corrected(call.estimate, model)() if counts else 0
 
     async def run(self) -> Answer:
         """Raises UpstreamFailure. The first attempt stands outside of the retrying, which costs 24 us to set up."""
@@ -74,7 +76,8 @@ class Visit:
 
     async def _asked(self, own: AsyncExitStack) -> Answer:
         lease = await self._enter(own)
-        attempt = Attempt(self._call.request_id, self._provider.config.id, self._model, "", self._now)
+        call, provider = self._call, self._provider.config.id
+        attempt = Attempt(call.request_id, provider, self._model, "", self._now, call.stream)
         self._errand.began(lease.key.candidate.id)
         self._terms.trail.attempts.append(attempt)
         lease.begin(attempt)
@@ -150,7 +153,7 @@ class Visit:
         began = self._now
         async with self._provider.gate.place(waits=True):
             if self._for_a_limit:
-                await self._provider.pool.pause(seconds)
+                await self._provider.pool.pause(seconds, self._since)
                 self._errand.waited += self._now - began
             else:
                 await self._provider.time.sleep(seconds)

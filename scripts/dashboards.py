@@ -144,6 +144,7 @@ PROVIDERS = (
     ),
     Panel("Lost in translation", [(rate("keyturn_lost_total", "provider, field"), "{{provider}} {{field}}")], "cps"),
     Panel("Tool calls repaired", [(rate("keyturn_tool_repairs_total", "kind"), "{{kind}}")], "cps"),
+    Panel("Probes answered here", [(rate("keyturn_local_answers_total", "kind"), "{{kind}}")], "cps"),
     Panel("Limits that were learned", [("keyturn_learned_limit", "{{provider}}/{{model}} {{axis}}")], kind="table"),
 )
 STREAMS = (

@@ -50,16 +50,23 @@ class GatewayProcess:
 
 @contextmanager
 def running_gateway(
-    home: Path, env: Mapping[str, str], arguments: tuple[str, ...] = (), verify: ssl.SSLContext | None = None
+    home: Path,
+    env: Mapping[str, str],
+    arguments: tuple[str, ...] = (),
+    dies: bool = False,
+    ready_within: float = READY_WITHIN,
+    verify: ssl.SSLContext | None = None,
 ) -> Iterator[GatewayProcess]:
     """``python -m gateway.cli serve`` with these variables only, ready to answer; it must exit with 0 on SIGTERM.
 
-    ``verify`` where it speaks HTTPS. A test may have stopped it already.
+    ``dies``: the test ends it before. ``verify`` where it speaks HTTPS. A test may have stopped it already.
     """
     gateway = _start(home, env, arguments)
     try:
-        _wait_until_ready(gateway, verify)
+        _wait_until_ready(gateway, ready_within, verify)
         yield gateway
+        if dies:
+            return
         code = gateway.process.returncode if gateway.process.poll() is not None else gateway.stop()
         assert code == 0, f"the gateway ended with {code}:\n{gateway.stderr}"
     finally:
@@ -95,11 +102,12 @@ def _environment(home: Path, env: Mapping[str, str]) -> dict[str, str]:
     # coverage measures the programs that tests start, and tells them so by these
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     base = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    base |= {"CATALOG_REFRESH": "off"}  # upstreams are asked for what the test asks, and for nothing else
     return {**coverage, **base, **env}
 
 
-def _wait_until_ready(gateway: GatewayProcess, verify: ssl.SSLContext | None) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+def _wait_until_ready(gateway: GatewayProcess, within: float, verify: ssl.SSLContext | None) -> None:
+    deadline = time.monotonic() + within
     while not _is_ready(gateway.port, verify):
         try:
             code = gateway.process.wait(_POLL)

@@ -14,7 +14,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import httpx
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from opentelemetry.sdk.trace.export import SpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import logs
@@ -36,6 +37,7 @@ TOKEN = "freecc"
 KEY = "sk-upstream-key"
 AT_ONCE = 1.0  # seconds; ten times what the gateway may take to let go of an upstream, or to notice something
 _TLS = ssl.create_default_context()  # made once: it reads every root certificate of this machine
+NO_LISTS = {"CATALOG_REFRESH": "off"}  # a scripted upstream is asked for what the test asks, and for nothing else
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 Json = dict[str, Any]
@@ -109,17 +111,22 @@ class Gateway:
 
 @asynccontextmanager
 async def serving(
-    home: Path, environ: Mapping[str, str], level: str = "INFO", moments: Moments | None = None
+    home: Path,
+    environ: Mapping[str, str],
+    level: str = "INFO",
+    moments: Moments | None = None,
+    style: str = "json",
+    exporter: SpanExporter | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
 
-    Its pauses pass at once, and its timers are ``moments``'s.
+    Its pauses pass at once, its timers are ``moments``'s, and it looks at no provider's list of models unless told to.
     """
-    settings, moments = load({**environ}, home, home), moments or Moments()
+    settings, moments = load({**NO_LISTS, **environ}, home, home), moments or Moments()
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    with captured_log(level) as log, with_admin_token(settings, port) as own:
-        app = create_app(own, moments.time())
+    with with_admin_token(settings, port) as own, captured_log(level, style, own) as log:
+        app = create_app(own, moments.time(), exporter)
         config = uvicorn.Config(
             app,
             lifespan="on",
@@ -155,16 +162,21 @@ async def _stop(gateway: Gateway) -> None:
 
 
 @contextmanager
-def captured_log(level: str = "INFO", style: str = "json") -> Iterator[Logged]:
+def captured_log(level: str = "INFO", style: str = "json", settings: Settings | None = None) -> Iterator[Logged]:
     """Logs as ``keyturn serve`` configures them, kept; afterwards logging is what it was."""
     logged, root = Logged(), logging.getLogger()
     before = root.level, root.handlers[:]
     with redirect_stderr(logged.stream):
-        logs.configure(level, style)
+        if settings is None:
+            logs.configure(level, style)
+        else:
+            logs.configure_from(replace(settings, log_level=level, log_format=style))
     try:
         yield logged
     finally:
         root.setLevel(before[0])
+        for handler in root.handlers:
+            handler.close()
         root.handlers[:] = before[1]
         structlog.reset_defaults()
 

@@ -11,6 +11,7 @@ from gateway.settings import load_from_process
 from providers.errors import ConfigError
 from providers.version import VERSION
 
+FLAGS = ("host", "port", "ssl_certfile", "ssl_keyfile")  # of serve, each a variable too
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl+C ended
 
 
@@ -43,7 +44,14 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "serve":
         from gateway.cli.serve import serve
 
-        return serve(load_from_process(options.config, _flags(options)))
+        return serve(load_from_process(options.config, _flags(options)), options.workers, _given(options))
+    if options.command == "worker":
+        from gateway.cli.worker import Post, work
+
+        post = Post(
+            [int(each) for each in options.listeners.split(",")], options.says, options.watched, options.workers
+        )
+        return work(load_from_process(options.config, _flags(options)), post)
     if options.command == "status":
         from gateway.cli.status import status
 
@@ -91,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--ssl-keyfile", metavar="FILE", help="PEM file of its key (SSL_KEYFILE)")
     init = commands.add_parser("init", help="write a .env file of your own under ~/.config/keyturn")
     init.add_argument("--force", action="store_true", help="anew where one is there; its values are taken over")
+    serve.add_argument(
+        "--workers", type=_count, default=1, metavar="N", help="processes that serve; several need REDIS_URL"
+    )
+    worker = commands.add_parser("worker")  # without help it is not listed: only serve starts it
+    for name in ("--host", "--port", "--ssl-certfile", "--ssl-keyfile", "--listeners"):
+        worker.add_argument(name)
+    for name in ("--says", "--watched", "--workers"):
+        worker.add_argument(name, type=int)
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
@@ -113,15 +129,27 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="as JSON, the way GET /admin/pool sends it")
     status.add_argument("--ui", action="store_true", help="print where the status page is, and its password")
     status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
-    for command in (serve, check, doctor, pick, status):
+    for command in (serve, worker, check, doctor, pick, status):
         command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
     commands.add_parser("version", help="print the version")
     return parser
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _given(options: argparse.Namespace) -> list[str]:
+    """What was written, for a process that is to read the same settings."""
+    given = {f"--{name.replace('_', '-')}": getattr(options, name) for name in (*FLAGS, "config")}
+    return [word for name, value in given.items() if value is not None for word in (name, str(value))]
+
+
 def _flags(options: argparse.Namespace) -> dict[str, str]:
-    given = {name: getattr(options, name.lower()) for name in ("HOST", "PORT", "SSL_CERTFILE", "SSL_KEYFILE")}
-    return {name: text for name, text in given.items() if text is not None}
+    return {name.upper(): text for name in FLAGS if (text := getattr(options, name)) is not None}
 
 
 def _problems(error: ConfigError) -> str:

@@ -29,6 +29,7 @@ def banner(settings: Settings, port: int, offers: Sequence[Offer] = ()) -> str:
             ("providers", columns(provider_rows(settings)) or no_provider(settings)),
             ("models", columns(model_rows(settings))),
             ("note", columns(notes(settings))),
+            ("state", state_place(settings)),
             ("moved", settings.moved),
             ("warning", list(settings.warnings)),
             ("found", [_offer(offer) for offer in offers]),
@@ -79,6 +80,15 @@ def token_state(settings: Settings) -> list[str]:
         "so only this machine is served. Add one of these two lines to .env:",
         *(f"    {line}" for line in TO_UNPROTECT),
     ]
+
+
+def state_place(settings: Settings) -> list[str]:
+    """Where rests and counts are kept; nothing to say where they end with the process."""
+    if settings.redis:
+        alone = f"each of {settings.processes} processes keeps" if settings.processes > 1 else "this process keeps"
+        limits = "a part of the limits" if settings.processes > 1 else "all limits by itself (KEYTURN_PROCESSES=1)"
+        return [f"in Redis, {settings.redis}, under {settings.redis_prefix}*; while it is away, {alone} to {limits}"]
+    return [f"in this process, and in {settings.state_file}"] if settings.state_file else []
 
 
 def provider_rows(settings: Settings) -> list[tuple[str, str]]:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from gateway.cli import limits
-from gateway.cli.banner import columns, model_rows, no_provider, notes, provider_rows, sections, then, token_state
+from gateway.cli.banner import (
+    columns,
+    model_rows,
+    no_provider,
+    notes,
+    provider_rows,
+    sections,
+    state_place,
+    then,
+    token_state,
+)
 from gateway.routing import Ref, Route, RoutingTable
 from gateway.settings import Settings
 
@@ -20,6 +30,7 @@ def report(settings: Settings) -> str:
             ("routes", columns([_route(route, settings.routing) for route in settings.routing.routes])),
             ("limits", columns(limits.rows(settings))),
             ("note", columns(notes(settings, every=True))),
+            ("state", state_place(settings)),
             ("moved", settings.moved),
             ("warning", list(settings.warnings)),
         ]

@@ -20,7 +20,17 @@ def table(pool: Json) -> str:
     """Every key of the providers that are configured or were used, with the models that it rests for; after them,
     what holds for all of a provider.
     """
-    return "\n".join(columns([HEAD, *(row for provider in _shown(pool["providers"]) for row in _rows(provider))]))
+    rows = columns([HEAD, *(row for provider in _shown(pool["providers"]) for row in _rows(provider))])
+    return "\n".join([*rows, *_whereabouts(pool.get("state", {}))])
+
+
+def _whereabouts(state: Json) -> Iterator[str]:
+    """Nothing where the state is in the process alone."""
+    if state.get("place") == "redis":
+        away = f": away ({state['away'].replace('_', ' ')}), this process goes by itself" if state["away"] else ""
+        yield f"state in Redis, {state['at']}{away}"
+    elif state.get("place") == "file":
+        yield f"state kept in {state['at']}"
 
 
 def _rows(provider: Json) -> Iterator[Row]:

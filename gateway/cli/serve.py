@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -32,19 +32,27 @@ KEEP_ALIVE = 75
 ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def serve(settings: Settings) -> int:
-    """Listen, serve until a signal, drain; returns the exit status."""
+def serve(settings: Settings, workers: int = 1, options: Sequence[str] = ()) -> int:
+    """Listen, serve until a signal, drain; returns the exit status. ``options``: those that the settings came with."""
+    if workers > 1:
+        from gateway.cli.workers import refusal, supervise
+
+        if problem := refusal(settings, workers):
+            print(problem, file=sys.stderr)
+            return 2
     try:
         sockets = bind(settings.host, settings.port)
     except OSError as error:
         print(not_bound(settings, error), file=sys.stderr)
         return 1
+    if workers > 1:
+        return supervise(settings, sockets, workers, options)
     # Imported late: a port in use is told at once, not after the web framework is loaded.
     from gateway.app import create_app
-    from gateway.logs import configure
+    from gateway.logs import configure_from
 
-    configure(settings.log_level, settings.log_format, settings.log_file, settings.log_file_level)
     with with_admin_token(settings, sockets[0].getsockname()[1]) as own:
+        configure_from(own)
         server = Server(create_app(own), own)
         server.run(sockets)
     return FORCED if server.force_exit else 0
@@ -83,10 +91,13 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         self._abort = lambda: loop.call_soon_threadsafe(self._abort_connections)
         port = sockets[0].getsockname()[1] if sockets else self._settings.port
-        offers = loop.create_task(find(self._settings.providers, own_port=port))
         await super().startup(sockets)
         _spare_the_collector()
-        say(banner(self._settings, port, await offers))
+        await self.announce(port)
+
+    async def announce(self, port: int) -> None:
+        """It listens on ``port``."""
+        say(banner(self._settings, port, await find(self._settings.providers, own_port=port)))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if running := len(self.server_state.tasks):
@@ -102,6 +113,10 @@ class Server(uvicorn.Server):
             self.force_exit = True
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut short would log tracebacks
             self._abort()
+        self.leave()
+
+    def leave(self) -> None:
+        """Takes nothing more on, and ends when what it has is finished."""
         self.should_exit = True
         self._app.state.draining = True
 

@@ -87,11 +87,12 @@ class Doctor:
         try:
             seen = await self._ask(provider, model, key, PLAIN, thinking=False)
         except UpstreamFailure as failure:
+            provider.pool.scrub(failure)
             return replace(
                 finding,
                 state=state_of(failure.kind),
                 kind=failure.kind,
-                says=key.secret.scrub(failure.words) if key.secret else failure.words,
+                says=failure.words,
                 fix=fix(failure.kind, provider.config, model, key.variable),
             )
         finally:

@@ -8,13 +8,11 @@ import structlog
 from fastapi import APIRouter, Request
 from structlog.typing import FilteringBoundLogger
 
-from gateway.explain import story
 from gateway.pool_view import PoolView, labels
 from gateway.stories import KEPT, Stories
 from providers.errors import Fault, Scope, bad_request
 from providers.json_object import JsonObject, NotJson
 from providers.keys import Key
-from providers.ports import Clock
 from providers.registry import Registry
 from providers.state import OPERATOR, WHOLE, RestOrder
 
@@ -48,7 +46,7 @@ class Keys:
         return provider
 
 
-def routes(keys: Keys, view: PoolView, stories: Stories, clock: Clock) -> APIRouter:
+def routes(keys: Keys, view: PoolView, stories: Stories) -> APIRouter:
     """GET /admin/pool, POST /admin/keys/{label}/rest and /wake, GET /admin/explain/{request-id}."""
     router = APIRouter(prefix="/admin")
 
@@ -66,10 +64,10 @@ def routes(keys: Keys, view: PoolView, stories: Stories, clock: Clock) -> APIRou
 
     @router.get("/explain/{request_id:path}")
     async def explain(request_id: str) -> Json:
-        context = stories.find(request_id)
-        if context is None:
+        told = await stories.told(request_id)
+        if told is None:
             raise forgotten(request_id)
-        return story(context, clock())
+        return told
 
     return router
 

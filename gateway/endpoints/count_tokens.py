@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway import tokens
 from gateway.endpoints.messages import read_call
 from gateway.relay import Relay
 from gateway.reply import ClientWatch
@@ -33,9 +32,13 @@ class CountTokensEndpoint:
         context.requested = call.model
         async with ClientWatch(receive) as watch:
             counted = await self._counted(call, context)
-            body = counted or encode({"input_tokens": tokens.estimate(call.body)})
+            body = counted or encode({"input_tokens": self._estimated(call, context)})
             watch.stop()
             await respond(send, 200, [(b"content-type", b"application/json")], body)
+
+    def _estimated(self, call: Call, context: RequestContext) -> int:
+        target = self._routing.targets(call.model, context.pin)[0]
+        return self._registry.measures[target.provider].corrected(call.estimate, target.model)()
 
     async def _counted(self, call: Call, context: RequestContext) -> bytes | None:
         targets = self._routing.targets(call.model, context.pin)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
-from gateway import sessions, tokens
+from gateway import sessions
+from gateway.local_reply import LocalReplies
 from gateway.reply import Desk, Reply
+from gateway.request_log import RequestLog
 from gateway.routing import RoutingTable
+from gateway.tokens import Estimate
 from middleware.asgi import Receive, Scope, Send, header
 from middleware.context import RequestContext, context_of
 from providers.call import Call, ClientDialect, Operation
@@ -18,20 +20,34 @@ AGENT = b"x-claude-code-agent-id"  # on every request of a subagent (Claude Code
 
 
 class MessagesEndpoint:
-    """Reads, checks and routes; the reply does the rest."""
+    """Reads, checks and routes; the reply does the rest, or ``local`` where it finds a probe."""
 
-    def __init__(self, dialect: ClientDialect, routing: RoutingTable, desk: Desk) -> None:
+    def __init__(
+        self,
+        dialect: ClientDialect,
+        routing: RoutingTable,
+        desk: Desk,
+        log: RequestLog,
+        local: LocalReplies | None = None,
+    ) -> None:
         self._dialect = dialect
         self._routing = routing
         self._desk = desk
+        self._log = log
+        self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
         call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
+        self._log.incoming(context)
         targets = self._routing.targets(call.model, context.pin)
         context.routed = self._desk.time.clock()
+        if self._local and await self._local.answered(call, context, send):
+            return
+        context.targets = targets
+        self._log.resolved(context)
         await Reply(self._desk, call, self._dialect, targets, context)(receive, send)
 
 
@@ -50,15 +66,18 @@ async def read_call(scope: Scope, receive: Receive, dialect: ClientDialect, oper
         dialect.check(body)
     except NotJson as error:
         raise Fault(400, "invalid_request_error", f"body: {error}") from error
+    context = context_of(scope)
+    context.entry = dialect.name
+    context.stream = operation is Operation.MESSAGES and body.get("stream") is True
     return Call(
-        request_id=context_of(scope).request_id,
+        request_id=context.request_id,
         dialect=dialect.name,
         operation=operation,
         body=body,
         model=body.get("model"),
-        stream=operation is Operation.MESSAGES and body.get("stream") is True,
+        stream=context.stream,
         received=int(time.time()),
-        estimate=partial(tokens.estimate, body),
+        estimate=Estimate(body, body.get("model")),
         session=sessions.session(header(scope, sessions.HEADER), body),
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
     )

@@ -1,39 +1,135 @@
-"""What /v1/models lists: the names that this configuration routes. Pure.
+"""What /v1/models lists: the names that this configuration routes, and what its providers list themselves.
 
-One item shape serves both kinds of client: Anthropic's fields (``type``, ``display_name``, ``created_at``) beside
-OpenAI's (``object``, ``created``, ``owned_by``). Claude Code's picker keeps only ids that begin with "claude", so
-every model is listed under such an alias too.
+One item shape serves both kinds of client: Anthropic's fields (``type``, ``display_name``, ``created_at``, the sizes,
+``lifecycle``) beside OpenAI's (``object``, ``created``, ``owned_by``). Claude Code's picker keeps only ids that begin
+with "claude", so every model is listed under such an alias too; it reads one page of 1,000, so the aliases
+come first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain, pairwise
 from typing import Any
 
+from gateway.inventory import Inventory
 from gateway.routing import ALIAS, Ref, RoutingTable
+from providers.errors import bad_request
+from providers.facts import Price
+from providers.measures import Measures
 
 # The names that Claude Code 2.1.197 sends of itself, one per tier.
 CLIENT_NAMES = ("claude-opus-4-8", "claude-sonnet-5", "claude-haiku-4-5-20251001")
-_CREATED = "2026-01-01T00:00:00Z"
-_CREATED_UNIX = 1767225600
+PAGE = 1000  # items, where a client does not say; the most that it may ask for
+_CREATED = 1767225600  # 2026-01-01, of models whose list does not say
 
 
-def listing(table: RoutingTable) -> dict[str, Any]:
-    """The whole list, in one page."""
-    items = list(_items(table))
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name that can be asked for, and where that goes."""
+
+    id: str
+    ref: Ref
+    title: str
+
+
+class ModelList:
+    """The list, made anew when a provider's own list has come."""
+
+    def __init__(self, table: RoutingTable, inventory: Inventory, measures: Mapping[str, Measures]) -> None:
+        """``measures`` by provider: they know a window best."""
+        self._table = table
+        self._inventory = inventory
+        self._measures = measures
+        self._made = -1
+        self._entries: dict[str, Entry] = {}
+        self._items: dict[str, dict[str, Any]] = {}
+
+    def page(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """A page of Anthropic's, which is all of OpenAI's. Raises Fault (400)."""
+        entries = list(self._all().values())
+        limit = _limit(query.get("limit", ""))
+        names = [entry.id for entry in entries]
+        after, before = query.get("after_id"), query.get("before_id")
+        if before:
+            end = _place(names, "before_id", before)
+            start = max(0, end - limit)
+            more = start > 0
+        else:
+            start = _place(names, "after_id", after) + 1 if after else 0
+            end = start + limit
+            more = end < len(entries)
+        shown = [self._item(entry) for entry in entries[start:end]]
+        first, last = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
+        return {"object": "list", "data": shown, "has_more": more, "first_id": first, "last_id": last}
+
+    def find(self, model: str) -> dict[str, Any] | None:
+        """One item by its id."""
+        entry = self._all().get(model)
+        return self._item(entry) if entry else None
+
+    def _all(self) -> Mapping[str, Entry]:
+        if self._made != self._inventory.version:
+            self._made = self._inventory.version
+            own, listed = list(_routed(self._table)), list(_listed(self._table, self._inventory))
+            aliased = [Entry(f"{ALIAS}{entry.id}", entry.ref, entry.title) for entry in listed]
+            self._entries, self._items = {}, {}
+            for entry in (*own, *aliased, *listed):
+                self._entries.setdefault(entry.id, entry)
+        return self._entries
+
+    def _item(self, entry: Entry) -> dict[str, Any]:
+        if entry.id not in self._items:
+            self._items[entry.id] = self._described(entry)
+        item, measures = self._items[entry.id], self._measures.get(entry.ref.provider)
+        learned = measures.known.get(entry.ref.model) if measures else None
+        return {**item, "max_input_tokens": learned.window} if learned and learned.window else item
+
+    def _described(self, entry: Entry) -> dict[str, Any]:
+        provider, model = entry.ref.provider, entry.ref.model
+        listed = self._inventory.lists().get(provider, {}).get(model)
+        created = (listed and listed.created) or _CREATED
+        return {
+            "type": "model",
+            "id": entry.id,
+            "display_name": entry.title,
+            "created_at": datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z"),
+            "lifecycle": "active",
+            "max_input_tokens": self._inventory.window(provider, model),
+            "max_tokens": self._inventory.output(provider, model),
+            "pricing": _pricing(self._inventory.price(provider, model)),
+            "object": "model",
+            "created": created,
+            "owned_by": provider,
+        }
+
+
+def _pricing(price: Price | None) -> dict[str, float | None] | None:
+    """US dollars for a million tokens."""
+    if price is None:
+        return None
     return {
-        "object": "list",
-        "data": items,
-        "has_more": False,
-        "first_id": items[0]["id"],
-        "last_id": items[-1]["id"],
+        "input": price.input,
+        "output": price.output,
+        "cache_read": price.cache_read,
+        "cache_write": price.cache_write,
     }
 
 
-def find(table: RoutingTable, model: str) -> dict[str, Any] | None:
-    """One item by its id."""
-    return next((item for item in _items(table) if item["id"] == model), None)
+def _limit(text: str) -> int:
+    if not text:
+        return PAGE
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= PAGE):
+        raise bad_request("limit", f"is not a whole number from 1 to {PAGE}.")
+    return int(text)
+
+
+def _place(names: Sequence[str], param: str, wanted: str) -> int:
+    if wanted not in names:
+        raise bad_request(param, f"{wanted[:200]!r} is not listed here; GET /v1/models lists all.")
+    return names.index(wanted)
 
 
 def references(table: RoutingTable) -> list[Ref]:
@@ -52,22 +148,19 @@ def failovers(table: RoutingTable) -> set[tuple[str, str]]:
     return {(one.provider, other.provider) for order in orders for one, other in pairwise(order)}
 
 
-def _items(table: RoutingTable) -> Iterator[dict[str, Any]]:
+def _routed(table: RoutingTable) -> Iterator[Entry]:
     for name in CLIENT_NAMES:
         ref = table.resolve(name)
-        yield _item(name, f"{name} ({ref})", ref.provider)
+        yield Entry(name, ref, f"{name} ({ref})")
     for ref in references(table):
-        yield _item(f"{ALIAS}{ref}", str(ref), ref.provider)
-        yield _item(str(ref), str(ref), ref.provider)
+        yield Entry(f"{ALIAS}{ref}", ref, str(ref))
+        yield Entry(str(ref), ref, str(ref))
 
 
-def _item(model: str, title: str, provider: str) -> dict[str, Any]:
-    return {
-        "type": "model",
-        "id": model,
-        "display_name": title,
-        "created_at": _CREATED,
-        "object": "model",
-        "created": _CREATED_UNIX,
-        "owned_by": provider,
-    }
+def _listed(table: RoutingTable, inventory: Inventory) -> Iterator[Entry]:
+    """What providers list that can be used, in their names."""
+    for provider, models in inventory.lists().items():
+        if provider in table.usable:
+            for model in models:
+                ref = Ref(provider, model)
+                yield Entry(str(ref), ref, str(ref))

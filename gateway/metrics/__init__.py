@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise, product
+from pathlib import Path
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,7 +18,9 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.local_answers import Probe
 from gateway.metrics.calls import OTHER, CallMetrics, Price
 from gateway.metrics.children import Children
 from middleware.context import RequestContext
@@ -51,6 +55,9 @@ FIELDS = frozenset(
 )
 
 
+Mode = Literal["livemostrecent", "livesum", "livemin", "livemax"]
+
+
 class Metrics:
     """The registry, and the observer of attempts, keys and requests."""
 
@@ -63,13 +70,16 @@ class Metrics:
         clients: Iterable[str] = (),
         price: Price = lambda *_: None,
         clock: Clock = time.monotonic,
+        folder: Path | None = None,
     ) -> None:
         """``models`` are the (provider, model) pairs that the configuration names: the only models that are labels.
         ``failovers`` are the pairs of providers of which one takes over from the other, ``rotating`` are those with
-        several keys, ``clients`` the names of the client tokens.
+        several keys, ``clients`` the names of the client tokens. ``folder``: where several workers keep what they
+        count.
         """
         self.registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        self._folder = folder
+        for collector in () if folder else (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self._models = frozenset(models)
         self._requests = Counter(
@@ -84,12 +94,11 @@ class Metrics:
             ("provider", "key", "outcome", "reason"),
             registry=self.registry,
         )
-        self._key_state = Gauge(
-            "keyturn_key_state", "1 for the state a key is in", ("provider", "key", "state"), registry=self.registry
+        # How several workers' values make one is told last: a key's state is what the last scrape had from the store.
+        self._key_state = self._gauge(
+            "keyturn_key_state", "1 for the state a key is in", ("provider", "key", "state"), "livemostrecent"
         )
-        self._inflight = Gauge(
-            "keyturn_inflight", "Attempts that are open", ("provider", "key"), registry=self.registry
-        )
+        self._inflight = self._gauge("keyturn_inflight", "Attempts that are open", ("provider", "key"), "livesum")
         self._repairs = Counter(
             "keyturn_tool_repairs",
             "Tool calls that a model wrote as text or wrong, and that were repaired, by kind",
@@ -114,39 +123,45 @@ class Metrics:
             ("provider", "reason"),
             registry=self.registry,
         )
-        self._queue = Gauge(
-            "keyturn_queue_depth", "Calls that wait for a provider", ("provider",), registry=self.registry
-        )
-        self._budget = Gauge(
+        self._queue = self._gauge("keyturn_queue_depth", "Calls that wait for a provider", ("provider",), "livesum")
+        self._budget = self._gauge(
             "keyturn_retry_budget_remaining_ratio",
             "Share of a provider's repeats that is left",
             ("provider",),
-            registry=self.registry,
+            "livemin",
         )
-        self._reset = Gauge(
+        self._reset = self._gauge(
             "keyturn_key_reset_timestamp_seconds",
             "When a key's rest ends, in seconds since 1970; 0 where it does not rest, or nobody knows",
             ("provider", "key"),
-            registry=self.registry,
+            "livemostrecent",
         )
-        self._quota = Gauge(
+        self._quota = self._gauge(
             "keyturn_key_quota_remaining_ratio",
             "Share of a key's usage limit that is left",
             ("provider", "key"),
-            registry=self.registry,
+            "livemostrecent",
         )
-        self._learned = Gauge(
+        self._learned = self._gauge(
             "keyturn_learned_limit",
             "What a model's refusals taught of its limits",
             ("provider", "model", "axis"),
-            registry=self.registry,
+            "livemostrecent",
         )
         self.calls = CallMetrics(self.registry, self._models, clients, price)
         self._clock = clock
         self._routes = frozenset(routes)
+        self._local = Counter(
+            "keyturn_local_answers",
+            "Probes of a client's that were answered here, by kind",
+            ("kind",),
+            registry=self.registry,
+        )
         for kind in Repair:
             self._repairs.labels(kind.value)
-        build = Gauge("keyturn_build_info", "Always 1", ("version",), registry=self.registry)
+        for probe in Probe:
+            self._local.labels(probe.kind)
+        build = self._gauge("keyturn_build_info", "Always 1", ("version",), "livemax")
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
         self._open = Children(self._inflight)
@@ -158,6 +173,9 @@ class Metrics:
             self._failovers.labels(one, other, stage)
         for provider, reason in product(rotating, _ROTATE):
             self._rotations.labels(provider, reason)
+
+    def _gauge(self, name: str, words: str, labels: Sequence[str], mode: Mode) -> Gauge:
+        return Gauge(name, words, labels, registry=self.registry, multiprocess_mode=mode)
 
     def attempt_began(self, attempt: Attempt) -> None:
         self._open[attempt.provider, attempt.key].inc()
@@ -197,9 +215,11 @@ class Metrics:
 
     def request_ended(self, context: RequestContext) -> None:
         provider, model = context.target
-        if provider and (provider, model) not in self._models:
+        if provider and not context.local and (provider, model) not in self._models:
             model = OTHER
         self._asked[context.route, provider, model, context.outcome].inc()
+        if context.local:
+            self._local.labels(context.local).inc()
         for step in context.trail.steps:
             if step.what == "moved":
                 self._failovers.labels(step.provider, step.to, step.stage).inc()
@@ -210,8 +230,12 @@ class Metrics:
             self.calls.request_ended(context, self._clock())
 
     def exposition(self) -> bytes:
-        """Prometheus text format 0.0.4."""
-        return generate_latest(self.registry)
+        """Prometheus text format 0.0.4; of all workers where there are several."""
+        if self._folder is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call]  # prometheus-client's
+        return generate_latest(together)
 
 
 def _field(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway.metrics import Metrics
 from providers.keys import KeyPool
 from providers.ports import Time
@@ -14,6 +16,19 @@ async def scrape(metrics: Metrics, registry: Registry, time: Time) -> None:
     """Sets every gauge of the pools."""
     for config in registry.configs:
         await _pool(metrics, config, registry.pools[config.id], time.wall())
+    tell(metrics, registry, time)
+
+
+async def keep_telling(metrics: Metrics, registry: Registry, time: Time) -> None:
+    """In one of several workers, of which another may be asked for the metrics of all."""
+    while True:
+        tell(metrics, registry, time)
+        await asyncio.sleep(1.0)
+
+
+def tell(metrics: Metrics, registry: Registry, time: Time) -> None:
+    """What this process alone knows of its providers."""
+    for config in registry.configs:
         live = registry.live.get(config.id)
         if live is None:
             metrics.provider_state(config.id, 0, 1.0)

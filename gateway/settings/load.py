@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.local_answers import Probe
 from gateway.settings.certificate import read_certificate
 from gateway.settings.delays import refuse_common_delays
 from gateway.settings.earlier.moving import move
@@ -20,7 +21,7 @@ from gateway.settings.layers import (
     environment_layer,
     flag_layer,
 )
-from gateway.settings.log_file import find_log_file
+from gateway.settings.log_settings import read_log_file, read_traces, warn_of_raw_logs
 from gateway.settings.logins import PRODUCT, LoginFinder
 from gateway.settings.model import SHARED, ClientToken, Settings
 from gateway.settings.provider_settings import ProviderReader
@@ -37,6 +38,7 @@ from providers.spec import ProviderConfig
 NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 SHORTEST = 8  # characters of a token that is no guess
 WELL_KNOWN = ("anthropic", "changeme", "claude", "dummy", "freecc", "password", "secret", "test", "token")
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own variable
 ADMIN_TOKEN = "KEYTURN_ADMIN_TOKEN"  # noqa: S105 - a variable's name
 KEYLESS_VARIABLE = "ANTHROPIC_API_KEY"
 
@@ -77,7 +79,9 @@ def load(
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)
-    log_file = find_log_file(layers, cwd, home, report)
+    log_file = read_log_file(common, layers, cwd, home, report)
+    traces = read_traces(common, layers, report)
+    warn_of_raw_logs(common, log_file, report)
     _warn(common, layers, providers, tokens, report)
     if report.problems:
         raise ConfigError(report.problems)
@@ -94,19 +98,35 @@ def load(
         drain_timeout=common.drain_timeout,
         request_deadline=common.request_deadline,
         keepalive_after=common.stream_keepalive_after,
+        catalog_refresh=common.catalog_refresh,
+        local_answers=frozenset(probe for probe in Probe if getattr(common, probe.lower())),
         log_level=common.log_level,
         log_format=common.log_format if common.is_set("log_format") or not terminal else "console",
-        log_file=log_file,
-        log_file_level=common.log_file_level,
         providers=choose_named(providers, routing),
         routing=routing,
+        redis=common.redis_url,
+        redis_prefix=common.keyturn_redis_prefix,
+        processes=common.keyturn_processes,
+        metrics_folder=Path(found) if (found := environ.get(METRICS_FOLDER)) else None,
+        state_file=_state_file(common.keyturn_state_file, cwd, home),
         warnings=tuple(report.warnings),
         moved=moved.notes,
         certificate=certificate,
+        log_file=log_file,
+        log_payloads=common.log_raw_api_payloads,
+        log_events=common.log_raw_sse_events,
+        log_tracebacks=common.log_api_error_tracebacks,
+        traces=traces,
         believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )
+
+
+def _state_file(text: str, cwd: Path, home: Path) -> Path | None:
+    if not text:
+        return None
+    return cwd / (home / text[2:] if text.startswith("~/") else Path(text))
 
 
 def _tokens(shared: Secret | None, named: Sequence[ClientToken], report: Report) -> tuple[ClientToken, ...]:
@@ -140,6 +160,8 @@ def _warn(
             f"write {CLIENT_TOKEN}= (with the token, or with nothing for none) into .env.",
         )
     _warn_of_key(layers, providers, report)
+    if common.redis_url and common.keyturn_state_file:
+        report.warn("KEYTURN_STATE_FILE", "this is not used: the state is in Redis (REDIS_URL).")
     named = {_variable(token): token.secret for token in tokens}
     if admin := common.keyturn_admin_token:
         for name in (name for name, secret in named.items() if secret == admin):

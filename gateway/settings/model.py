@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.local_answers import Probe
 from gateway.routing import RoutingTable
+from gateway.settings.redis_address import RedisAddress
 from middleware.loopback import is_loopback
 from providers.secret import Secret
 from providers.spec import ProviderConfig
@@ -30,6 +32,25 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class LogFile:
+    """``size`` in bytes, from which on the file is put aside; ``kept`` is how many of those stay."""
+
+    path: Path
+    level: str = "INFO"
+    size: int = 50 * 1024 * 1024
+    kept: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Where OpenTelemetry's traces go: a URL with its path, and headers that may hold a credential."""
+
+    endpoint: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    service: str = "keyturn"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Times are in seconds, sizes in bytes."""
 
@@ -45,17 +66,28 @@ class Settings:
     drain_timeout: float
     request_deadline: float  # from the request to the first content of its answer
     keepalive_after: float  # without content, until a client that waits is told so
+    catalog_refresh: float | None  # between two looks at the providers' lists of models; None = never
+    local_answers: frozenset[Probe]  # probes that are answered here
     log_level: str
     log_format: str  # json or console
     providers: tuple[ProviderConfig, ...]  # every known one, configured or not
     routing: RoutingTable
+    redis: RedisAddress | None = None  # where the state is that several processes share
+    redis_prefix: str = "keyturn:"
+    processes: int = 1  # that share the limits
+    state_file: Path | None = None
+    metrics_folder: Path | None = None  # where several workers keep their metrics together
     warnings: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()  # how an earlier system's names are read, in sentences
     files: tuple[str, ...] = ()  # that were read, lowest first
     certificate: Certificate | None = None  # None: HTTP
+    log_file: LogFile | None = None  # that the log is copied to
+    log_payloads: bool = False  # requests as they come
+    log_events: bool = False  # answers as they go out
+    log_tracebacks: bool = False  # the texts of errors
+    ferryllm_events: bool = False  # that system's log events at INFO, where they are at DEBUG
+    traces: Traces | None = None
     believed_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client
-    log_file: Path | None = None  # that the log is copied to
-    log_file_level: str = "INFO"
     run_folders: tuple[Path, ...] = ()  # for what is of use only while Keyturn runs, the best first
 
     @property

@@ -18,7 +18,8 @@ from gateway.settings.report import Report
 from gateway.settings.row_settings import Row, RowSettings, takes_settings, variables
 from gateway.settings.values import fill, points_here
 from gateway.settings.variables import Globals
-from providers.spec import ProviderConfig, ProviderSpec, Quirks, Retries
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec, Retries
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class ProviderReader:
             proxy=settings.proxy or standard_proxy(url, self.layers, self.report),
             timeouts=chosen.timeouts(),
             quirks=_quirks(spec, row),
+            guardian=settings.tool_guardian,
             headers=row.headers,
             traffic=chosen.traffic(spec),
             retries=self._retries(chosen, values),

@@ -17,6 +17,7 @@ from gateway.settings.values import (
     Delay,
     Floor,
     Limit,
+    MaybeSwitch,
     Order,
     Patience,
     Period,
@@ -73,6 +74,11 @@ class RowSettings(BaseModel):
     )
     session_affinity: Affinity = Field(ROTATION.affinity, description="As SESSION_AFFINITY.")
     stream_floor: Floor = Field(0.0, description="As STREAM_FLOOR.")
+    tool_guardian: MaybeSwitch = Field(
+        None,
+        description="true looks for tool calls in the text of answers, false passes calls on as they come. "
+        "Unset: docs/tool-calls.md.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

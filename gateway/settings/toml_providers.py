@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from gateway.local_answers import PROVIDER
 from gateway.settings.faces import face_of
 from gateway.settings.layers import Layers, Value
 from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
@@ -17,7 +18,8 @@ from gateway.settings.toml_table import Table
 from gateway.settings.values import points_here
 from gateway.settings.variables import variables as global_variables
 from providers.catalog import CATALOG, gemini_quirks, names
-from providers.spec import Auth, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth, ProviderSpec
 
 TYPES = {
     "openai": "openai_chat",
@@ -89,6 +91,9 @@ def _added(table: Table, name: str, rows: Iterable[Row]) -> ProviderSpec | None:
         table.reject(
             "name", "is not made of a-z, 0-9, _, . and -", "Write it in lower case, without spaces or slashes."
         )
+        return None
+    if name == PROVIDER:
+        table.reject("name", "Keyturn's own answers have that name", "Choose another name.")
         return None
     table.required("type", "openai")
     table.required("base_url", "https://llm.example.com/v1")

@@ -177,6 +177,7 @@ Host = Annotated[
 ]
 Port = Annotated[int, Field(ge=0, le=65535), Expects("a whole number from 0 to 65535", "8082")]
 Switch = Annotated[bool, Expects("true or false", "true")]
+MaybeSwitch = Annotated[bool | None, Expects("true or false", "true")]
 Seconds = Annotated[
     float, Field(gt=0, allow_inf_nan=False), Expects("a number of seconds above 0, such as 10 or 2.5", "10")
 ]

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.settings.layers import Layers, Value
+from gateway.settings.redis_address import Prefix, RedisUrl
 from gateway.settings.report import Report
 from gateway.settings.values import (
     Affinity,
@@ -42,6 +43,14 @@ ROTATION = Rotation()
 REMOVED = ("NIM_ENABLE_THINKING", "ENABLE_THINKING")
 SECRETS = ("anthropic_auth_token", "metrics_token", "keyturn_admin_token")
 BLANK_MEANS_SOMETHING = ("anthropic_auth_token", "http_read_timeout")
+# What earlier systems call the same; Keyturn's own name wins.
+EARLIER_NAMES = {
+    "log_level": "CONSOLE_LOG_LEVEL",
+    "log_file": "LOG_FILE_PATH",
+    "log_file_level": "FILE_LOG_LEVEL",
+    "log_raw_api_payloads": "LOG_REQUEST_BODY",
+    "log_raw_sse_events": "LOG_RESPONSE_BODY",
+}
 
 
 class LayerSource(PydanticBaseSettingsSource):
@@ -52,7 +61,7 @@ class LayerSource(PydanticBaseSettingsSource):
         self._layers = layers
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
-        value = self._layers.find(field_name.upper())
+        value = written(self._layers, field_name)
         if value is None or (field_name in SECRETS and is_placeholder(value.text)):
             return None, field_name, False
         blank = not value.text.strip() and field_name not in BLANK_MEANS_SOMETHING
@@ -143,15 +152,62 @@ class Globals(BaseSettings):
         ROTATION.affinity,
         description="Keeps a session at the key that served it last: on (300 seconds), off, or seconds.",
     )
+    catalog_refresh: Patience = Field(
+        3600.0, description="Seconds between two looks at the providers' lists of models. 0 or off: never."
+    )
+    enable_title_generation_skip: Switch = Field(
+        True, description="A title for the session is made of its first words. false: a model writes it."
+    )
+    enable_suggestion_mode_skip: Switch = Field(
+        True, description="The suggestion of what the user may type next is left empty. false: a model writes it."
+    )
+    fast_prefix_detection: Switch = Field(
+        True,
+        description="The prefix of a plain shell command is read here. false: a model is asked, as for all others.",
+    )
+    enable_filepath_extraction_mock: Switch = Field(
+        True, description="The files that a plain shell command has shown are listed here. false: a model is asked."
+    )
+    enable_network_probe_mock: Switch = Field(
+        True, description="A request of one token that asks for the quota is answered here. false: a model is asked."
+    )
+    redis_url: RedisUrl = Field(
+        None, description="redis:// URL of the state that several Keyturns share. Unset: each keeps its own."
+    )
+    keyturn_redis_prefix: Prefix = Field(
+        "keyturn:", description="What the names of Keyturn's keys in Redis begin with."
+    )
+    keyturn_processes: Whole = Field(
+        1, description="How many processes share the limits: each keeps to its part while Redis is away."
+    )
+    keyturn_state_file: Text = Field(
+        "", description="File in which rests, counts and what was learned outlast a restart. Not with REDIS_URL."
+    )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")
     drain_timeout: Seconds = Field(120.0, description="Seconds that open streams get to finish when Keyturn stops.")
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     log_format: LogFormat = Field("json", description="json or console. Unset: console on a terminal, else json.")
-    log_file: Text = Field(
-        "", description="File for a copy of the log, as JSON lines; five of 50 MB are kept. Blank: none."
-    )
+    log_file: Text = Field("", description="File for a copy of the log, as JSON lines, added to at every start.")
     log_file_level: LogLevel = Field("INFO", description="As LOG_LEVEL, for that file.")
+    log_file_max_mb: Megabytes = Field(50.0, description="Megabytes from which on the file is put aside.")
+    log_file_keep: Whole = Field(4, description="Files put aside that are kept: keyturn.log.1 is the latest.")
+    log_raw_api_payloads: Switch = Field(
+        False, description="true logs requests as they come, without keys and tokens, at the level DEBUG."
+    )
+    log_raw_sse_events: Switch = Field(False, description="The same for answers.")
+    log_api_error_tracebacks: Switch = Field(
+        False, description="true logs the texts of errors, in which words of a conversation may stand."
+    )
+    keyturn_traces: Switch = Field(
+        False, description="true sends OpenTelemetry traces, without content: pip install keyturn[otel]."
+    )
+    otel_exporter_otlp_endpoint: Text = Field(
+        "", description="Where traces go, by OTLP over HTTP: http://127.0.0.1:4318."
+    )
+    otel_exporter_otlp_traces_endpoint: Text = Field("", description="The same, with the path: .../v1/traces.")
+    otel_exporter_otlp_headers: Text = Field("", repr=False, description="Sent with traces: name=value,name=value.")
+    otel_service_name: Text = Field("keyturn", description="What the gateway is called in traces.")
 
     @classmethod
     def settings_customise_sources(
@@ -172,7 +228,8 @@ class Globals(BaseSettings):
             return cls.model_validate({"layers": layers})
         except ValidationError as invalid:
             bad = explain(invalid, cls.model_fields, _written(layers), report)
-        return cls.model_validate({"layers": layers.without(name.upper() for name in bad)})
+        dropped = [EARLIER_NAMES.get(name, name) for name in bad]
+        return cls.model_validate({"layers": layers.without(name.upper() for name in (*bad, *dropped))})
 
     def is_set(self, name: str) -> bool:
         """Whether an operator set the field to something."""
@@ -196,6 +253,14 @@ def refuse_removed(layers: Layers, report: Report) -> None:
             )
 
 
+def written(layers: Layers, name: str) -> Value | None:
+    """What an operator wrote for a field, under its own name or an earlier system's."""
+    value = layers.find(name.upper())
+    if (value is None or not value.text.strip()) and name in EARLIER_NAMES:
+        return layers.find(EARLIER_NAMES[name]) or value
+    return value
+
+
 def _written(layers: Layers) -> Mapping[str, Value]:
-    found = {name: layers.find(name.upper()) for name in Globals.model_fields}
+    found = {name: written(layers, name) for name in Globals.model_fields}
     return {name: value for name, value in found.items() if value is not None}

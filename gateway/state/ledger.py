@@ -13,7 +13,7 @@ from gateway.state import gcra
 from gateway.state.rests import ALWAYS, NEVER, Rest, Rests, advance, end, may_be_shared, take_back
 from providers import reset
 from providers.errors import Calendar, Scope
-from providers.spec import Limits, UsageWindow
+from providers.spec import NO_LIMITS, Limits, UsageWindow
 from providers.state import (
     WHOLE,
     Admission,
@@ -57,11 +57,13 @@ class Ledger:
 
     accounts: Rests = field(default_factory=dict)
     models: Rests = field(default_factory=dict)  # and the provider, as WHOLE
-    meters: dict[str, Meter] = field(default_factory=dict)
+    meters: dict[str, Meter] = field(default_factory=dict)  # of models that are limited
+    whole: Meter = field(default_factory=Meter)  # the provider's
     leases: dict[str, Lease] = field(default_factory=dict)
     round: int = 0
     last_success: float = NEVER  # when the last attempt began that succeeded
     blamed: set[str] = field(default_factory=set)  # keys that were refused for what the provider rests for
+    share: int = 1  # of every limit, one part in so many is this ledger's
 
     # -- admission
 
@@ -84,8 +86,17 @@ class Ledger:
             return Passed(ask.provider, reason, wait)
         if ask.model in self.meters or _limited(ask.model_limits):
             meter = self.meters.setdefault(ask.model, Meter())
-            return _over(meter, ask.model_limits, ask.tokens, now, ask.provider)
-        return None
+            if over := self._over(meter, ask.model_limits, ask.tokens, now, ask.provider):
+                return over
+        return self._too_much(ask, now) if ask.traffic.limited else None
+
+    def _too_much(self, ask: Ask, now: float) -> Passed | None:
+        """The provider's own limit that one more request would break."""
+        traffic = ask.traffic
+        if traffic.concurrency and self.whole.open >= max(1, traffic.concurrency // self.share):
+            return Passed(ask.provider, "concurrency", POLL)
+        wait = gcra.of_traffic(traffic).wait(self.whole.requests, now, self.share) if traffic.rate else 0.0
+        return Passed(ask.provider, "requests", wait) if wait else None
 
     def _first_that_fits(self, ask: Ask, now: float, wall: float) -> Admission:
         passed: list[Passed] = []
@@ -105,7 +116,7 @@ class Ledger:
                 return Passed(candidate.label, reason, wait)
         if ask.usage_limit and (wait := self._used_up(view, ask, wall)):
             return Passed(candidate.label, "usage", wait)
-        return _over(view.meter, candidate.limits, ask.tokens, now, candidate.label)
+        return self._over(view.meter, candidate.limits, ask.tokens, now, candidate.label)
 
     def _longest_rest(self, places: Places, now: float) -> tuple[float, str]:
         """For how many seconds, and why, what rests there keeps others away; 0 = it does not."""
@@ -137,12 +148,41 @@ class Ledger:
         if meter := self.meters.get(ask.model):
             charged.append((meter, ask.model_limits))
         for meter, limits in charged:
-            _charge(meter, limits, ask.tokens, now)
+            self._charge(meter, limits, ask.tokens, now)
+        if ask.traffic.limited:
+            charged.append((self.whole, NO_LIMITS))
+            self.whole.open += 1
+            if ask.traffic.rate:
+                self.whole.requests = gcra.of_traffic(ask.traffic).after(self.whole.requests, now, self.share)
         view.last_used = now
         view.turns += 1
         view.used += 1
         self.leases[ask.lease] = Lease(candidate, ask.model, now, ask, probes, view.period, charged)
         return Admission(candidate, passed=passed, probe=bool(probes))
+
+    def _over(self, meter: Meter, limits: Limits, tokens: int, now: float, label: str) -> Passed | None:
+        """The limit that one more request would break, None where it fits."""
+        if limits.concurrency is not None and meter.open >= max(1, limits.concurrency // self.share):
+            return Passed(label, "concurrency", POLL)
+        if limits.requests and (wait := gcra.requests_wait(meter.requests, now, limits.requests, self.share)):
+            return Passed(label, "requests", wait)
+        if limits.tokens and (wait := gcra.tokens_wait(meter.tokens, now, limits.tokens, tokens, self.share)):
+            return Passed(label, "tokens", wait)
+        return None
+
+    def _charge(self, meter: Meter, limits: Limits, tokens: int, now: float) -> None:
+        meter.open += 1
+        if limits.requests:
+            meter.requests = gcra.after_request(meter.requests, now, limits.requests, self.share)
+        if limits.tokens:
+            meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, tokens, self.share)
+
+    def _give_back(self, held: Lease, settlement: Settlement, now: float) -> None:
+        extra = 0 if settlement.tokens is None else settlement.tokens - held.ask.tokens
+        for meter, limits in held.charged:
+            meter.open -= 1
+            if limits.tokens and extra:
+                meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, extra, self.share)
 
     # -- what rests where
 
@@ -176,7 +216,7 @@ class Ledger:
         held = self.leases.pop(lease, None)
         if held is None:
             return
-        _give_back(held, settlement, now)
+        self._give_back(held, settlement, now)
         if settlement.outcome == "ok":
             self._succeeded(held)
             return
@@ -285,7 +325,7 @@ class Ledger:
     def snapshot(self, candidates: Sequence[Candidate], now: float) -> Snapshot:
         """See StateStore."""
         common = [_shown(rest, now, model) for model, rest in self.models.items() if rest.step]
-        accounts = [_shown(rest, now, account=name) for name, rest in self.accounts.items()]
+        accounts = [_shown(rest, now, account=name) for name, rest in self.accounts.items() if rest.step]
         return Snapshot(tuple(_seen(each, now) for each in candidates), (*common, *accounts))
 
 
@@ -300,33 +340,6 @@ def _failed(rest: Resting | None) -> set[str]:
 
 def _limited(limits: Limits) -> bool:
     return bool(limits.requests or limits.tokens or limits.concurrency)
-
-
-def _over(meter: Meter, limits: Limits, tokens: int, now: float, label: str) -> Passed | None:
-    """The limit that one more request would break, None where it fits."""
-    if limits.concurrency is not None and meter.open >= limits.concurrency:
-        return Passed(label, "concurrency", POLL)
-    if limits.requests and (wait := gcra.requests_wait(meter.requests, now, limits.requests)):
-        return Passed(label, "requests", wait)
-    if limits.tokens and (wait := gcra.tokens_wait(meter.tokens, now, limits.tokens, tokens)):
-        return Passed(label, "tokens", wait)
-    return None
-
-
-def _charge(meter: Meter, limits: Limits, tokens: int, now: float) -> None:
-    meter.open += 1
-    if limits.requests:
-        meter.requests = gcra.after_request(meter.requests, now, limits.requests)
-    if limits.tokens:
-        meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, tokens)
-
-
-def _give_back(held: Lease, settlement: Settlement, now: float) -> None:
-    extra = 0 if settlement.tokens is None else settlement.tokens - held.ask.tokens
-    for meter, limits in held.charged:
-        meter.open -= 1
-        if limits.tokens and extra:
-            meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, extra)
 
 
 def _seen(candidate: Candidate, now: float) -> KeyState:

@@ -13,10 +13,25 @@ from providers.state import Admission, Ask, Candidate, RestOrder, Settlement, Sn
 class MemoryStore:
     """See StateStore."""
 
+    keeps_traffic = False
+    away = None  # it is always there
+    records = None  # nor are there others to tell
+    book = None
+
     def __init__(self, clock: Clock, wall: Clock) -> None:
         self._clock = clock
         self._wall = wall
         self._ledgers: defaultdict[str, Ledger] = defaultdict(Ledger)
+
+    async def __aenter__(self) -> MemoryStore:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+    def ledger(self, provider: str) -> Ledger:
+        """The provider's, to be kept and restored."""
+        return self._ledgers[provider]
 
     async def admit(self, ask: Ask) -> Admission:
         return self._ledgers[ask.provider].admit(ask, self._clock(), self._wall())

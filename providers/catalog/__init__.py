@@ -2,6 +2,9 @@
 
 Facts that a provider publishes carry where they come from; ``as_of`` is when they were read. The order counts: where no
 MODEL is set, the first row that is configured answers.
+
+A row with ``quirks.guarded()`` serves models of open weights, and those write a tool call as text now and then, whoever
+serves them: docs/tool-calls.md has the reports.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from providers.catalog import gemini_quirks, quirks
 from providers.errors import Calendar
-from providers.spec import Auth, Face, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth, Face, ProviderSpec
 
 FREE_TIER = 5  # open requests where keys are usually free ones: what claude-code-proxy allows every provider
 
@@ -36,7 +37,7 @@ NVIDIA_NIM = ProviderSpec(
         "thinkingmachines",
         "z-ai",
     ),
-    quirks=quirks.NIM,
+    quirks=quirks.NIM.guarded(),
     rate=40,
     window=60.0,
     concurrency=FREE_TIER,
@@ -81,7 +82,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://console.groq.com/keys",
         default_model="openai/gpt-oss-120b",
         namespaces=("meta-llama", "moonshotai", "openai", "qwen"),
-        quirks=quirks.GROQ,
+        quirks=quirks.GROQ.guarded(),
         faces=(Face("openai_responses", "https://api.groq.com/openai/v1"),),
         pooling="limits are per organisation, whatever the key (console.groq.com/docs/rate-limits, read 2026-11)",
         concurrency=FREE_TIER,
@@ -102,7 +103,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://cloud.cerebras.ai",
         default_model="gpt-oss-120b",
-        quirks=quirks.CEREBRAS,
+        quirks=quirks.CEREBRAS.guarded(),
         pooling="limits are per organisation, whatever the key (inference-docs.cerebras.ai, read 2026-11)",
         concurrency=FREE_TIER,
         examples=("qwen-3.8-27b",),
@@ -120,7 +121,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://api.together.xyz",
         default_model="zai-org/GLM-5.3",
-        quirks=quirks.TOGETHER,
+        quirks=quirks.TOGETHER.guarded(),
         namespaces=(
             "MiniMaxAI",
             "Qwen",
@@ -148,7 +149,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_variables=("MOONSHOT_API_KEY",),
         key_url="https://platform.moonshot.ai/console/api-keys",
         default_model="kimi-k3",
-        quirks=quirks.KIMI,
+        quirks=quirks.KIMI.guarded(),
         faces=(
             Face("anthropic", "https://api.moonshot.ai/anthropic", models="../v1/models"),
             Face("openai_responses", "https://api.moonshot.ai/v1"),
@@ -224,7 +225,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://console.mistral.ai/api-keys",
         default_model="mistral-large-latest",
-        quirks=quirks.MISTRAL,
+        quirks=quirks.MISTRAL.guarded(),
         concurrency=FREE_TIER,
         examples=("mistral-medium-latest", "devstral-medium-latest"),
         as_of="2026-11",
@@ -239,7 +240,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://cloud.sambanova.ai/apis",
         default_model="gpt-oss-120b",
-        quirks=quirks.SAMBANOVA,
+        quirks=quirks.SAMBANOVA.guarded(),
         concurrency=FREE_TIER,
         examples=("MiniMax-M3", "DeepSeek-V3.2"),
         as_of="2026-11",
@@ -256,7 +257,7 @@ CHAT_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://huggingface.co/settings/tokens",
         default_model="zai-org/GLM-5.3",
         # The router hands the body to the provider that serves the model.
-        quirks=Quirks(models=((("openai/gpt-oss",), Quirks(efforts=quirks.LOW_TO_HIGH, vision=False)),)),
+        quirks=Quirks(models=((("openai/gpt-oss",), Quirks(efforts=quirks.LOW_TO_HIGH, vision=False)),)).guarded(),
         namespaces=(
             "MiniMaxAI",
             "Qwen",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from providers.catalog.quirks import CLAUDE, LOW_TO_HIGH
-from providers.spec import Paths, Quirks
+from providers.quirks import Paths, Quirks
 
 # docs.cloud.google.com/gemini-enterprise-agent-platform/models/migrate/openai/overview: what it does not know is
 # ignored, efforts are low to high, and a choice of tool names none. Signatures of calls come under "vertex"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from providers.catalog.quirks import LOW_TO_HIGH, PENALTIES
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 _MINIMAL_TO_HIGH = ("minimal", *LOW_TO_HIGH)
 

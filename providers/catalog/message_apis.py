@@ -6,6 +6,9 @@ from providers.catalog import quirks
 from providers.errors import Calendar
 from providers.spec import Auth, Face, ProviderSpec
 
+# Beginnings of OpenRouter's models that are not of open weights.
+CLOSED = ("anthropic/", "google/gemini", "openai/gpt-4", "openai/gpt-5", "openai/gpt-6", "openai/o", "x-ai/")
+
 MESSAGE_APIS: tuple[ProviderSpec, ...] = (
     ProviderSpec(
         # platform.claude.com/docs/en/api/overview; models as named by the anthropic SDK 2.10.0
@@ -36,7 +39,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://openrouter.ai/keys",
         default_model="anthropic/claude-sonnet-5",
-        quirks=quirks.OPEN_ROUTER,
+        quirks=quirks.OPEN_ROUTER.guarded(but=CLOSED),
         namespaces=(
             "anthropic",
             "cohere",
@@ -70,7 +73,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://platform.deepseek.com/api_keys",
         default_model="deepseek-v4-pro",
         namespaces=("deepseek-ai",),
-        quirks=quirks.DEEPSEEK,
+        quirks=quirks.DEEPSEEK.guarded(),
         pooling="concurrency is per account and model, whatever the key (api-docs.deepseek.com, read 2026-11)",
         faces=(Face("openai_chat", "https://api.deepseek.com/v1"),),
         models="../models",
@@ -90,7 +93,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://friendli.ai",
         default_model="zai-org/GLM-5.3",
-        quirks=quirks.FRIENDLIAI,
+        quirks=quirks.FRIENDLIAI.guarded(),
         namespaces=("LGAI-EXAONE", "MiniMaxAI", "Qwen", "deepseek-ai", "google", "meta-llama", "zai-org"),
         faces=(Face("openai_chat", "https://api.friendli.ai/serverless/v1"),),
         falls_back="openai_chat",
@@ -108,7 +111,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.X_API_KEY,
         key_url="https://fireworks.ai/account/api-keys",
         default_model="accounts/fireworks/models/glm-5p3",
-        quirks=quirks.FIREWORKS,
+        quirks=quirks.FIREWORKS.guarded(),
         namespaces=("accounts",),
         pooling="limits are per account, whatever the key (docs.fireworks.ai, read 2026-11)",
         faces=(Face("openai_chat", "https://api.fireworks.ai/inference/v1"),),
@@ -125,7 +128,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://z.ai/manage-apikey/apikey-list",
         default_model="glm-5.3",
-        quirks=quirks.ZAI,
+        quirks=quirks.ZAI.guarded(),
         pooling="concurrency is per account, whatever the key (docs.z.ai, error 1302, read 2026-11)",
         faces=(
             Face("openai_chat", "https://api.z.ai/api/paas/v4"),
@@ -148,7 +151,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://www.alibabacloud.com/help/en/model-studio/get-api-key",
         default_model="qwen3.7-plus",
-        quirks=quirks.QWEN,
+        quirks=quirks.QWEN.guarded(),
         faces=(Face("openai_chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),),
         models="../../compatible-mode/v1/models",
         examples=("qwen3.7-max", "qwen3-coder-plus"),
@@ -165,7 +168,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://platform.minimax.io/user-center/basic-information/interface-key",
         default_model="MiniMax-M3",
-        quirks=quirks.MINIMAX,
+        quirks=quirks.MINIMAX.guarded(),
         faces=(
             Face("openai_chat", "https://api.minimax.io/v1"),
             Face("openai_responses", "https://api.minimax.io/v1"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from providers.spec import Quirks, Replay
+from providers.quirks import Quirks, Replay
 
 LOW_TO_HIGH = ("low", "medium", "high")
 OFF_TO_HIGH = ("none", *LOW_TO_HIGH)
@@ -71,7 +71,6 @@ GITHUB = Quirks(
 # ("Unsupported parameter(s)": github.com/Alishahryar1/free-claude-code/issues/127), a template's one too where the
 # model's tokenizer has no template (issues/89 there). Which switch a template reads depends on the model, so both go.
 _NIM = Quirks(
-    guarded_calls=True,
     max_output_tokens=81920,
     vendors=(
         ("qwen", "qwen"),

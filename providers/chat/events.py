@@ -51,6 +51,7 @@ class BlockStarted:
     id: str = ""
     name: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    ours: bool = field(default=False, compare=False)  # the upstream gave no id, or one twice: this one is made up
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ class RawDelta:
 
 @dataclass(frozen=True, slots=True)
 class BlockStopped:
-    """The open block is whole."""
+    """The open block is whole. A call's ``unargued`` says that its {} stands for nothing at all."""
+
+    unargued: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from providers.chat.request import Block, ChatRequest, Image, Message, Text, ToolResult
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.spec import Quirks, UnseenImages
+from providers.quirks import Quirks
+from providers.spec import UnseenImages
 
 UNSEEN = "[An image that this model cannot be shown.]"
 

@@ -77,7 +77,12 @@ _OVERFLOW = (
     r"|input tokens exceeds? the configured limit|exceeds the available context size"
     r"|exceeds the maximum number of tokens allowed|current length is \S+ while limit is"
     r"|maximum input length is \S+ tokens|input too long: |`inputs` tokens \+ `max_new_tokens` must be"
-    r"|400 request payload size exceeds|range of input length should be"
+    r"|400 request payload size exceeds|range of input length should be|exceeds the context window"
+    r"|maximum prompt length is|exceeded model token limit|too large for model with \S+ maximum context"
+    r"|exceeds (the )?(model's )?maximum (context|allowed input) length|prompt token count of \S+ exceeds the limit"
+    r"|longer than the maximum model length|`inputs` must have less than \S+ tokens|context length of only \S+ tokens"
+    r"|greater than the context length|prompt too long; exceeded|the configured context size is \S+ tokens"
+    r"|reduce the length of the messages|prompt exceeds max length"
 )
 
 _NOBODY = (
@@ -114,6 +119,7 @@ _MINIMAX_CODES = (
     _rule(K.KEY_REFUSED, names="1004 2049", providers="minimax"),
     _rule(K.KEY_UNPAID, names="1008", providers="minimax", scope=S.ACCOUNT),
     _rule(K.CONTENT_FILTER, names="1026 1027", providers="minimax"),
+    _rule(K.CONTEXT_OVERFLOW, names="2013", words=r"context window exceeds limit", providers="minimax"),
     _rule(K.INVALID_REQUEST, names="2013", providers="minimax"),
     _rule(K.KEY_WINDOW, names="2056", providers="minimax"),
 )

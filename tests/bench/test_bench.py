@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.bench import bodies, chat_bodies, pairs, plan, process
+from tests.bench import bodies, chat_bodies, pairs, pieces, plan, process
 from tests.bench.client import ChunkedBody
 from tests.bench.jobs import Job, Order, Result, Warm, spread
 from tests.bench.run import Bench, Harness, Listening, measure
@@ -209,3 +209,9 @@ def test_cpu_time_of_this_process_is_read() -> None:
     spent = time.process_time() - spent
 
     assert process.cpu_seconds(os.getpid()) - before >= spent * 0.5
+
+
+def test_the_parts_are_measured_one_by_one() -> None:
+    measured = dict(pieces.figures(many=8))
+    assert len(measured) == 17
+    assert all(0 < seconds < 1 for seconds in measured.values())

@@ -16,7 +16,19 @@ import pytest
 
 from tests.gateway_process import ROOT, GatewayProcess, running_gateway
 from tests.test_observability_files import BOARDS, RULES
-from tests.upstream import ChatUpstream, Cut, Upstream, error, free_port, message, openai_chat, stream, text
+from tests.upstream import (
+    ChatUpstream,
+    Cut,
+    Pause,
+    Upstream,
+    error,
+    frames,
+    free_port,
+    message,
+    openai_chat,
+    stream,
+    text,
+)
 from tests.upstream.anthropic import block_delta, block_start, message_start
 
 WITHIN = 40.0
@@ -129,6 +141,8 @@ async def load(gateway: GatewayProcess, anthropic: Upstream, groq: ChatUpstream)
         async def call(model: str = "claude-opus-4-8", **more: Any) -> None:
             await client.post("/v1/messages", json={**asked, "model": model, **more})
 
+        parts = frames("claude-opus-4-8", [text("Hello", pieces=5)])
+        anthropic.script(stream(*parts[:4], Pause(0.05), *parts[4:6], Pause(0.05), *parts[6:]))
         await call(stream=True)
         anthropic.script(error(529, "overloaded_error", "busy"), error(529, "overloaded_error", "busy"))
         await call()

@@ -103,6 +103,6 @@ def _own_terminal() -> None:
 
 
 def skip_first_run(claude: Claude) -> None:
-    project = {str(claude.work): {"hasTrustDialogAccepted": True}}
+    project = {str(claude.work): {"hasTrustDialogAccepted": True, "allowedTools": []}}
     seed = {"hasCompletedOnboarding": True, "theme": "dark", "projects": project}
     (claude.home / ".claude.json").write_text(json.dumps(seed))

@@ -49,6 +49,7 @@ class Row:
             "MODEL": f"{provider}/{self.model}",
             "ANTHROPIC_AUTH_TOKEN": "freecc",
             "KEYTURN_ADMIN_TOKEN": ADMIN,
+            "ENABLE_TITLE_GENERATION_SKIP": "false",
         }
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.e2e.claude import Claude
+from tests.e2e.conftest import claude_at
 from tests.e2e.terminal import interactive
+from tests.gateway_process import running_gateway, upstream_env
 from tests.upstream import Answer, Reply, Request, Upstream, count_tokens, error, message, text, thinking, tool_use
 
 AGENT = "x-claude-code-agent-id"
@@ -43,13 +48,21 @@ def test_subagent(claude: Claude, upstream: Upstream) -> None:
     assert result["content"][0]["text"] == "It is 42"
 
 
-def test_session_title(claude: Claude, upstream: Upstream) -> None:
+@pytest.fixture
+def asking(program: Path, upstream: Upstream, tmp_path: Path) -> Iterator[Claude]:
+    """A CLI whose gateway leaves titles to the model."""
+    environ = upstream_env(upstream.url) | {"ENABLE_TITLE_GENERATION_SKIP": "false"}
+    with running_gateway(tmp_path / "gateway", environ) as gateway:
+        yield claude_at(program, gateway.url, tmp_path)
+
+
+def test_session_title(asking: Claude, upstream: Upstream) -> None:
     def answer(request: Request) -> Reply:
         title = wants_title(request)
         return message(text(json.dumps({"title": "Greeting the gateway"}) if title else "Hello from upstream"))(request)
 
     upstream.always(answer)
-    with interactive(claude) as terminal:
+    with interactive(asking) as terminal:
         terminal.wait_for("for shortcuts")
         terminal.press("Say hello to the gateway")
         terminal.wait_for("Say hello to the gateway")

@@ -19,6 +19,7 @@ from providers.json_object import JsonObject
 from tests.e2e.claude import Claude
 from tests.e2e.conftest import claude_at
 from tests.gateway_process import GatewayProcess
+from tests.providers.support import Counted
 from tests.upstream import (
     Block,
     Reply,
@@ -54,7 +55,7 @@ def after_a_wait(answer: Callable[[str], list[bytes]]) -> Callable[[Request], Re
 
     def reply(request: Request) -> Reply:
         body = JsonObject(request.body)
-        call = Call(uuid4().hex, "anthropic", Operation.MESSAGES, body, request.model, True, estimate=lambda: ESTIMATE)
+        call = Call(uuid4().hex, "anthropic", Operation.MESSAGES, body, request.model, True, estimate=Counted(ESTIMATE))
         waiting = DIALECT.waiting(call)
         before = [waiting.ping(), waiting.hold(), waiting.ping(), waiting.hold()]
         joined = [waiting.join(frame) for frame in answer(request.model)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from providers.catalog import CATALOG
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.fidelity.ways import ABLE, DIALECTS, Way
 
 # Members that some upstream or other refuses, by the names of all dialects.

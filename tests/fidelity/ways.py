@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from providers.chat.effort import EFFORTS
 from providers.dialects import discover, of_clients
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 
 DIALECTS = discover()
 CLIENTS = ("anthropic", "openai_chat", "openai_responses")  # the faces of the gateway

@@ -139,10 +139,15 @@ async def rigged(
     keys: Iterable[str] = (BAD, SPARE),
     fallback: bool = False,
     environ: Mapping[str, str] | None = None,
+    moments: LoopMoments | None = None,
+    **how: Any,
 ) -> AsyncIterator[Rig]:
-    """A gateway whose MODEL is of this provider; the fallback speaks the other dialect and is well."""
+    """A gateway whose MODEL is of this provider; the fallback speaks the other dialect and is well.
+
+    ``how`` is for ``serving``.
+    """
     other = OTHER[voice.provider]
-    moments = LoopMoments()
+    moments = moments or LoopMoments()
     async with voice.server() as first, other.server() as second:
         variables = {
             "ANTHROPIC_AUTH_TOKEN": TOKEN,
@@ -152,7 +157,7 @@ async def rigged(
             **({"MODEL_FALLBACKS": f"{other.provider}/{other.model}"} if fallback else {}),
             **(environ or {}),
         }
-        async with serving(home, variables, moments=moments) as gateway:
+        async with serving(home, variables, moments=moments, **how) as gateway:
             yield Rig(gateway, moments, Provider(voice, first), Provider(other, second))
         for _ in range(100):  # turns of the loop
             await asyncio.sleep(0)

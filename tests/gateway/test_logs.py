@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 import structlog
 
+from gateway.request_log import RequestLog
+from gateway.routing import Target
+from middleware.context import RequestContext
+from providers.ports import Attempt
 from providers.secret import Secret
 from tests.gateway_process import ONE_ATTEMPT, upstream_env
-from tests.providers.socks import socks_proxy
-from tests.serving import Gateway, Json, ask, captured_log, leave, post, serving
-from tests.upstream import (
-    Cut,
-    Hang,
-    Head,
-    Reply,
-    Request,
-    Reset,
-    Send,
-    Upstream,
-    block,
-    error,
-    error_event,
-    json_reply,
-    message,
-    message_start,
-    refusing,
-    stream,
-    text,
-    tool_use,
-)
-from tests.upstream.bare_client import connected
+from tests.serving import Gateway, ask, captured_log, serving
+from tests.upstream import Upstream, error, message, text
 
 
 async def test_a_success_is_one_line(gateway: Gateway, upstream: Upstream) -> None:
@@ -50,9 +31,11 @@ async def test_a_success_is_one_line(gateway: Gateway, upstream: Upstream) -> No
         "request_id": reply.headers["request-id"],
         "route": "/v1/messages",
         "principal": "shared",
-        "requested": "claude-opus-4-8",
+        "entry": "anthropic",
+        "display_model": "claude-opus-4-8",
+        "backend_model": "claude-opus-4-8",
         "provider": "anthropic",
-        "model": "claude-opus-4-8",
+        "stream": True,
         "key": "anthropic-01",
         "attempts": 1,
         "status": 200,
@@ -100,7 +83,7 @@ async def test_a_long_model_name_is_cut_short(gateway: Gateway) -> None:
     async with gateway.client() as client:
         await client.post("/v1/messages", json=ask(model="groq/" + "a" * 5000))
     [line] = gateway.log.events("request")
-    assert len(line["requested"]) == 200
+    assert len(line["display_model"]) == 200
 
 
 async def test_the_level_and_the_style_are_kept_to(upstream: Upstream, tmp_path: Path) -> None:
@@ -124,16 +107,17 @@ def test_the_console_style_is_for_people() -> None:
 
 
 def test_libraries_write_the_same_lines() -> None:
+    words = "inside"
     with captured_log() as log:
         logging.getLogger("some.library").warning("from %s", "a library")
         try:
-            raise ValueError("inside")
+            raise ValueError(words)
         except ValueError:
             logging.getLogger("some.library").exception("it failed")
     [line] = log.events("from a library")
     assert line["level"] == "warning"
     [failed] = log.events("it failed")
-    assert "ValueError: inside" in failed["exception"]
+    assert failed["exception"].endswith("raise ValueError(words)\nValueError")
 
 
 def test_a_secret_in_an_event_is_masked() -> None:
@@ -143,161 +127,100 @@ def test_a_secret_in_an_event_is_masked() -> None:
     assert log.events("hello")[0]["key"] == "Secret('***')"
 
 
-# Every canary has a shape of its own, so that a hit says what leaked.
-A_DAY = 86400.0  # seconds; whatever rests is back by then
-CANARIES = {
-    "prompt": "canary-prompt-7f3a",
-    "system": "canary-system-91bc",
-    "tool description": "canary-tool-2d8e",
-    "tool input": "canary-input-5c44",
-    "tool result": "canary-result-e07d",
-    "answer": "canary-answer-44f1",
-    "client token": "canary-token-b6a9",
-    "wrong token": "canary-wrong-0e1f",
-    "upstream key": "sk-canary-key-83d2",
-    "proxy password": "canary-proxy-c5e8",
-    "cookie": "canary-cookie-77aa",
-    "query": "canary-query-19db",
-}
-
-
-def talk(**more: object) -> Json:
-    """A request that holds a canary wherever a client's words can stand."""
-    turns = [
-        {"role": "user", "content": CANARIES["prompt"]},
-        {
-            "role": "assistant",
-            "content": [{"type": "tool_use", "id": "a", "name": "b", "input": {"c": CANARIES["tool input"]}}],
-        },
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": CANARIES["tool result"]}]},
-    ]
-    tool = {"name": "b", "description": CANARIES["tool description"], "input_schema": {"type": "object"}}
-    return ask(system=CANARIES["system"], tools=[tool]) | {"messages": turns} | more
-
-
-def echoing(status: int) -> Reply:
-    """A refusal that repeats the key it was sent."""
-    return error(status, "authentication_error", f"no such key: {CANARIES['upstream key']}")
-
-
-def failures() -> Iterator[Reply]:
-    start = message_start("claude-opus-4-8")
-    half = [start, *block(0, text("half"))[:-1]]
-    yield from (echoing(status) for status in (400, 401, 402, 403, 404, 413, 422, 429, 500, 503, 529))
-    yield Reply((Head(500), Send(CANARIES["upstream key"].encode())))
-    yield Reply((Head(200, (("content-type", "text/html"),)), Send(b"<title>Log in</title>")))
-    yield stream()
-    yield stream(start, Cut())
-    yield stream(*half, Cut())
-    yield stream(*half, error_event("api_error", CANARIES["upstream key"]))
-    yield stream(start, error_event("overloaded_error", CANARIES["upstream key"]))
-    yield json_reply({"type": "error", "error": {"type": "api_error", "message": CANARIES["upstream key"]}})
-    yield stream(*half, Hang())
-    yield Reply((Hang(),))
-    yield Reply((Cut(),))
-    yield Reply((Reset(),))
-    yield Reply((Send(b"no HTTP\r\n\r\n"), Cut()))
-
-
-@asynccontextmanager
-async def proxied(upstream: Upstream) -> AsyncIterator[dict[str, str]]:
-    """Three providers with keys: one direct, one behind a SOCKS proxy, one behind a proxy that does not answer."""
-    login = f"user:{CANARIES['proxy password']}"
-    with refusing() as nowhere:
-        async with socks_proxy() as socks:
-            yield {
-                "ANTHROPIC_AUTH_TOKEN": CANARIES["client token"],
-                "ANTHROPIC_UPSTREAM_API_KEY": CANARIES["upstream key"],
-                "ANTHROPIC_UPSTREAM_BASE_URL": upstream.url,
-                "DEEPSEEK_API_KEY": CANARIES["upstream key"] + "-2",
-                "DEEPSEEK_PROXY": nowhere.replace("http://", f"http://{login}@"),
-                "OPENROUTER_API_KEY": CANARIES["upstream key"] + "-3",
-                "OPENROUTER_BASE_URL": upstream.url,
-                "OPENROUTER_PROXY": f"socks5://{login}@127.0.0.1:{socks.port}",
-                "REQUEST_DEADLINE": "0.5",
-                "HTTP_READ_TIMEOUT": "0.1",
-            } | ONE_ATTEMPT
-
-
-def seen(reply: httpx.Response) -> str:
-    return f"{reply.headers!r}\n{reply.text}"
-
-
-def found_in(page: str) -> list[str]:
-    """Each canary in a page, with what stands around it."""
-    return [f"{name}: {page[max(0, page.find(word) - 90) :][:150]}" for name, word in CANARIES.items() if word in page]
-
-
-async def test_no_secret_and_no_word_of_a_conversation_is_ever_shown(upstream: Upstream, tmp_path: Path) -> None:
-    shown: list[str] = []
-    token = f"{CANARIES['client token']}:anthropic/claude-opus-4-8"
+async def test_ferryllms_events_are_told_at_debug(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.script(message(text("Hello")), message(text("Hello")))
     async with (
-        proxied(upstream) as environ,
-        serving(tmp_path, environ, level="DEBUG") as gateway,
-        gateway.client(token, cookie=f"a={CANARIES['cookie']}") as client,
+        serving(tmp_path, upstream_env(upstream.url), level="DEBUG") as gateway,
+        gateway.client() as client,
     ):
-        for streamed in (True, False):
-            for failure in failures():
-                upstream.script(failure)
-                gateway.moments.ahead += A_DAY
-                shown.append(seen(await client.post("/v1/messages", json=talk(stream=streamed))))
-            gateway.moments.ahead += A_DAY
-            for model in ("anthropic/x", "open_router/x"):
-                answered = await _answered(client, upstream, model, streamed)
-                shown.append(repr(answered.headers))
-        for model in ("deepseek/x", "groq/x", "grok/x", "openai/x"):
-            unserved = await client.post("/v1/messages", json=talk(), headers=pinned(model))
-            shown.append(seen(unserved))
-        shown.append(seen(await client.post("/v1/messages/count_tokens", json=talk())))
-        shown += [seen(reply) for reply in await _refused(client)]
-        await _left(gateway, upstream)
-        shown += [seen(await client.get(path)) for path in ("/", "/metrics", "/v1/models", "/health", "/readyz")]
+        reply = await client.post("/v1/messages", json=ask(stream=True))
+        await client.post("/v1/messages", json=ask())
         await gateway.settled()
-        assert len(gateway.log.events("request")) > 60
-        shown.append(gateway.log.text)
-    assert [hit for page in shown for hit in found_in(page)] == []
+    names = ("incoming request", "resolved route", "sending streaming request", "request completed")
+    lines = [gateway.log.events(name)[0] for name in names]
+    assert {line["level"] for line in lines} == {"debug"}
+    assert {line["request_id"] for line in lines} == {reply.headers["request-id"]}
+    about = {"entry": "anthropic", "model": "claude-opus-4-8", "stream": True}
+    assert lines[0].items() >= about.items()
+    assert (
+        lines[1].items()
+        >= {
+            "entry": "anthropic",
+            "display_model": "claude-opus-4-8",
+            "backend_model": "claude-opus-4-8",
+            "provider": "anthropic",
+            "fallbacks": 0,
+        }.items()
+    )
+    assert lines[2].items() >= {"provider": "anthropic", "model": "claude-opus-4-8", "key": "anthropic-01"}.items()
+    assert lines[3].items() >= {**about, "status": 200, "error_kind": "none", "fallback_count": 0}.items()
+    assert len(gateway.log.events("sending chat request")) == 1
 
 
-def pinned(model: str) -> dict[str, str]:
-    return {"x-api-key": f"{CANARIES['client token']}:{model}"}
-
-
-async def _answered(client: httpx.AsyncClient, upstream: Upstream, model: str, streamed: bool) -> httpx.Response:
-    """A success, whose body alone may hold a canary."""
-    upstream.script(message(text(CANARIES["answer"], pieces=1), tool_use("b", {"c": CANARIES["answer"]})))
-    reply = await client.post("/v1/messages", json=talk(stream=streamed), headers=pinned(model))
-    assert CANARIES["answer"] in reply.text
-    return reply
-
-
-async def _refused(client: httpx.AsyncClient) -> list[httpx.Response]:
-    """Requests that Keyturn itself refuses, canaries and all."""
-    prompt = CANARIES["prompt"]
-    broken = json.dumps(talk())[:-5]
-    return [
-        await client.post("/v1/messages", json=talk(), headers={"x-api-key": CANARIES["wrong token"]}),
-        await client.post("/v1/messages", json=talk(), headers={"x-api-key": f"{CANARIES['wrong token']}:m"}),
-        await client.post("/v1/messages", content=broken),
-        await client.post("/v1/messages", content=json.dumps(prompt)),
-        await client.post("/v1/messages", json=talk(messages=prompt)),
-        await client.post("/v1/messages", json=talk(messages=[{"role": prompt, "content": prompt}])),
-        await client.post("/v1/messages", json=talk(messages=[{"role": "user", "content": [{"type": prompt}]}])),
-        await client.post("/v1/messages", json=talk(max_tokens=prompt)),
-        await client.post("/v1/messages", json=talk(system={"text": prompt})),
-        await client.post("/v1/messages", content=json.dumps(talk()).replace(prompt, prompt + "\\x").encode()),
-        await client.post("/v1/messages/batches", json=talk()),
-        await client.put("/v1/messages", json=talk()),
-        await client.post("/v1/messages", json=talk(), headers={"content-encoding": "gzip"}),
+async def test_at_info_they_are_told_only_where_the_configuration_is_ferryllms(
+    gateway: Gateway, upstream: Upstream
+) -> None:
+    async with gateway.client() as client:
+        upstream.script(message(text("Hello")))
+        await client.post("/v1/messages", json=ask())
+    assert gateway.log.events("incoming request") == []
+    context = RequestContext("req_1", 0.0, entry="openai_chat", requested="m", targets=(Target("groq", "x"),))
+    with captured_log() as log:
+        told = RequestLog(lambda: 1.0, ferryllm=True)
+        told.incoming(context)
+        told.resolved(context)
+        told.attempt_began(Attempt("req_1", "groq", "x", "groq-01", 0.0, stream=True))
+        told.request_ended(context)
+    assert [(line["event"], line.get("entry")) for line in map(json.loads, log.text.splitlines())] == [
+        ("incoming request", "openai"),
+        ("resolved route", "openai"),
+        ("sending streaming request", None),
+        ("request completed", "openai"),
+        ("request", "openai_chat"),
     ]
 
 
-async def _left(gateway: Gateway, upstream: Upstream) -> None:
-    """A client that leaves in the middle. (Its query is its own affair: httpx would log that of its requests.)"""
-    number = len(upstream.requests)
-    upstream.script(Reply((Hang(),)))
-    async with connected(gateway.port) as client:
-        sent = post(json.dumps(talk()).encode(), f"/v1/messages?key={CANARIES['query']}")
-        client.write(sent.replace(b"x-api-key: freecc", f"x-api-key: {CANARIES['client token']}".encode()))
-        request: Request = await upstream.request(number)
-        leave(client.writer, reset=True)
-        await request.gone.wait()
+async def test_the_line_tells_the_session_the_agent_and_the_cache(gateway: Gateway, upstream: Upstream) -> None:
+    usage = {"input_tokens": 1, "cache_read_input_tokens": 2, "cache_creation_input_tokens": 3}
+    upstream.script(message(text("Hello"), usage=usage, late_usage={"output_tokens": 4}))
+    headers = {"x-claude-code-session-id": "session-1", "x-claude-code-agent-id": "agent-2"}
+    async with gateway.client() as client:
+        await client.post("/v1/messages", json=ask(), headers=headers)
+    [line] = gateway.log.events("request")
+    assert (line["session"], line["agent"]) == ("session-1", "agent-2")
+    tokens = [line[f"{kind}_tokens"] for kind in ("input", "cache_read", "cache_write", "output", "reasoning")]
+    assert tokens == [1, 2, 3, 4, 0]
+    assert 0 < line["first_content_seconds"] <= line["seconds"]
+
+
+def test_an_exception_is_its_class_and_its_place() -> None:
+    """Its text may be a prompt; the lines of our own source are not."""
+    word = "canary"
+    with captured_log() as log:
+        try:
+            try:
+                raise KeyError(word)
+            except KeyError as error:
+                raise ExceptionGroup(word, [ValueError(word), OSError(word)]) from error
+        except ExceptionGroup:
+            structlog.get_logger("keyturn").exception("it failed")
+    [line] = log.events("it failed")
+    assert [each for each in line["exception"].splitlines() if not each.startswith("  File")] == [
+        "    raise KeyError(word)",
+        "KeyError",
+        "    raise ExceptionGroup(word, [ValueError(word), OSError(word)]) from error",
+        "ExceptionGroup",
+        "  of ValueError, OSError",
+    ]
+    assert word not in log.text
+
+
+async def test_a_task_that_nobody_waited_for_says_no_word() -> None:
+    loop = asyncio.get_running_loop()
+    with captured_log() as log:
+        failed = loop.create_future()
+        failed.set_exception(ValueError("canary"))
+        loop.call_exception_handler({"message": "Future exception was never retrieved", "future": failed})
+        failed.exception()
+    assert "exception=ValueError" in log.text
+    assert "canary" not in log.text

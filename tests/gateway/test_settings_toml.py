@@ -431,6 +431,7 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
             "is not made of a-z, 0-9, _, . and -",
             "Write it in lower",
         ),
+        (over("keyturn", "api_key='k'"), "providers.keyturn.name", "Keyturn's own", "Choose another name."),
         (over("a/b", "api_key='k'"), "providers.a/b.name", "is not made of a-z, 0-9, _, . and -", "Write it in lower"),
         (
             over("lm.studio", "type='openai'\nbase_url='http://127.0.0.1:1'"),

@@ -111,6 +111,8 @@ def test_the_clients_own_examples(command: str, expected: str | None) -> None:
         "git --exec-path=/tmp log -n 1",
         "git push --receive-pack=/tmp/x origin",
         'git push "--exec=/tmp/x" origin',
+        "git push ext::sh main",
+        "git push 'ext::sh -c touch% x' main",
         "git fetch --upload-pack=/tmp/x origin",
         "git rebase --exec x main",
         "git bisect run x",

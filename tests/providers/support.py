@@ -51,6 +51,17 @@ StoreFactory = Callable[[Clock, Clock], StateStore]
 property_test = settings(max_examples=100, deadline=None, derandomize=True)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """An estimate that is known. See ``providers.call.Estimate``."""
+
+    tokens: int
+    media: int = 0
+
+    def __call__(self, model: str = "") -> int:
+        return self.tokens
+
+
 @dataclass
 class Watcher:
     """An observer that writes down what it is told."""

@@ -10,6 +10,7 @@ import pytest
 
 from providers.call import Operation
 from providers.catalog import CATALOG, names
+from providers.catalog.message_apis import CLOSED
 from providers.dialects import discover
 from providers.dialects.anthropic import requests
 from providers.dialects.openai_chat import url as chat_url
@@ -337,3 +338,30 @@ def test_local_rows_need_no_key() -> None:
 
 def test_base_urls_are_told_apart() -> None:
     assert doubled([row.base_url for row in CATALOG]) == []
+
+
+def test_calls_in_text_are_looked_for_where_models_have_open_weights() -> None:
+    closed = {"demo", "anthropic", "cliproxyapi", "openai", "azure", "gemini", "vertex", "xai", "github", "bedrock"}
+    assert {row.id for row in CATALOG if not row.quirks.guarded_calls} == closed
+    for row in CATALOG:
+        for names_of_models, own in row.quirks.models:
+            open_weights = row.id not in closed and not set(names_of_models) & set(CLOSED)
+            assert own.guarded_calls is open_weights, (row.id, names_of_models)
+
+
+@pytest.mark.parametrize(
+    ("model", "guarded"),
+    [
+        ("anthropic/claude-sonnet-5", False),
+        ("openai/gpt-5.6", False),
+        ("openai/gpt-oss-120b", True),
+        ("google/gemini-3.8-flash", False),
+        ("google/gemma-3-27b-it:free", True),
+        ("qwen/qwen3-coder:free", True),
+    ],
+)
+def test_openrouter_serves_both(model: str, guarded: bool) -> None:
+    of_model = ROWS["open_router"].quirks.of(model)
+    assert of_model.guarded_calls is guarded
+    assert of_model.cache_marks is model.startswith("anthropic/")
+    assert of_model.effort_field == ROWS["open_router"].quirks.effort_field

@@ -198,7 +198,8 @@ async def test_a_file_that_is_no_credentials(tmp_path: Path, content: str | None
 
 
 async def test_a_key_that_is_none(tmp_path: Path) -> None:
-    info = service_account("http://127.0.0.1:9") | {"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n"}
+    broken = "-----BEGIN PRIVATE KEY-----\nAAAA\n"  # guard: not a secret
+    info = service_account("http://127.0.0.1:9") | {"private_key": broken}
     assert "no sound service_account" in (await failure(written(tmp_path / "sa.json", info))).words
 
 

@@ -14,14 +14,18 @@ from providers.chat.events import BlockKind, BlockStarted, Event, Started, TextD
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest, Tool
 from providers.dialects.anthropic import DIALECT as MESSAGES
+from providers.dialects.anthropic.guarded import GuardedStream
+from providers.dialects.anthropic.replies import Count, MessageStream
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.dialects.openai_chat import OpenAIChatDialect
 from providers.errors import UpstreamFailure
 from providers.exchange import Exchange, arrange
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 from providers.translation import Translation
 from tests.providers.support import by_the_book, call, config, rig
 from tests.upstream import ChatUpstream, Cut
+from tests.upstream import anthropic as messages
 from tests.upstream import openai_chat as chat
 
 Json = dict[str, Any]
@@ -129,20 +133,63 @@ def test_an_answer_that_must_be_json_is_no_call() -> None:
 
 
 def test_an_upstream_of_the_clients_own_dialect() -> None:
-    """A local runtime's Messages face: no straight line for what declares tools, and one for all else."""
+    """A local runtime's Messages face: the call goes out as it came, and only the answer is looked at."""
     configured = ProviderConfig(replace(SPEC, dialect="anthropic"), SPEC.base_url, quirks=GUARDED)
     message = {"type": "message", "role": "assistant", "id": "msg_1", "model": "m", "stop_reason": "end_turn"}
     body = json.dumps(
         {**message, "content": [{"type": "text", "text": WRITTEN}], "usage": {"input_tokens": 1}}
     ).encode()
+    asked = ask(stream=False, brand_new=1)
+    exchange = arrange(MESSAGES, MESSAGES, asked, "m", True, configured, "", "tok")
+    assert exchange.request.body == asked.body.raw
+    answer = json.loads(exchange.reader.take_whole(body))
+    [used] = answer["content"]
+    assert (used["name"], used["input"], answer["stop_reason"]) == ("Bash", INPUT, "tool_use")
+    assert exchange.repairs["hermes"] == 1
+
     exchange = arrange(MESSAGES, MESSAGES, ask(), "m", True, configured, "", "tok")
-    used, stop = blocks(exchange.reader.take_whole(body))
+    *_, used, stop = blocks(exchange.reader.feed(b"".join(messages.frames("m", [messages.text(WRITTEN)]))))
     assert (used["name"], used["input"], stop) == ("Bash", INPUT, {"stop": "tool_use"})
     assert exchange.repairs["hermes"] == 1
 
-    for asked in (ask(tools=[]), replace(ask(), operation=Operation.COUNT_TOKENS)):
-        exchange = arrange(MESSAGES, MESSAGES, asked, "m", True, configured, "", "tok")
-        assert not isinstance(exchange.reader, Translation)
+
+@pytest.mark.parametrize(
+    ("more", "operation"),
+    [
+        ({"tools": []}, Operation.MESSAGES),
+        ({"tools": None}, Operation.MESSAGES),
+        ({"tool_choice": {"type": "none"}}, Operation.MESSAGES),
+        ({}, Operation.COUNT_TOKENS),
+    ],
+)
+def test_where_nothing_may_be_called_the_straight_line_has_no_guardian(more: Json, operation: Operation) -> None:
+    configured = ProviderConfig(replace(SPEC, dialect="anthropic"), SPEC.base_url, quirks=GUARDED)
+    asked = replace(ask(**more), operation=operation)
+    exchange = arrange(MESSAGES, MESSAGES, asked, "m", True, configured, "", "tok")
+    assert isinstance(exchange.reader, MessageStream | Count)
+    assert not isinstance(exchange.reader, GuardedStream)
+
+
+@pytest.mark.parametrize(("switch", "found"), [(None, False), (True, True), (False, False)])
+@pytest.mark.parametrize("dialect", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_the_operators_switch_decides_for_any_provider(dialect: Dialect, switch: bool | None, found: bool) -> None:
+    spec = replace(SPEC, dialect=dialect.name)
+    configured = ProviderConfig(spec, SPEC.base_url, guardian=switch)
+    exchange = arrange(MESSAGES, dialect, ask(), "m", True, configured, "", "tok")
+    said = {"openai_chat": chat.frames("m", [chat.text(WRITTEN)])}
+    frames = said.get(dialect.name) or messages.frames("m", [messages.text(WRITTEN)])
+    kinds = [block.get("type") for block in blocks(exchange.reader.feed(b"".join(frames)))]
+    assert ("tool_use" in kinds) is found
+
+
+def test_with_the_switch_off_nothing_is_repaired() -> None:
+    frames = b"".join(chat.frames("m", [chat.call("bash", {"command": "ls", "timeout": None}, "call_1")]))
+    for switch, name, given in ((None, "Bash", {"command": "ls"}), (False, "bash", {"command": "ls", "timeout": None})):
+        configured = ProviderConfig(SPEC, SPEC.base_url, guardian=switch)
+        exchange = arrange(MESSAGES, CHAT, ask(), "m", True, configured, "", "tok")
+        used, _ = blocks(exchange.reader.feed(frames))
+        assert (used["name"], used["input"]) == (name, given)
+        assert bool(exchange.repairs) is (switch is None)
 
 
 class Renaming(OpenAIChatDialect):

@@ -28,8 +28,7 @@ async def test_a_status_is_read_by_the_rows_rules(spec: ProviderSpec, kind: Erro
 async def test_so_is_an_error_inside_a_stream() -> None:
     words = "1305: the model is busy"
     async with Upstream() as upstream:
-        for _ in range(2):
-            upstream.script(stream(message_start("m"), error_event("1305", words)))
+        upstream.script(*[stream(message_start("m"), error_event("1305", words)) for _ in range(2)])
         kinds = []
         for spec in (replace(SPEC, id="zai-big", instance_of="zai"), SPEC):
             async with rig(config(upstream.url, spec=spec)) as made:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from providers import learning
 from providers.json_object import JsonObject
 from providers.learning import DROPPABLE, Learned, Lesson, applied, lesson, without
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.openai_chat.asking import config
 from tests.providers.support import property_test
 

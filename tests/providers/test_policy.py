@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers import policy, reset
 from providers.classify import error_inside, status_failure
-from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
+from providers.errors import Calendar, ErrorKind, Overflow, Rest, Scope, UpstreamFailure
 from providers.keys import STATES
 from providers.state import OPERATOR
 
@@ -23,11 +23,15 @@ LIMITS = {ErrorKind.RATE_LIMITED, ErrorKind.KEY_WINDOW, ErrorKind.ACCOUNT_QUOTA}
 
 
 def failed(
-    kind: ErrorKind, words: str = "So sorry", status: int | None = None, body: bytes | None = None
+    kind: ErrorKind,
+    words: str = "So sorry",
+    status: int | None = None,
+    body: bytes | None = None,
+    overflow: Overflow | None = None,
 ) -> UpstreamFailure:
-    return UpstreamFailure(
-        kind, words, status=status, body=body, provider="acme", key_label="acme-03", key_variable="ACME_API_KEYS"
-    )
+    failure = UpstreamFailure(kind, words, status=status, body=body, overflow=overflow)
+    failure.provider, failure.key_label, failure.key_variable = "acme", "acme-03", "ACME_API_KEYS"
+    return failure
 
 
 def test_the_table_is_total() -> None:
@@ -76,8 +80,16 @@ def test_the_upstreams_own_status_words_and_body_go_on(status: int, kind: str) -
     shaped = policy.fault(status_failure(status, {}, BODY))
     assert (shaped.status, shaped.type, shaped.message, shaped.body) == (status, kind, "as it came", BODY)
     assert shaped.retry is None
-    plain = policy.fault(status_failure(status, {}, b'{"error":{"message":"prompt is too long: 2 > 1"}}'))
-    assert (plain.status, plain.type, plain.message, plain.body) == (status, kind, "prompt is too long: 2 > 1", None)
+    plain = policy.fault(status_failure(status, {}, b'{"error":{"message":"messages.0: no"}}'))
+    assert (plain.status, plain.type, plain.message, plain.body) == (status, kind, "messages.0: no", None)
+
+
+@pytest.mark.parametrize("status", [None, 400, 413, 422, 500])
+def test_an_overflow_is_a_400_whatever_it_was(status: int | None) -> None:
+    told = Overflow(2, 1)
+    fault = policy.fault(failed(ErrorKind.CONTEXT_OVERFLOW, status=status, body=BODY, overflow=told))
+    assert (fault.status, fault.type, fault.overflow) == (400, "invalid_request_error", told)
+    assert fault.body == (BODY if status in (None, 400) else None)
 
 
 @pytest.mark.parametrize(("status", "sent"), [(500, 500), (502, 502), (503, 503), (522, 522), (408, 408), (409, 409)])
@@ -188,7 +200,7 @@ REQUEST_KINDS = [
 ]
 
 
-@pytest.mark.parametrize("kind", REQUEST_KINDS)
+@pytest.mark.parametrize("kind", sorted(set(REQUEST_KINDS) - {ErrorKind.CONTEXT_OVERFLOW}))
 @pytest.mark.parametrize(
     ("status", "sent", "type_"),
     [

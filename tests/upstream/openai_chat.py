@@ -51,15 +51,6 @@ class ChatUpstream(ScriptedServer):
         self.failures.append(AssertionError(words))
         return error(400, words)
 
-    def forget(self) -> None:
-        """Make ready for another test: what the last one left is gone, and an error if it was left undone."""
-        left = self.failures, self.unscripted, list(self._queue)
-        self.requests, self.failures, self.unscripted = [], [], []
-        self._queue.clear()
-        self._arrivals.clear()
-        self._standing = None
-        assert left == ([], [], []), left
-
 
 class Calls(StrEnum):
     """How a server streams its tool calls."""

@@ -76,8 +76,9 @@ def reasoning(value: str, sealed: str = "gAAAAsealed", pieces: int = 2) -> Item:
     return Item(done, {**shell, "summary": [], "encrypted_content": sealed[:4]}, events)
 
 
-def call(name: str, arguments: Mapping[str, Any], call_id: str, pieces: int = 3) -> Item:
-    written = json.dumps(arguments)
+def call(name: str, arguments: Mapping[str, Any] | str, call_id: str, pieces: int = 3) -> Item:
+    """A function call. ``arguments`` that are text are sent as they are, whole JSON or not."""
+    written = arguments if isinstance(arguments, str) else json.dumps(arguments)
     shell = {"id": f"fc_{call_id}", "type": "function_call", "call_id": call_id, "name": name}
     deltas = [_event("function_call_arguments.delta", delta=each) for each in _pieces(written, pieces)]
     done = {**shell, "status": "completed", "arguments": written}

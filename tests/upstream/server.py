@@ -51,6 +51,15 @@ class ScriptedServer:
         """Answer in this way whenever the queue is empty."""
         self._standing = answer
 
+    def forget(self) -> None:
+        """Make ready for another test: what the last one left is gone, and an error if it was left undone."""
+        left = self.failures, self.unscripted, list(self._queue)
+        self.requests, self.failures, self.unscripted = [], [], []
+        self._queue.clear()
+        self._arrivals.clear()
+        self._standing = None
+        assert left == ([], [], []), left
+
     def posts(self, path: str) -> list[Request]:
         """The POSTs to ``path`` so far."""
         return [request for request in self.requests if request.method == "POST" and request.path == path]

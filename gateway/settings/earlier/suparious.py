@@ -12,9 +12,6 @@ from gateway.settings.report import Report
 OFF = ("", "0", "0.0", "false", "no", "off")
 # Of its fork 2.3 the last two.
 WITHOUT_EFFECT = {
-    "LOG_RAW_API_PAYLOADS": "Keyturn does not log the bodies of requests yet",
-    "LOG_RAW_SSE_EVENTS": "Keyturn does not log answers yet",
-    "LOG_API_ERROR_TRACEBACKS": "a provider's own words are in the error that the client gets",
     "CONTEXT_ENABLED": "Keyturn does not cut conversations; a client that is told of an overflow compacts its own",
     "METRICS_LOG_INTERVAL_SECONDS": "the counters are at /metrics",
 }

@@ -43,22 +43,30 @@ class Calls:
         self._name, identity = self._tools.find(event.name) or event.name, event.id
         if self._name != event.name:
             self._repairs[Repair.NAME] += 1
-        if not identity or identity in self._ids:
+        if event.ours or not identity or identity in self._ids:
             self._repairs[Repair.DUPLICATE_ID] += 1
+        if not identity or identity in self._ids:
             identity = self._fresh_id()
         self._ids.add(identity)
-        started = replace(event, name=self._name, id=identity)
+        if (self._name, identity) != (event.name, event.id):
+            event = replace(event, name=self._name, id=identity)
         if self._found:
-            self._held = started
+            self._held = event
         else:
-            yield started
+            yield event
 
     def add(self, json: str) -> None:
         self._arguments.append(json)
 
-    def end(self) -> Iterator[Event]:
+    @property
+    def shows(self) -> bool:
+        """Whether the client has seen the open call begin."""
+        return self._held is None
+
+    def end(self, event: BlockStopped) -> Iterator[Event]:
         """The open call is whole."""
-        arguments = mend("".join(self._arguments), self._tools.schema(self._name), self._repairs)
+        given = "" if event.unargued else "".join(self._arguments)
+        arguments = mend(given, self._tools.schema(self._name), self._repairs)
         self._arguments.clear()
         if self._held is not None and (self._name, arguments) in self._found:
             self._repairs[Repair.REPEATED_CALL] += 1

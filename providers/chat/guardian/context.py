@@ -12,6 +12,8 @@ _IN_LIST = re.compile(rb"[ \t]*(?:(?:[*-]|\d+[.)])[ \t]*\Z|>|#|//|\+|\|)")
 _INDENTED = re.compile(rb"(?: {4}|\t)[ \t]*\Z")
 _OPENS_FENCE = re.compile(rb"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?\Z")
 _QUOTED = re.compile(rb"""(?:["'`(\\]|\xe2\x80[\x98\x9c]|\xc2\xab|(?:\"{3}|'{3}|<examples?>)\s*)\Z""")
+# The line before begins a here document, or a listing of LaTeX.
+_LISTED = re.compile(rb"(?:<<-?[ ]?['\"]?[A-Za-z_]+['\"]?[^\n]{0,24}|\\begin\{\w+\})\n[ \t]*\Z")
 _EXAMPLE = re.compile(
     rb"\b(?:e\.g\.|examples?|instance|like this|looks? like|formats?|formatted|syntax|sample|would|response|returned)",
     re.IGNORECASE,
@@ -70,6 +72,7 @@ class Context:
             or self._talked_here
             or self._ticks
             or _QUOTED.search(self._tail[-_NEAR:])
+            or _LISTED.search(self._tail[-2 * _NEAR :])
             or _IN_LIST.match(self._head)
         ):
             return False

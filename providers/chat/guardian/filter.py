@@ -20,10 +20,11 @@ from providers.chat.events import (
 )
 from providers.chat.guardian.calls import Calls
 from providers.chat.guardian.repairs import Declared, Repair, TextCall
-from providers.chat.guardian.scanner import Piece, Scanner, never
+from providers.chat.guardian.scanner import Piece, Scanner, never, never_json
 
 _WHOLE = (Stop.END_TURN, Stop.TOOL_USE, Stop.STOP_SEQUENCE)  # reasons to stop that leave no text cut
 _MOST_PASSED = 256  # pieces of text
+_LONGEST_SILENCE = 512  # characters of a call that are held without a word to the client
 
 
 class Guardian:
@@ -43,6 +44,7 @@ class Guardian:
         "_passed",
         "_scanner",
         "_shown",
+        "_silence",
         "_stirs",
         "repairs",
     )
@@ -61,19 +63,53 @@ class Guardian:
         self._easy = False  # text may go out past the scanner, if nothing stirs it
         self._stirs: Callable[[str], object] = self._scanner.stirs
         self._passed: list[str] = []
+        self._silence = 0  # characters that were held, since the client was sent a sign of life
+
+    @property
+    def lets_pass(self) -> Callable[[bytes], object] | None:
+        """What finds in the JSON of the next deltas that they have to be taken; None where all do.
+
+        The text of those that go past is said in ``went_past``, before anything else is taken.
+        """
+        if self._kind is BlockKind.TEXT:
+            return (self._scanner.stirs_json if self._listens else never_json) if self._easy else None
+        return never_json if self._kind in (BlockKind.THINKING, BlockKind.RAW) else None
+
+    def went_past(self, text: str) -> None:
+        """Text of the open block that was not taken."""
+        self._passed.append(text)
 
     def take(self, events: list[Event]) -> list[Event]:
         """What may go out now."""
+        if self._easy and len(events) == 1 and self._passes(events[0]):
+            return events
         out: list[Event] = []
         for event in events:
-            # Nearly every event of an answer: text that cannot begin anything.
-            if self._easy and type(event) is TextDelta and not self._stirs(event.text):
-                self._passed.append(event.text)
-                self._easy = len(self._passed) < _MOST_PASSED
+            if self._easy and self._passes(event):
                 out.append(event)
             else:
                 out += _HANDLERS.get(type(event), Guardian.other)(self, event)
-        return out
+        return out or self._sign_of_life(events)
+
+    def _passes(self, event: Event) -> bool:
+        """Nearly every event of an answer: text that cannot begin anything."""
+        if type(event) is not TextDelta or self._stirs(event.text):
+            return False
+        self._passed.append(event.text)
+        self._easy = len(self._passed) < _MOST_PASSED
+        return True
+
+    def _sign_of_life(self, events: list[Event]) -> list[Event]:
+        """Claude Code leaves a stream without events of an answer; a slow model takes minutes for a long call."""
+        self._silence += sum(map(_size, events))
+        if self._silence < _LONGEST_SILENCE:
+            return []
+        self._silence = 0
+        if self._kind is BlockKind.TOOL_USE:
+            return [ArgumentsDelta("")] if self._calls.shows else []
+        begun: list[Event] = [] if self._shown else [BlockStarted(BlockKind.TEXT)]
+        self._shown = True
+        return [*begun, TextDelta("")]
 
     def text(self, event: TextDelta) -> Iterator[Event]:
         if self._kind is not BlockKind.TEXT:
@@ -115,7 +151,7 @@ class Guardian:
         if kind is BlockKind.TEXT:
             yield from self._stop_text()
         elif kind is BlockKind.TOOL_USE:
-            yield from self._calls.end()
+            yield from self._calls.end(event)
         else:
             yield event
 
@@ -167,7 +203,7 @@ class Guardian:
         yield from self._words("".join(words))
 
     def _words(self, text: str) -> Iterator[Event]:
-        if self._shown or not (text.isspace() or not text):
+        if text and (self._shown or not text.isspace()):
             yield from self._show(text)
         elif text:
             self._blank.append(text)
@@ -191,12 +227,18 @@ class Guardian:
     def _stop_text(self) -> Iterator[Event]:
         """The end of the upstream's block. White space beside a call is left out; a client sends blocks back, and an
         API refuses those that say nothing."""
-        if not self._shown and not self._found:
+        if not self._found:
             yield from self._show()
         if self._shown:
             yield BlockStopped()
         self._shown = self._found = False
         self._blank.clear()
+
+
+def _size(event: Event) -> int:
+    if isinstance(event, TextDelta):
+        return len(event.text)
+    return len(event.json) if isinstance(event, ArgumentsDelta) else 0
 
 
 _HANDLERS: Mapping[type, Callable[[Guardian, Any], Iterator[Event]]] = {

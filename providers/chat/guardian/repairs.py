@@ -49,19 +49,30 @@ class TextCall:
 class Declared:
     """The tools that a request declares."""
 
-    __slots__ = ("_folded", "_names", "_schemas")
+    __slots__ = ("_folded", "_names", "_schemas", "_tools")
 
     def __init__(self, tools: Iterable[Tool], aliases: Mapping[str, str] | None = None) -> None:
-        """``aliases`` are the names that the upstream was told, for those that it was not told as they are."""
-        self._schemas: dict[str, Mapping[str, Any]] = {tool.name: tool.schema for tool in tools}
-        self._names = {**(aliases or {}), **{name: name for name in self._schemas}}
+        """``tools`` are first looked at when a call comes, for most answers have none.
+
+        ``aliases`` are the names that the upstream was told, for those that it was not told as they are.
+        """
+        self._tools: Iterable[Tool] | None = tools
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._names = dict(aliases or {})
         self._folded: dict[str, str] = {}  # "" where two names differ by their case only
+
+    def _read(self, tools: Iterable[Tool]) -> None:
+        self._tools = None
+        self._schemas = {tool.name: tool.schema for tool in tools}
+        self._names |= {name: name for name in self._schemas}
         for written, name in self._names.items():
             folded = written.casefold()
             self._folded[folded] = name if self._folded.get(folded, name) == name else ""
 
     def find(self, written: str) -> str:
         """The declared name that a model meant, "" where there is none."""
+        if self._tools is not None:
+            self._read(self._tools)
         for name in (written, written.rpartition("functions.")[2]):
             if found := self._names.get(name) or self._folded.get(name.casefold(), ""):
                 return found
@@ -69,4 +80,6 @@ class Declared:
 
     def schema(self, name: str) -> Mapping[str, Any]:
         """The JSON Schema of a declared tool's arguments; an empty one for any other."""
+        if self._tools is not None:
+            self._read(self._tools)
         return self._schemas.get(name, {})

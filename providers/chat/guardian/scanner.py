@@ -28,8 +28,18 @@ _CLOSES_FENCE = re.compile(rb"[`~]{3,64}[ \t]{0,64}(?:\r?\n|\r?\Z)")
 _stirs = re.compile(r"[<\[`~]").search
 _stirs_code = re.compile(r"[`~]").search
 never = re.compile(r"(?!)").match
+never_json = re.compile(rb"(?!)").match
 
 Piece = str | TextCall
+
+
+def _stirs_json_code(data: bytes) -> bool:
+    # Some servers write by its number what is special in HTML.
+    return b"`" in data or b"~" in data or b"\\u00" in data
+
+
+def _stirs_json(data: bytes) -> bool:
+    return b"<" in data or b"[" in data or _stirs_json_code(data)
 
 
 class Scanner:
@@ -73,6 +83,13 @@ class Scanner:
         if self.tired:
             return never
         return _stirs_code if self._context.fence else _stirs
+
+    @property
+    def stirs_json(self) -> Callable[[bytes], object]:
+        """The same of the JSON that has the text; it may have brackets and words of its own."""
+        if self.tired:
+            return never_json
+        return _stirs_json_code if self._context.fence else _stirs_json
 
     @property
     def quiet(self) -> bool:

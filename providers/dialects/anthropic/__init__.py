@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from providers import extra_body, learning
 from providers.call import (
     Call,
@@ -15,13 +17,15 @@ from providers.call import (
     UpstreamRequest,
     Waiting,
 )
+from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest
-from providers.dialects.anthropic import checks, read_request, replies, requests, write_request
+from providers.dialects.anthropic import checks, guarded, read_request, replies, requests, write_request
 from providers.dialects.anthropic.read_reply import MessageReader
 from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 
 class Passing:
@@ -39,6 +43,13 @@ class Passing:
         if call.stream:
             return replies.MessageStream(call.model, call.request_id)
         return replies.PassedMessage(call.model)
+
+    def guarded(self, call: Call, token: str) -> tuple[StreamReader, Mapping[str, int]] | None:
+        form = (call.body.get("output_config") or {}).get("format")
+        guardian = Guardian(Declared(read_request.tools(call.body)), token, bare_json=form is None)
+        if call.stream:
+            return guarded.GuardedStream(call.model, call.request_id, guardian), guardian.repairs
+        return guarded.GuardedMessage(call.model, guardian), guardian.repairs
 
 
 class AnthropicDialect:

@@ -67,9 +67,20 @@ class MessageReader(FrameReader):
         super().__init__()
         self._usage = Usage()
         self._grammar = Grammar()
-        self._open: int | None = None  # the index of the block that is
+        self._open: int | None = None
+        self._input: Mapping[str, Any] = {}  # of the open call, where it came with the block's start
         self._finished: Finished | None = None
         self._started = False
+
+    @property
+    def open(self) -> int | None:
+        """The index of the block that is."""
+        return self._open
+
+    @property
+    def in_text(self) -> bool:
+        """Whether a block of text is open."""
+        return self._grammar.state is State.TEXT
 
     @property
     def closing(self) -> bool:
@@ -149,6 +160,8 @@ class MessageReader(FrameReader):
         self._open = index if isinstance(index, int) else 0
         kind = _KINDS.get(str(block.get("type")), BlockKind.RAW)
         if kind is BlockKind.TOOL_USE:
+            given = block.get("input")
+            self._input = given if isinstance(given, dict) else {}
             yield BlockStarted(kind, str(block.get("id") or ""), str(block.get("name") or ""))
         elif kind is BlockKind.RAW:
             yield BlockStarted(kind, raw={**block, "input": {}} if block.get("input") else block)
@@ -165,6 +178,7 @@ class MessageReader(FrameReader):
         event, field = _DELTAS[kind]
         value = delta.get(field)
         if isinstance(value, str) and value:
+            self._input = {}
             yield event(value)
 
     def _stopped(self, index: Any) -> Iterator[Event]:
@@ -175,6 +189,9 @@ class MessageReader(FrameReader):
     def _close(self) -> Iterator[Event]:
         if self._open is not None:
             self._open = None
+            if self._input:
+                yield ArgumentsDelta(encode(self._input).decode())
+                self._input = {}
             yield BlockStopped()
 
     def _note(self, event: Mapping[str, Any]) -> None:
@@ -224,6 +241,7 @@ class MessageReader(FrameReader):
                 if signature := str(block.get("signature") or ""):
                     yield SignatureDelta(signature)
             case {"type": "tool_use"} | {"input": dict()}:
+                self._input = {}
                 yield ArgumentsDelta(encode(block.get("input") or {}).decode())
         yield from self._close()
 

@@ -76,7 +76,7 @@ _EMPTY = Text("")
 def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
     """``model`` is the target's; ``thinking`` False switches thinking off whatever the client wants."""
     lost = [name for name in body if name not in _KNOWN]
-    tools = tuple(_tools(body.get("tools") or (), lost))
+    offered = tuple(_tools(body.get("tools") or (), lost))
     choice = body.get("tool_choice") or {}
     if choice and choice.get("type") not in _CHOICES:
         lost.append("tool_choice")
@@ -89,7 +89,7 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         model=model,
         messages=tuple(_message(message, lost) for message in body.get("messages")),
         system=tuple(_system(body.get("system"), lost)),
-        tools=tools,
+        tools=offered,
         tool_choice=_tool_choice(choice),
         parallel_tools=False if choice.get("disable_parallel_tool_use") is True else None,
         max_tokens=body.get("max_tokens"),
@@ -105,6 +105,11 @@ def read(body: JsonObject, model: str, thinking: bool) -> ChatRequest:
         caches=b'"cache_control"' in body.raw,
         extra_body=extra_body.of_request(body),
     )
+
+
+def tools(body: JsonObject) -> Iterator[Tool]:
+    """The tools of a checked body that the client runs. Nothing of it is read before the first one is asked for."""
+    yield from _tools(body.get("tools") or (), [])
 
 
 def _message(message: Mapping[str, Any], lost: list[str]) -> Message:

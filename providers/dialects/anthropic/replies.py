@@ -35,7 +35,7 @@ class MessageStream:
     def feed(self, data: bytes) -> bytes:
         if self._over:
             return b""
-        if self.begun and not self._frames.holding and _only_deltas(data):
+        if self.begun and not self._frames.holding and self._unread(data):
             return data
         try:
             frames = self._frames.feed(data)
@@ -49,6 +49,10 @@ class MessageStream:
             passed.append(self._take(each))
         return b"".join(passed)
 
+    def _unread(self, data: bytes) -> bool:
+        """Whether these bytes, which begin an event, can be passed on unread."""
+        return only_deltas(data)
+
     def finish(self) -> bytes:
         if self._over:
             return b""
@@ -57,8 +61,7 @@ class MessageStream:
         if self._over:
             return last
         if self._stopped and not self._blocks:
-            self.ended = True
-            return last + frame(b"message_stop", b'{"type":"message_stop"}')
+            return last + self._take(frame(b"message_stop", b'{"type":"message_stop"}'))
         where = "in the middle of its answer" if self.begun else "before its answer began"
         self.failure = UpstreamFailure(ErrorKind.CUT, f"the upstream closed the connection {where}")
         return last
@@ -229,7 +232,7 @@ class PassedMessage(Verbatim):
         return b""
 
 
-def _only_deltas(data: bytes) -> bool:
+def only_deltas(data: bytes) -> bool:
     """Whether a read is whole delta events and nothing else, as nearly all are."""
     if not data.endswith(b"\n\n") or b"\r" in data:
         return False

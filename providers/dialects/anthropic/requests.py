@@ -11,7 +11,8 @@ from providers.call import Call, Operation, UpstreamRequest
 from providers.dialects.anthropic import history
 from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, encode
-from providers.spec import Paths, ProviderConfig, Quirks
+from providers.quirks import Paths, Quirks
+from providers.spec import ProviderConfig
 
 DEFAULT_VERSION = "2023-06-01"
 

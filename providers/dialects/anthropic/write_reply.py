@@ -51,7 +51,7 @@ class MessageWriter:
         self.lost: list[str] = []
         self._model = model
         self._request_id = request_id
-        self._index = -1
+        self.index = -1  # of the last block
 
     def write(self, event: Event) -> bytes:
         """The event's bytes; ``event`` has passed the grammar."""
@@ -59,14 +59,14 @@ class MessageWriter:
             case TextDelta() | ThinkingDelta() | ArgumentsDelta() | SignatureDelta():
                 return self._delta(event)
             case BlockStarted():
-                self._index += 1
-                return _event("content_block_start", index=self._index, content_block=_start(event))
+                self.index += 1
+                return _event("content_block_start", index=self.index, content_block=_start(event))
             case BlockStopped():
-                return _event("content_block_stop", index=self._index)
+                return _event("content_block_stop", index=self.index)
             case RawDelta(value={"type": citations.ADDRESS}):
                 note(self.lost, "citations")  # those of Messages are signed, and sent back
             case RawDelta():
-                return _event("content_block_delta", index=self._index, delta=event.value)
+                return _event("content_block_delta", index=self.index, delta=event.value)
             case Started():
                 return _event("message_start", message=_message(event.id, self._model, [], None, None, event.usage, 1))
             case Finished():
@@ -80,7 +80,7 @@ class MessageWriter:
     def _delta(self, event: TextDelta | ThinkingDelta | ArgumentsDelta | SignatureDelta) -> bytes:
         """By hand, since this is done for every piece of every answer."""
         kind, text = _DELTAS[type(event)](event)
-        return _HEAD % self._index + kind + encode(text) + b"}}\n\n"
+        return _HEAD % self.index + kind + encode(text) + b"}}\n\n"
 
     def whole(self, message: WholeMessage) -> bytes:
         """The body of an answer that is not streamed."""

@@ -29,7 +29,7 @@ from providers.chat.request import (
 )
 from providers.dialects.anthropic.mending import mended
 from providers.json_object import NotJson, decode
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 DEFAULT_MAX_TOKENS = 8192  # Messages demands a limit; Chat Completions has none
 _TOOL_ID = re.compile(r"[A-Za-z0-9_-]+")

@@ -30,7 +30,7 @@ from providers.dialects.gemini import media, thought
 from providers.dialects.openai_chat.naming import call_id, of_model, tool_name
 from providers.dialects.openai_chat.replay import FOREIGN_CALL
 from providers.dialects.openai_chat.tool_calls import is_object
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 INTERRUPTED = "No result: the call was interrupted."
 BEFORE = "Hello."  # what the user is taken to have said where the model speaks first

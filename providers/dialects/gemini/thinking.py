@@ -6,7 +6,7 @@ from typing import Any
 
 from providers.chat.effort import EFFORTS, effort_of, nearest, shown
 from providers.chat.request import ChatRequest, Reasoning
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 # The budgets that Google's OpenAI face makes of efforts (ai.google.dev/gemini-api/docs/openai, read 2026-11).
 _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}

@@ -14,7 +14,8 @@ from providers.dialects.gemini import thinking
 from providers.dialects.gemini.history import history
 from providers.dialects.openai_chat import parameters
 from providers.dialects.openai_chat.naming import tool_name
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 MAX_STOPS = 5  # ai.google.dev/api/generate-content, GenerationConfig, read 2026-11
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from providers.addresses import endpoint
 from providers.call import (
     Call,
@@ -23,7 +25,8 @@ from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_chat.write_reply import ChunkWriter
 from providers.headers import own_headers
 from providers.json_object import JsonObject, encode
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 
 class Passing:
@@ -37,6 +40,9 @@ class Passing:
 
     def reader(self, call: Call) -> StreamReader:
         return replies.ChunkStream(call) if call.stream else replies.PassedCompletion(call)
+
+    def guarded(self, call: Call, token: str) -> tuple[StreamReader, Mapping[str, int]] | None:
+        return None
 
 
 class OpenAIChatDialect:

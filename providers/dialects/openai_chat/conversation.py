@@ -9,7 +9,8 @@ from providers.chat.request import ChatRequest
 from providers.chat.unseen import seen
 from providers.dialects.openai_chat.history import history
 from providers.dialects.openai_chat.naming import id_of_length
-from providers.spec import Quirks, UnseenImages
+from providers.quirks import Quirks
+from providers.spec import UnseenImages
 
 BETWEEN = "Understood."
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from providers import overflow
 from providers.errors import Fault
 from providers.json_object import encode
 
@@ -28,6 +29,10 @@ def error_object(fault: Fault) -> dict[str, Any]:
     """What stands under ``error``."""
     kind = _TYPES.get(fault.type, "server_error")
     message, param = fault.message, fault.param
+    if fault.overflow is not None:
+        advice = message.partition(overflow.for_anthropic(fault.overflow))[2]
+        message = overflow.for_openai(fault.overflow) + advice.removeprefix(".")
+        return {"message": message, "type": kind, "param": "messages", "code": overflow.CODE}
     if param is not None:
         param = _PLACE.sub(r"[\1]", param)
         message = param + message.removeprefix(fault.param or "") if message.startswith(f"{fault.param}:") else message

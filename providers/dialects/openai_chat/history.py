@@ -26,7 +26,7 @@ from providers.dialects.openai_chat.naming import call_id, tool_name
 from providers.dialects.openai_chat.replay import Thoughts
 from providers.dialects.openai_chat.tool_calls import is_object
 from providers.json_object import encode
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 INTERRUPTED = "No result: the call was interrupted."
 

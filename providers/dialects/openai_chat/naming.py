@@ -7,7 +7,7 @@ import hashlib
 import re
 
 from providers.chat.marks import plain_id
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 MAX_ID = 40  # characters of a call's id that OpenAI takes
 # OpenAI takes a digit or a hyphen in front too, Gemini takes dots too: this is what both take.

@@ -10,7 +10,7 @@ from providers.chat import schemas
 from providers.chat.request import JSON_MODE, JSON_ONLY, ChatRequest, JsonSchema, Tool, ToolChoice
 from providers.chat.strict import strictable
 from providers.json_object import encode
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 # What a member is called in the client's request, where that is not its name here.
 _CLIENTS = {

@@ -25,7 +25,7 @@ from providers.chat.request import Block, ChatRequest, Thinking, ToolUse
 from providers.dialects.openai_chat import reasoning_details
 from providers.dialects.openai_chat.naming import of_model, think_names
 from providers.dialects.openai_chat.thinking import thinks
-from providers.spec import Quirks, Replay
+from providers.quirks import Quirks, Replay
 
 UNKNOWN_THOUGHT = " "
 FOREIGN_CALL = "skip_thought_signature_validator"

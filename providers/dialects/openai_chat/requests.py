@@ -11,7 +11,8 @@ from providers.chat.marks import ID_MARK, plain_id
 from providers.dialects.openai_chat.naming import of_model
 from providers.headers import own_headers
 from providers.json_object import JsonObject, encode
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
 

@@ -8,7 +8,7 @@ from typing import Any
 from providers.chat.effort import EFFORTS, effort_of, nearest
 from providers.chat.request import ChatRequest, Reasoning
 from providers.extra_body import over
-from providers.spec import Quirks
+from providers.quirks import Quirks
 
 Json = Mapping[str, Any]
 

@@ -88,7 +88,7 @@ class ToolCalls:
             if call.started:
                 if not call.sent:
                     yield ArgumentsDelta("{}")
-                yield BlockStopped()
+                yield BlockStopped(unargued=not call.arguments.strip())
             call.closed = True
             self._current += 1
 
@@ -111,12 +111,12 @@ class ToolCalls:
                 raise Confused("a tool call without a name")
             return
         call.started = True
-        taken = any(other.id == call.id for other in self._calls[: self._current])
-        identity = f"toolu_{self._token}_{self._current}" if taken or not call.id else call.id
+        ours = not call.id or any(other.id == call.id for other in self._calls[: self._current])
+        identity = f"toolu_{self._token}_{self._current}" if ours else call.id
         space, signature = call.signature
         if signature:
             identity = signed_id(identity, self._provider, space, signature)
-        yield BlockStarted(BlockKind.TOOL_USE, identity, self._names.get(call.name, call.name))
+        yield BlockStarted(BlockKind.TOOL_USE, identity, self._names.get(call.name, call.name), ours=ours)
 
     def _take(self, piece: Mapping[str, Any], function: Mapping[str, Any]) -> _Call:
         identity, name = _text(piece.get("id")), _text(function.get("name"))

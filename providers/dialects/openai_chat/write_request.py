@@ -13,7 +13,8 @@ from providers.dialects.openai_chat import parameters
 from providers.dialects.openai_chat.conversation import conversation
 from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.thinking import thinking
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 Json = dict[str, Any]
 

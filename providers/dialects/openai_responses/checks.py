@@ -136,7 +136,7 @@ def _check_item(path: str, item: Any) -> None:
     if not isinstance(item, dict):
         raise bad(path, "should be an object with a type")
     kind = kind_of(item)
-    if not isinstance(kind, str):
+    if not isinstance(item.get("type", ""), str) or not isinstance(kind, str):
         raise bad(f"{path}.type", "should be a string")
     if kind == "item_reference":
         raise bad(path, f"a reference to a stored item cannot be followed; {_STORED}")

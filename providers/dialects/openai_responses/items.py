@@ -259,8 +259,9 @@ class Call(Item):
             return
         self._begun = True
         self._notes.called = True
-        identity = self._notes.unique(_text(item.get("call_id")) or _text(item.get("id")))
-        self.ready.append(BlockStarted(BlockKind.TOOL_USE, identity, self._notes.names.get(name, name)))
+        given = _text(item.get("call_id")) or _text(item.get("id"))
+        identity, own = self._notes.unique(given), self._notes.names.get(name, name)
+        self.ready.append(BlockStarted(BlockKind.TOOL_USE, identity, own, ours=identity != given))
         for piece in self._early:
             self._argue(piece)
 

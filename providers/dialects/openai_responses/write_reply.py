@@ -141,10 +141,10 @@ class ResponseWriter:
     def failed(self, fault: Fault) -> bytes:
         """An ``error`` event, flat as OpenAI documents it and nested as it sends it, and the response that failed."""
         error = error_object(fault)
-        code = _CODES.get(fault.type, "server_error")
-        event = {"code": code, "message": fault.message, "param": fault.param, "error": {**error, "code": code}}
+        code = error["code"] if fault.overflow else _CODES.get(fault.type, "server_error")
+        event = {"code": code, "message": error["message"], "param": error["param"], "error": {**error, "code": code}}
         said = self._event("error", **event)
-        response = self._shell.write("failed", self._output, error={"code": code, "message": fault.message})
+        response = self._shell.write("failed", self._output, error={"code": code, "message": error["message"]})
         return said + self._framed("response.failed", b'"response":' + response)
 
     def _name(self, identity: str) -> None:

@@ -15,7 +15,8 @@ from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.parameters import user
 from providers.dialects.openai_responses.history import history
 from providers.dialects.openai_responses.read_request import ASIDES, SEALED, SUMMARY
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 
 LEAST_OUTPUT = 16  # tokens; OpenAI refuses a smaller limit (read 2026-11)
 

@@ -69,7 +69,9 @@ def test_its_port_and_its_log_level(place: Place) -> None:
 
 def test_its_log_file(place: Place) -> None:
     place.write(".env", f"{EXAMPLE}LOG_FILE_PATH=log.jsonl\n")
-    assert place.load().log_file == place.cwd / "log.jsonl"
+    found = place.load().log_file
+    assert found
+    assert found.path == place.cwd / "log.jsonl"
     assert place.load({"LOG_FILE_PATH": ""}).log_file is None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.tokens import estimate
+from gateway.tokens import Estimate
 from providers.json_object import JsonObject
 from tests.gateway_process import upstream_env
 from tests.serving import KEY, Gateway, Json, ask, serving
@@ -34,8 +34,8 @@ def body() -> Json:
     return {"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "Hello " * 40}], "tools": []}
 
 
-def estimated() -> Json:
-    return {"input_tokens": estimate(JsonObject(json.dumps(body()).encode()))}
+def estimated(model: str = "claude-opus-4-8") -> Json:
+    return {"input_tokens": Estimate(JsonObject(json.dumps(body()).encode()))(model)}
 
 
 async def test_the_upstreams_counter_is_asked(client: httpx.AsyncClient, upstream: Upstream) -> None:
@@ -116,7 +116,7 @@ async def test_without_a_counter_nobody_is_asked(upstream: Upstream, tmp_path: P
     environ = {"OLLAMA_BASE_URL": upstream.url, "MODEL": "ollama/qwen3-coder"}
     async with serving(tmp_path, environ) as gateway, gateway.client(token=None) as client:
         reply = await client.post(PATH, json=body())
-        assert (reply.status_code, reply.json()) == (200, estimated())
+        assert (reply.status_code, reply.json()) == (200, estimated("qwen3-coder"))
         assert await gateway.metric("keyturn_requests_total", route=PATH, outcome="ok") == 1
     assert upstream.requests == []
     assert "x-keyturn-provider" not in reply.headers

@@ -79,6 +79,7 @@ async def test_an_answer(upstream: Upstream, tmp_path: Path) -> None:
         "requested": "claude-opus-4-8",
         "pinned": False,
         "session": True,
+        "local": None,
         "targets": [
             {"provider": "anthropic", "model": "claude-opus-4-8", "why": "anthropic serves models of this name"}
         ],

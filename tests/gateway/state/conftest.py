@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-import pytest
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
+import fakeredis
+import pytest
+from redis.asyncio import Redis
+
+from gateway.state.line import Client, Line
 from gateway.state.memory import MemoryStore
+from gateway.state.mirror import Mirrors
+from gateway.state.redis_store import RedisStore
+from gateway.state.redis_text import Names
 from tests.gateway.state.support import Desk, HandClock
+from tests.redis_server import INSTALL, RedisServer, binary, redis_server
+
+YEARS = 1e9  # seconds: a lease outlives whatever a test does to the clock
+_numbers = itertools.count()
+
+
+def unique_prefix() -> str:
+    return f"test-{next(_numbers)}:"
 
 
 @pytest.fixture
@@ -13,10 +31,37 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["memory"])
-def desk(request: pytest.FixtureRequest, clock: HandClock) -> Desk:
+@pytest.fixture(scope="session")
+def real_redis() -> Iterator[RedisServer]:
+    """One server for all tests; each has a prefix of its own."""
+    if binary() is None:
+        pytest.skip(INSTALL)
+    with redis_server() as server:
+        yield server
+
+
+@asynccontextmanager
+async def shared_desk(client: Client, clock: HandClock, most: int) -> AsyncIterator[Desk]:
+    line = Line(client, deadline=10.0)
+    names = Names(unique_prefix())
+    try:
+        store = RedisStore(line, names, lambda: clock.now, Mirrors(), YEARS, lambda: (clock.now, clock.wall))
+        yield Desk(store, clock, most=most)
+    finally:
+        await line.aclose()
+
+
+@pytest.fixture(params=["memory", "fakeredis", "redis"])
+async def desk(request: pytest.FixtureRequest, clock: HandClock) -> AsyncIterator[Desk]:
     match request.param:
         case "memory":
-            return Desk(MemoryStore(lambda: clock.now, lambda: clock.wall), clock)
+            yield Desk(MemoryStore(lambda: clock.now, lambda: clock.wall), clock)
+        case "fakeredis":
+            async with shared_desk(fakeredis.FakeAsyncRedis(), clock, 100) as desk:
+                yield desk
+        case "redis":
+            server: RedisServer = request.getfixturevalue("real_redis")
+            async with shared_desk(Redis(port=server.port), clock, 1000) as desk:
+                yield desk
         case other:
             raise AssertionError(other)

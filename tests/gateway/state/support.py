@@ -11,7 +11,7 @@ import pytest
 
 from providers import policy
 from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
-from providers.spec import NO_LIMITS, Limits, UsageWindow
+from providers.spec import NO_LIMITS, NO_TRAFFIC, Limits, Traffic, UsageWindow
 from providers.state import (
     WHOLE,
     Admission,
@@ -89,6 +89,8 @@ class Desk:
     model_limits: Limits = NO_LIMITS
     usage_limit: int = 0
     usage_window: UsageWindow = UsageWindow.ROUND
+    traffic: Traffic = NO_TRAFFIC
+    most: int = 10_000  # requests in one test; fewer where the store is slow
     _leases: Iterator[str] = field(default_factory=lambda: (f"lease-{number}" for number in itertools.count(1)))
 
     async def ask(
@@ -104,6 +106,7 @@ class Desk:
             self.model_limits,
             self.usage_limit,
             self.usage_window,
+            self.traffic,
         )
         return lease, await self.store.admit(ask)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.state.ledger import Ledger
 from providers.errors import Scope
 from providers.spec import Limits, UsageWindow
-from providers.state import OPERATOR, Ask, RestOrder, Settlement
+from providers.state import OPERATOR, Ask, Candidate, RestOrder, Settlement
 from tests.gateway.state.support import DAY, HOUR, NOON, REFUSED, Desk, HandClock, keys, near
 
 CALENDARS = pytest.mark.parametrize("window", [UsageWindow.DAY, UsageWindow.MONTH])
@@ -139,6 +140,18 @@ async def test_a_month_begins_on_the_first(desk: Desk, clock: HandClock) -> None
     clock.turn(61)
     await desk.serve([key])
     assert (await desk.refusal([key])).wait == near(31 * DAY - 1)
+
+
+@pytest.mark.parametrize("year", [2024, 2027, 2100], ids=["a leap year", "a common one", "no leap year"])
+async def test_every_month_ends_when_it_does(desk: Desk, clock: HandClock, year: int) -> None:
+    limited(desk, 1, UsageWindow.MONTH)
+    for month in range(1, 13):
+        moment = datetime(year, month, 28, 23, 59, 59, tzinfo=UTC)
+        clock.wall = moment.timestamp()
+        following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+        key = Candidate(f"k{month}", "acme", "a")
+        await desk.serve([key])
+        assert (await desk.refusal([key])).wait == near((following - moment).total_seconds())
 
 
 @CALENDARS

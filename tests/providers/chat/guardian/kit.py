@@ -75,8 +75,9 @@ def passed(events: Iterable[Event], machine: Guardian | None = None) -> list[Eve
 
 
 def shown(message: WholeMessage) -> list[list[str]]:
-    """[kind, text] or [name, arguments] of each block."""
-    return [[block.name or str(block.kind), block.text] for block in message.blocks]
+    """[kind, text] or [name, arguments] of each block, but for one that only kept the client waiting for a call."""
+    blocks = [[block.name or str(block.kind), block.text] for block in message.blocks]
+    return [block for block in blocks if block != ["text", ""]] or blocks
 
 
 @dataclass(frozen=True)

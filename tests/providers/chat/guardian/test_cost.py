@@ -132,16 +132,20 @@ def test_bytes_are_read_again_only_so_often() -> None:
         assert text == text_of(outcome) + call.strip() * calls
 
 
+def text_of_events(events: list[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
 def test_a_call_without_an_end_is_not_held_for_ever() -> None:
     machine = guardian()
     machine.take([BlockStarted(BlockKind.TEXT)])
     piece = "x" * 65_536
     pieces = ['<tool_call>{"name": "Write", "arguments": {"content": "', *[piece] * (scanner.MAX_HELD // len(piece))]
     out: list[Event] = []
-    for number, text in enumerate(pieces):
-        assert out == [], number
+    for text in pieces:
+        assert text_of_events(out) == ""
         out = machine.take([TextDelta(text)])
-    assert out == [BlockStarted(BlockKind.TEXT), TextDelta("".join(pieces))]
+    assert out == [TextDelta("".join(pieces))]
     assert machine.take([TextDelta("<tool_call>")]) == [TextDelta("<tool_call>")]
     end: list[Event] = [BlockStopped(), Finished(Stop.END_TURN, Usage())]
     assert machine.take(list(end)) == end

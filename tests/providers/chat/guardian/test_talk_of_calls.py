@@ -70,7 +70,7 @@ def test_a_call_in_a_document_is_text(text: str) -> None:
 
 
 def test_there_are_enough_samples() -> None:
-    assert len(list(talk())) >= 140
+    assert len(list(talk())) >= 200
     assert len(list(documents())) >= 400
 
 

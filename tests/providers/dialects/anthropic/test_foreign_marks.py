@@ -12,7 +12,7 @@ from providers.chat.marks import signed_id
 from providers.chat.request import ChatRequest, Message, Text, Thinking, ToolResult, ToolUse
 from providers.dialects.anthropic import DIALECT
 from providers.dialects.anthropic.write_request import write
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.support import call, config
 
 Json = dict[str, Any]

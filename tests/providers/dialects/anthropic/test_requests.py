@@ -14,8 +14,9 @@ from providers.call import Operation, UpstreamRequest
 from providers.dialects.anthropic import DIALECT
 from providers.errors import Fault
 from providers.json_object import JsonObject
+from providers.quirks import Quirks
 from providers.secret import Secret
-from providers.spec import Auth, KeySource, Quirks, Timeouts
+from providers.spec import Auth, KeySource, Timeouts
 from providers.version import VERSION
 from tests.providers.bodies import spoilt
 from tests.providers.support import SPEC, call, config, property_test

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.call import Operation
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.anthropic.test_requests import ODD, PLAIN, build
 
 RAW = b'{"model":"sent", "max_tokens":9, "messages":[ ], "thinking":{"type":"adaptive","x":1.0e+2}}'

@@ -10,7 +10,7 @@ import pytest
 from providers.call import Call, Operation, Waiting
 from providers.dialects.anthropic import DIALECT
 from providers.json_object import JsonObject
-from tests.providers.support import by_the_book
+from tests.providers.support import Counted, by_the_book
 from tests.upstream import Block, block, error_event, frames, message_stop, text, thinking, tool_use
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
@@ -36,7 +36,7 @@ CALL = tool_use("Bash", {"command": "ls"}, "toolu_1")
 
 def waiting(request_id: str = "req_5f3a", estimate: int = 1234) -> Waiting:
     body = JsonObject(b'{"model":"asked/for:free"}')
-    call = Call(request_id, "anthropic", Operation.MESSAGES, body, "asked/for:free", True, estimate=lambda: estimate)
+    call = Call(request_id, "anthropic", Operation.MESSAGES, body, "asked/for:free", True, estimate=Counted(estimate))
     return DIALECT.waiting(call)
 
 

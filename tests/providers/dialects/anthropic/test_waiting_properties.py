@@ -17,7 +17,7 @@ from providers.dialects.anthropic import DIALECT
 from providers.dialects.anthropic.read_reply import MessageReader
 from providers.json_object import JsonObject
 from providers.ports import Usage
-from tests.providers.support import by_the_book, property_test
+from tests.providers.support import Counted, by_the_book, property_test
 from tests.upstream import Block, block, redacted_thinking, text, thinking, tool_use
 
 ESTIMATE = 77
@@ -93,7 +93,7 @@ def _end(content: list[Block], usage: Any) -> list[Any]:
 
 def sent(answer: Answer, cuts: Sequence[int], holds: int) -> bytes:
     body = JsonObject(b"{}")
-    call = Call("req_1", "anthropic", Operation.MESSAGES, body, "asked/for", True, estimate=lambda: ESTIMATE)
+    call = Call("req_1", "anthropic", Operation.MESSAGES, body, "asked/for", True, estimate=Counted(ESTIMATE))
     waiting = DIALECT.waiting(call)
     before = b"".join(waiting.ping() + waiting.hold() for _ in range(holds)) + waiting.ping()
     return before + b"".join([waiting.join(data) for data in answer.grouped(cuts)])

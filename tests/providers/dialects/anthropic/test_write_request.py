@@ -25,7 +25,8 @@ from providers.chat.request import (
 from providers.dialects.anthropic import DIALECT, checks
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.json_object import JsonObject
-from providers.spec import Auth, ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth, ProviderConfig, ProviderSpec
 from tests.providers.dialects.openai_chat.asking import messages_faults
 
 HI: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]

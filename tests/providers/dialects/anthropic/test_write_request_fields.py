@@ -17,7 +17,8 @@ from providers.chat.request import (
 from providers.dialects.anthropic import DIALECT, checks
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.json_object import JsonObject
-from providers.spec import Auth, ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth, ProviderConfig, ProviderSpec
 
 HI: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}

@@ -13,7 +13,8 @@ from providers.chat.grammar import Grammar
 from providers.chat.request import ChatRequest, Message, Text
 from providers.dialects import discover, of_clients
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 from providers.translation import Translation
 from tests.providers.dialects.conformance.samples import samples
 

@@ -16,7 +16,7 @@ from providers.call import Hints
 from providers.chat.request import ChatRequest
 from providers.errors import Fault
 from providers.json_object import JsonObject
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.conformance import kit
 from tests.providers.dialects.conformance.samples import NAMES, REQUESTS, SPOKEN, Sample, samples, sources
 

@@ -11,7 +11,8 @@ from providers.chat.events import Event
 from providers.chat.request import ChatRequest, Message, Text
 from providers.dialects.gemini import DIALECT
 from providers.dialects.gemini.read_reply import GeminiReader
-from providers.spec import Auth, ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth, ProviderConfig, ProviderSpec
 
 Json = dict[str, Any]
 NEW, OLD = "gemini-3.8-flash", "gemini-2.5-flash"

@@ -13,7 +13,8 @@ from providers.chat.request import Block, Document, Image, Message, Raw, Text, T
 from providers.chat.unseen import UNSEEN
 from providers.dialects.gemini.history import AFTER, BEFORE, INTERRUPTED
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.spec import Quirks, UnseenImages
+from providers.quirks import Quirks
+from providers.spec import UnseenImages
 from tests.providers.dialects.conversations import conversations
 from tests.providers.dialects.gemini.asking import HI, NEW, OLD, Json, written
 from tests.providers.dialects.openai_chat.asking import neutral

@@ -280,3 +280,33 @@ def test_whole_answers_in_a_list() -> None:
     last = gemini.body([], reason="STOP", usage=gemini.USAGE)
     made = reader().whole(json.dumps([*pieces, last]).encode())
     assert fold(made) == answer(*gemini.text("Hello"))
+
+
+GROUNDED: Json = {"groundingChunks": [{"web": {"uri": "https://a.test", "title": "A"}}, {}, {"web": {}}]}
+
+
+def test_where_an_answer_was_looked_up_is_told_once() -> None:
+    frames = [gemini.chunk({"text": piece}) for piece in ("It is ", "red.")]
+    told = [_grounded(frame, GROUNDED) for frame in frames]
+    (block,) = fold(read_all(*told, END)).blocks
+    assert block.text == "It is red."
+    assert block.raw_deltas == [{"type": "url_citation", "url": "https://a.test", "title": "A"}]
+
+
+@pytest.mark.parametrize("odd", [None, 5, {"groundingChunks": 5}, {"groundingChunks": [{"web": "x"}]}, {}])
+def test_odd_grounding_says_nothing(odd: Any) -> None:
+    (block,) = fold(read_all(_grounded(gemini.chunk({"text": "Hi"}), odd), END)).blocks
+    assert (block.text, block.raw_deltas) == ("Hi", [])
+
+
+def test_where_a_call_was_looked_up_is_lost() -> None:
+    machine = reader()
+    call = gemini.chunk({"functionCall": {"name": "Bash", "args": {}}})
+    read_all(_grounded(call, GROUNDED), END, machine=machine)
+    assert machine.lost == ["answer.citations"]
+
+
+def _grounded(frame: bytes, grounding: Any) -> bytes:
+    told = json.loads(frame.removeprefix(b"data: "))
+    told["candidates"][0]["groundingMetadata"] = grounding
+    return b"data: " + json.dumps(told).encode() + b"\r\n\r\n"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from providers.chat.request import Reasoning
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.gemini.asking import HI, Json, written
 
 OFF, ADAPTIVE, UNSET = Reasoning("off"), Reasoning("adaptive"), Reasoning()

@@ -10,11 +10,26 @@ from typing import Any
 import pytest
 
 from providers.call import Hints
-from providers.chat.request import ChatRequest, JsonSchema, Message, Text, Tool, ToolChoice, ToolResult, ToolUse
+from providers.chat.request import (
+    JSON_MODE,
+    Aside,
+    ChatRequest,
+    Document,
+    Image,
+    JsonSchema,
+    Message,
+    Raw,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+)
 from providers.dialects.anthropic import DIALECT as MESSAGES
 from providers.dialects.gemini import DIALECT, url
 from providers.json_object import JsonObject
-from providers.spec import Auth, Quirks
+from providers.quirks import Quirks
+from providers.spec import Auth
 from tests.providers.dialects.conformance.samples import Sample, samples
 from tests.providers.dialects.gemini.asking import HI, NEW, OLD, Json, config, written
 from tests.upstream.gemini import objection
@@ -215,3 +230,46 @@ def test_arguments_go_as_the_client_wrote_them() -> None:
     assert said.encode() in raw
     calls = [part["functionCall"] for part in json.loads(raw)["contents"][1]["parts"]]
     assert calls[1]["args"] == {"unparsed": "{broken"}
+
+
+def test_what_a_system_says_first_is_an_instruction_too() -> None:
+    said = (Message("system", (Text("a"),)), *HI.messages, Message("system", (Text("b"),)))
+    made = body(system=(Text("s"),), messages=said)
+    assert made["systemInstruction"] == {"parts": [{"text": "s"}, {"text": "a"}]}
+    assert made["contents"] == [{"role": "user", "parts": [{"text": "Hi"}, {"text": "<system>\nb\n</system>"}]}]
+
+
+def test_where_only_a_system_speaks_it_is_heard_as_the_user() -> None:
+    made = body(messages=(Message("system", (Text("a"),)),))
+    assert made == {"contents": [{"role": "user", "parts": [{"text": "<system>\na\n</system>"}]}]}
+
+
+def test_what_a_system_cannot_say_is_named() -> None:
+    said = (*HI.messages, Message("system", (Text("a"), Raw("tool_removal", {"type": "tool_removal"}))))
+    assert lost(messages=said) == ("messages.tool_removal",)
+
+
+def test_how_closely_to_look_is_named() -> None:
+    assert lost(messages=(Message("user", (Image(url="https://a.test/b.png", detail="low"),)),)) == (
+        "messages.image.detail",
+    )
+
+
+def test_what_is_said_of_a_document_stands_before_it() -> None:
+    said = Document("text/plain", text="words", title="Notes", context="It is old.")
+    (turn,) = body(messages=(Message("user", (said,)),))["contents"]
+    assert [part["text"].splitlines()[0] for part in turn["parts"]] == [
+        "About Notes: It is old.",
+        '<document title="Notes">',
+    ]
+
+
+def test_some_json_object_as_chat_completions_asks_for_it() -> None:
+    asked = {JSON_MODE: Aside("response_format", {"type": "json_object"})}
+    made, named = written(replace(HI, asides=asked, lost=("response_format", "x")))
+    assert (made["generationConfig"], named) == ({"responseMimeType": "application/json"}, ("x",))
+
+
+def test_a_schema_is_described() -> None:
+    form = JsonSchema(SCHEMA, description="How many.")
+    assert generation(format=form)["responseJsonSchema"] == {"description": "How many.", **SCHEMA}

@@ -13,7 +13,8 @@ from providers.chat.request import ChatRequest
 from providers.dialects.anthropic import DIALECT as MESSAGES
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 
 Json = dict[str, Any]
 HI: list[Json] = [{"role": "user", "content": "Hi"}]

@@ -15,7 +15,8 @@ from providers.dialects.openai_chat import DIALECT
 from providers.dialects.openai_chat.conversation import BETWEEN
 from providers.dialects.openai_chat.naming import id_of_length, tool_name
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.spec import Quirks, UnseenImages
+from providers.quirks import Quirks
+from providers.spec import UnseenImages
 from tests.providers.dialects.openai_chat.asking import (
     PNG,
     PNG_URL,

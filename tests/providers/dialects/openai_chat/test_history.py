@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.openai_chat.asking import (
     PNG,
     PNG_URL,

@@ -11,7 +11,7 @@ import pytest
 from providers.call import Hints
 from providers.chat.effort import nearest
 from providers.dialects.openai_chat import DIALECT
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.openai_chat.asking import HI, chat, config, neutral, tool
 from tests.providers.dialects.openai_chat.rows import FACES
 from tests.providers.dialects.openai_chat.test_read_request import read

@@ -14,7 +14,7 @@ from providers.call import Hints
 from providers.chat.events import Ended
 from providers.chat.fold import fold
 from providers.dialects.openai_chat import DIALECT
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.conformance import kit
 from tests.providers.dialects.openai_chat.asking import chat, config, faults, neutral
 

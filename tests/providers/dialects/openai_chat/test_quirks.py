@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from providers.chat.schemas import PROFILES
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.openai_chat.asking import faults
 from tests.providers.dialects.openai_chat.rows import BASES, ROWS, config, sent
 

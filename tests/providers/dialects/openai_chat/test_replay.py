@@ -17,7 +17,7 @@ from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.dialects.openai_chat import DIALECT as CHAT
 from providers.dialects.openai_chat.write_reply import ChunkWriter
 from providers.json_object import JsonObject
-from providers.spec import Quirks, Replay
+from providers.quirks import Quirks, Replay
 from tests.providers.dialects.openai_chat.asking import PLAIN, assistant, chat, config, history, result, text, use, user
 from tests.providers.dialects.openai_chat.chunks import answer, chunk, end, piece, reader, tools
 

@@ -17,6 +17,7 @@ from providers.json_object import JsonObject
 from providers.ports import Usage
 from tests.providers.dialects.conformance.samples import Sample, samples
 from tests.providers.dialects.openai_chat.chunks import DONE, USAGE, chunk, data, end, piece, text, tools
+from tests.providers.support import Counted
 from tests.upstream import openai_chat as chat
 
 property_test = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -35,7 +36,7 @@ FAILURES = [each for each in samples("openai_chat", "failures/*.sse") if not eac
 def reader(stream: bool = True, **body: Any) -> StreamReader:
     asked = JsonObject(json.dumps({"model": ASKED, "messages": [], "stream": stream, **body}).encode())
     assert DIALECT.straight is not None
-    call = Call("req_1", "openai_chat", Operation.MESSAGES, asked, ASKED, stream, received=7, estimate=lambda: 5)
+    call = Call("req_1", "openai_chat", Operation.MESSAGES, asked, ASKED, stream, received=7, estimate=Counted(5))
     return DIALECT.straight.reader(call)
 
 

@@ -12,7 +12,7 @@ from providers.call import Call, Operation, UpstreamRequest
 from providers.chat.marks import signed_id
 from providers.dialects.openai_chat import DIALECT
 from providers.json_object import JsonObject
-from providers.spec import Quirks, Replay
+from providers.quirks import Quirks, Replay
 from tests.providers.dialects.openai_chat.asking import HI, PLAIN, config
 
 SAID = b'"messages": [ {"role": "user", "content": "H\\u00fc"} ]'

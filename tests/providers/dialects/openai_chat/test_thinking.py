@@ -10,7 +10,7 @@ from providers.catalog import quirks as rows
 from providers.chat.request import ChatRequest, Reasoning
 from providers.dialects.openai_chat.naming import of_model, think_names
 from providers.dialects.openai_chat.thinking import thinking, thinks
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.openai_chat.asking import chat
 
 UNSET, OFF, ADAPTIVE = Reasoning(), Reasoning("off"), Reasoning("adaptive")

@@ -11,7 +11,8 @@ from providers.call import Hints
 from providers.catalog import CATALOG
 from providers.chat.strict import strictable
 from providers.dialects.openai_chat import DIALECT, url
-from providers.spec import ProviderConfig, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig
 from tests.providers.dialects.openai_chat.asking import (
     HI,
     PLAIN,

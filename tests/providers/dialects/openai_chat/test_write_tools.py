@@ -11,7 +11,7 @@ from providers.call import Hints
 from providers.chat.events import BlockStarted
 from providers.dialects.openai_chat import DIALECT
 from providers.dialects.openai_chat.naming import tool_name
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.openai_chat.asking import (
     PLAIN,
     chat,

@@ -12,7 +12,8 @@ from providers.chat.request import ChatRequest, Message
 from providers.dialects.openai_responses import DIALECT
 from providers.dialects.openai_responses.read_reply import ResponseReader
 from providers.json_object import JsonObject
-from providers.spec import ProviderConfig, ProviderSpec, Quirks
+from providers.quirks import Quirks
+from providers.spec import ProviderConfig, ProviderSpec
 
 Json = dict[str, Any]
 PLAIN = Quirks()

@@ -11,7 +11,7 @@ import pytest
 from providers.call import Hints
 from providers.chat.request import ChatRequest, JsonSchema, Message, Reasoning, Text, Tool, ToolChoice
 from providers.dialects.openai_responses import DIALECT, url
-from providers.spec import Quirks
+from providers.quirks import Quirks
 from tests.providers.dialects.openai_responses.asking import Json, config, written
 
 HI = ChatRequest("gpt-4o", (Message("user", (Text("Hi"),)),))
