@@ -167,6 +167,7 @@ def test_sighup_and_a_changed_file_reach_every_worker_and_cut_no_stream(tmp_path
     with Upstream() as upstream, crew(tmp_path, redis, upstream) as gateway:
         before, go_on = workers(gateway), Signal()
         upstream.script(stream(*BEGINNING, Pause(go_on), *END))
+        upstream.always(stream(*FRAMES))
         toml = tmp_path / "keyturn.toml"
         with asking(gateway) as connection:
             answer = connection.getresponse()
@@ -178,11 +179,10 @@ def test_sighup_and_a_changed_file_reach_every_worker_and_cut_no_stream(tmp_path
         assert workers(gateway) == before
 
         # Settings that are none leave everything as it is; a file that is changed again needs no signal.
-        toml.write_text("log_level = 'loud'\n")
+        toml.write_text("modle = 'demo/demo'\n")
         gateway.process.send_signal(signal.SIGHUP)
         until(gateway, lambda: gateway.stderr.count("configuration not reloaded") >= WORKERS)
         assert served_by(gateway) == "demo"
-        upstream.always(stream(*FRAMES))
         toml.unlink()
         (tmp_path / "keyturn.toml").write_text("")
         until(gateway, lambda: all(served_by(gateway) == "anthropic" for _ in range(10)))
