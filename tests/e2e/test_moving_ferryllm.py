@@ -13,7 +13,7 @@ from tests.e2e.claude import Claude, Run
 from tests.e2e.conftest import claude_at
 from tests.gateway.ferryllm import CC_SWITCH, KEY, SETTINGS, example
 from tests.gateway_process import GatewayProcess, running_gateway
-from tests.upstream import ChatUpstream
+from tests.upstream import ChatUpstream, Cut, Pause
 from tests.upstream import openai_chat as chat
 
 
@@ -68,8 +68,7 @@ def pong(run: Run, gateway: GatewayProcess, upstream: ChatUpstream) -> None:
     assert expected.items() <= resolved.items()
     [*_, incoming] = events(gateway, "incoming request")
     assert {"entry": "anthropic", "model": "claude-opus-4-6", "stream": True}.items() <= incoming.items()
-    sent = {"provider": "codexapis", "model": "gpt-5.4"}
-    assert {**sent, "stream": True}.items() <= events(gateway, "sending chat request")[-1].items()
+    sent = {"provider": "codexapis", "model": "gpt-5.4", "stream": True}
     assert sent.items() <= events(gateway, "sending streaming request")[-1].items()
 
 
@@ -113,6 +112,19 @@ def test_a_tool_loop(program: Path, gateway: GatewayProcess, upstream: ChatUpstr
     keys = {request.json["prompt_cache_key"] for request in upstream.chats}
     assert len(keys) == 1, "the prefix is the same, so is the key"
     assert keys.pop().startswith("ferryllm-gpt-5.4-")
+
+
+def test_what_the_client_asks_again_without_a_stream(
+    program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
+) -> None:
+    """As it does where a stream broke."""
+    upstream.script(chat.stream(chat.chunk({"content": "half of it"}), Pause(0.2), Cut()))
+    upstream.always(chat.completion(chat.text("pong")))
+    run = recipe(program, gateway, tmp_path, SETTINGS).ask("Say pong")
+    assert run.result["result"] == "pong"
+    [told] = events(gateway, "sending chat request")
+    assert {"provider": "codexapis", "model": "gpt-5.4", "stream": False}.items() <= told.items()
+    assert [each["stream"] for each in events(gateway, "incoming request")] == [True, False]
 
 
 def test_its_alias(program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path) -> None:
