@@ -37,7 +37,6 @@ STANDS_BACK = 30.0  # seconds
 APART = 0.005  # seconds between two looks at limits that other processes share
 MOST_WORDS = 2000  # characters of an upstream's error that its attempt keeps
 STATES = ("ready", "limited", "refused", "spent", "rested")
-
 Views = Mapping[str, KeyView]  # by the identity of a key
 
 
