@@ -164,8 +164,10 @@ class Problem:
 
 def placed(name: str, origin: str, line: int = 0) -> str:
     """A setting and where it stands."""
+    if not origin:  # the name is a file's
+        return f"{name}, line {line}" if line else name
     where = f"{origin}, line {line}" if line else origin
-    return f"{name} (from {where})" if where else name
+    return f"{name} (from {where})"
 
 
 @dataclass(eq=False)

@@ -47,6 +47,5 @@ def schema_text() -> str:
 
 
 def _route(route: Route, table: RoutingTable) -> tuple[str, str]:
-    match = route.match if route.exact or route.match == "*" else f"{route.match}*"
     target = f"{route.provider}/{route.model or '<the same name>'}"
-    return match, target + then(table, Ref(route.provider, route.model), route.fallbacks)
+    return route.shown, target + then(table, Ref(route.provider, route.model), route.fallbacks)

@@ -144,9 +144,8 @@ def _tokens(shared: Secret | None, named: Sequence[ClientToken], report: Report)
     for token in tokens:
         owner = owners.setdefault(token.secret, token.name)
         if owner != token.name:
-            report.problem(
-                f"tokens.{token.name}", f"it is the same token as that of {owner}", "Give each client its own token."
-            )
+            problem, fix = f"it is the same token as that of {owner}", "Give each client its own token."
+            report.problem(f"tokens.{token.name}", problem, fix, token.origin, token.line)
     return tokens
 
 

@@ -21,6 +21,8 @@ class ClientToken:
 
     name: str
     secret: Secret
+    origin: str = field(default="", compare=False)  # where it is configured
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

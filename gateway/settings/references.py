@@ -101,11 +101,13 @@ class Resolver:
                 "provider", f"{entry.provider!r} is not a provider", nearest(entry.provider, sorted(known))
             )
             return None
-        provider, model = known[entry.provider], entry.model or (entry.match if entry.exact else "")
+        exact = entry.kind == "exact"
+        provider, model = known[entry.provider], entry.model or (entry.match if exact else "")
         primary = Primary(Ref(provider, model), "the route")
         fallbacks = read_fallbacks(entry.fallbacks, default, primary, self._refs)
         others = self._others(entry, known, model)
-        return Route(entry.match, provider, entry.model, entry.exact, (*fallbacks, *others))
+        spare, clients = (*fallbacks, *others), frozenset(entry.clients)
+        return Route(entry.match, provider, entry.model, exact, spare, entry.kind == "glob", clients)
 
     def _others(self, entry: RouteEntry, known: Mapping[str, str], model: str) -> Iterator[Ref]:
         """``fallback_providers``: others that are asked for the same model."""

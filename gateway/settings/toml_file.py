@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from gateway.settings.earlier import ferryllm
 from gateway.settings.earlier.ferryllm import Ferry
 from gateway.settings.layers import COMMAND_LINE, Layer, Layers, Value, read_text, resolve
-from gateway.settings.model import ClientToken
+from gateway.settings.model import SHARED, ClientToken
 from gateway.settings.report import Report
 from gateway.settings.row_settings import Row
 from gateway.settings.toml_lines import lines_of
@@ -23,6 +26,8 @@ from providers.catalog import CATALOG
 TABLES = ("providers", "routes", "tokens")
 SCHEMA = "$schema"  # for editors
 NUMBERS = (int, float, bool, int | None, float | None)
+MATCHES = ("prefix", "exact", "glob")
+ROUTE = ("match", "match_type", "provider", "rewrite_model", "fallbacks", "fallback_providers", "tokens")
 TEXTS = frozenset(name for name, field in Globals.model_fields.items() if field.annotation not in NUMBERS)
 
 
@@ -34,9 +39,10 @@ class RouteEntry:
     match: str
     provider: str
     model: str
-    exact: bool
+    kind: str  # of MATCHES
     fallbacks: tuple[Value, ...] = ()
     others: tuple[Value, ...] = ()  # providers that are asked for the same model
+    clients: tuple[str, ...] = ()  # names of tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,14 @@ def read_toml(found: tuple[Path, str] | None, outside: Layers, home: Path, repor
     _refuse_unknown(top)
     ferry = ferryllm.read(top, outside) if ferryllm.is_ferryllms(top) else None
     rows, values = read_providers(top, outside, path.parent, home)
+    tokens = (*read_tokens(top, outside, path.parent, home), *(ferry.tokens if ferry else ()))
+    routes = tuple(route for table in top.tables("routes", "match") if (route := _route(table)))
+    _warn_of_strangers(routes, (SHARED, *(token.name for token in tokens)))
     return TomlFile(
         layers=(Layer(origin, {**(ferry.values if ferry else {}), **_globals(top), **values}),),
         rows=rows,
-        routes=tuple(route for table in top.tables("routes", "match") if (route := _route(table))),
-        tokens=(*read_tokens(top, outside, path.parent, home), *(ferry.tokens if ferry else ())),
+        routes=routes,
+        tokens=tokens,
         ferry=ferry,
     )
 
@@ -90,8 +99,15 @@ def _parsed(path: Path, origin: str, report: Report) -> Table | None:
     try:
         return Table("", tomllib.loads(text), origin, report, lines_of(text))
     except tomllib.TOMLDecodeError as error:
-        report.problem(origin, f"is not TOML: {error}", "Correct that line: strings are in quotes, tables in [[ ]].")
+        fix = "Correct that line: strings are in quotes, tables in [[ ]]."
+        report.problem(origin, f"is not TOML: {error}", fix, line=_line_of(error, text))
         return None
+
+
+def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
+    """From its words, for older Pythons have it nowhere else; the last line where they name the file's end."""
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found[1]) if found else len(text.splitlines())
 
 
 def _refuse_unknown(top: Table) -> None:
@@ -122,15 +138,25 @@ def _global(top: Table, key: str) -> Value | None:
 
 
 def _route(table: Table) -> RouteEntry | None:
-    table.refuse_unknown(("match", "match_type", "provider", "rewrite_model", "fallbacks", "fallback_providers"))
+    table.refuse_unknown(ROUTE)
     match, provider = table.required("match", "claude-"), table.required("provider", "openai")
     kind = table.text("match_type", "prefix")
-    if kind not in ("prefix", "exact"):
-        table.reject("match_type", f"{kind!r} is not prefix or exact", 'Write match_type = "prefix" or remove it.')
+    if kind not in MATCHES:
+        table.reject("match_type", f"{kind!r} is not prefix, exact or glob", 'Write match_type = "glob" or remove it.')
     if not (match and provider):
         return None
     fallbacks, others = (_values(table, key) for key in ("fallbacks", "fallback_providers"))
-    return RouteEntry(table, match, provider, table.text("rewrite_model"), kind == "exact", fallbacks, others)
+    clients = tuple(table.strings("tokens")) if "tokens" in table.data else ()
+    return RouteEntry(table, match, provider, table.text("rewrite_model"), kind, fallbacks, others, clients)
+
+
+def _warn_of_strangers(routes: Iterable[RouteEntry], known: Sequence[str]) -> None:
+    """No error: a token may be taken away from a client and its rules stay."""
+    for route in routes:
+        for name in (name for name in route.clients if name not in known):
+            near = get_close_matches(name, known, n=1)
+            meant = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
+            route.table.warn("tokens", f"no token has the name {name!r}, so the rule is not for it. {meant}")
 
 
 def _values(table: Table, key: str) -> tuple[Value, ...]:

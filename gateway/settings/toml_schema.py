@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from gateway.settings.earlier import ferryllm
 from gateway.settings.key_watch import KNOWN as KEY_WATCH
 from gateway.settings.row_settings import RowSettings
-from gateway.settings.toml_file import SCHEMA
+from gateway.settings.toml_file import MATCHES, SCHEMA
 from gateway.settings.toml_keys import LIMITS
 from gateway.settings.toml_keys import SOURCES as KEY_SOURCES
 from gateway.settings.toml_providers import SOURCES, TYPES
@@ -96,7 +96,8 @@ def _limits() -> Json:
 def _route() -> Json:
     members = {
         "match": {**TEXT, "description": 'A beginning of model names; "*" is every name.'},
-        "match_type": _one_of(("prefix", "exact"), "How match is compared."),
+        "match_type": _one_of(MATCHES, "How match is compared. glob: * is any letters, ? is one."),
+        "tokens": {**ONE_OR_MORE, "description": "Names of the clients' tokens that the rule is for. Unset: all."},
         "provider": TEXT,
         "rewrite_model": {**TEXT, "description": "The model to ask for; without it the requested name."},
         "fallbacks": ONE_OR_MORE,

@@ -25,7 +25,7 @@ def read_tokens(top: Table, outside: Layers, folder: Path, home: Path) -> tuple[
         secret = _secret(table, outside, folder, home)
         if name and secret:
             taken[name] = "another token has it"
-            tokens.append(ClientToken(name, secret))
+            tokens.append(ClientToken(name, secret, table.origin, table.line("name")))
     return tuple(tokens)
 
 

@@ -59,9 +59,74 @@ def test_ferryllms_is_its_own_text() -> None:
     assert text.endswith(EXAMPLE + ALIAS)
 
 
-def test_the_schema_is_a_schema_and_is_what_check_prints() -> None:
+def test_the_schema_is_a_schema_and_is_published() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
-    assert '"title": "keyturn.toml"' in schema_text()
+    published = Path(__file__).resolve().parents[2] / "docs/keyturn.schema.json"
+    assert published.read_text(encoding="utf-8") == schema_text() + "\n", (
+        "keyturn check --schema > docs/keyturn.schema.json"
+    )
+
+
+FULL = """
+"$schema" = "./keyturn.schema.json"
+log_level = "DEBUG"
+metrics_token = "kt-metrics-0123456789"
+model = "mine/a"
+model_haiku = "mine/small"
+model_fallbacks = ["groq/b"]
+http_read_timeout = "off"
+provider_max_retries = 3
+[[providers]]
+name = "mine"
+type = "openai"
+base_url = "https://llm.example.com/v1"
+read_timeout = 30
+max_retries = 1
+retry_base_delay = 0.5
+key_order = "weighted"
+headers = { x-team = "blue" }
+extra_body = { top_k = 20 }
+[[providers.keys]]
+label = "work"
+api_key = "k1"
+weight = 2
+account = "acme"
+requests_per_minute = 60
+tokens_per_minute = 9000
+max_concurrency = 4
+[[providers.keys]]
+api_key = "k2"
+[[providers.models]]
+name = "a"
+max_concurrency = 2
+[[providers]]
+name = "groq"
+api_keys = ["g1", "g2"]
+[[routes]]
+match = "claude-*-4-?"
+match_type = "glob"
+provider = "mine"
+rewrite_model = "four"
+tokens = ["ada"]
+fallbacks = ["groq/c"]
+fallback_providers = ["groq"]
+[[tokens]]
+name = "ada"
+token = "kt-ada-0123456789"
+"""
+
+
+def test_a_file_of_every_kind_of_table_is_read_and_fits_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "keyturn.toml").write_text(FULL)
+    (tmp_path / "keyturn.toml").chmod(0o600)
+    settings = load({}, tmp_path, tmp_path)
+    assert settings.warnings == ()
+    jsonschema.validate(tomllib.loads(FULL), schema())
+    [mine] = [each for each in settings.providers if each.id == "mine"]
+    assert [(key.label, key.weight, key.account) for key in mine.keys] == [("work", 2, "acme"), ("", 1, "")]
+    assert (mine.timeouts.read, mine.retries.most, mine.retries.base_delay) == (30, 1, 0.5)
+    [rule] = settings.routing.routes
+    assert (rule.glob, rule.clients, [str(ref) for ref in rule.fallbacks]) == (True, {"ada"}, ["groq/c", "groq/four"])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +137,7 @@ def test_the_schema_is_a_schema_and_is_what_check_prints() -> None:
         {"providers": [{"name": "x", "type": "opnai"}]},
         {"providers": [{"name": "x", "base_ulr": "https://x"}]},
         {"routes": [{"match": "x"}]},
-        {"routes": [{"match": "x", "provider": "y", "match_type": "glob"}]},
+        {"routes": [{"match": "x", "provider": "y", "match_type": "regex"}]},
         {"tokens": [{"token": "x"}]},
         {"server": {"lisen": "x"}},
         {"server": {"reasoning_policy": "always"}},

@@ -26,9 +26,10 @@ class Case:
 
 
 BROKEN = {
-    "no TOML": Case("model = \n", ("is not TOML", "line 1")),
-    "a string without its end": Case('model = "demo/demo\n', ("is not TOML", "line 1")),
-    "a key twice": Case("port = 1\nport = 2\n", ("is not TOML", "line 2")),
+    "no TOML": Case("model = \n", ("is not TOML", "line 1"), 1),
+    "a string without its end": Case('model = "demo/demo\n', ("is not TOML", "line 1"), 1),
+    "a key twice": Case("port = 1\nport = 2\n", ("is not TOML", "line 2"), 2),
+    "a table that does not end": Case("port = 1\n[[routes", ("is not TOML",), 2),
     "misspelt at the top": Case('\nmodle = "demo/demo"\n', ("modle", "Did you mean model?"), 2),
     "a setting in capitals": Case("PORT = 9000\n", ("Did you mean port?",), 1),
     "a wrong header": Case('[[provider]]\nname = "x"\n', ("Did you mean providers?",), 1),
@@ -64,12 +65,13 @@ BROKEN = {
     "a route without its provider": Case('[[routes]]\nmatch = "x"\n', ("provider", "is missing"), 1),
     "a route to nobody": Case(MINE + '[[routes]]\nmatch = "x"\nprovider = "mein"\n', ("Did you mean mine?",), 8),
     "a way of matching that is none": Case(
-        MINE + '[[routes]]\nmatch = "x"\nmatch_type = "glob"\nprovider = "mine"\n', ("not prefix or exact",), 8
+        MINE + '[[routes]]\nmatch = "x"\nmatch_type = "regex"\nprovider = "mine"\n', ("not prefix, exact or glob",), 8
     ),
     "a fallback of itself": Case('model = "mine/a"\nmodel_fallbacks = "mine/a"\n' + MINE, ("is a cycle",), 2),
     "two tokens alike": Case(
         '[[tokens]]\nname = "a"\ntoken = "kt-0123456"\n[[tokens]]\nname = "b"\ntoken = "kt-0123456"\n',
         ("the same token as that of a",),
+        5,
     ),
     "two clients of one name": Case(
         '[[tokens]]\nname = "a"\ntoken = "kt-01234567"\n[[tokens]]\nname = "a"\ntoken = "kt-76543210"\n', ("taken",), 5
@@ -105,7 +107,7 @@ def test_a_broken_configuration_names_its_cause_and_its_line(name: str, place: P
     fitting = [each for each in found if all(word in str(each) for word in case.words)]
     assert fitting, told
     assert fitting[0].line == case.line, told
-    assert not case.line or f"./keyturn.toml, line {case.line})" in str(fitting[0])
+    assert not case.line or f"./keyturn.toml, line {case.line}" in str(fitting[0])
 
 
 def test_there_are_enough_of_them() -> None:

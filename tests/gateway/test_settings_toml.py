@@ -460,8 +460,8 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
         (
             "[[routes]]\nmatch = 'a'\nmatch_type = 'regex'\nprovider = 'ollama'",
             "routes.a.match_type",
-            "'regex' is not prefix or exact",
-            'Write match_type = "prefix" or remove it.',
+            "'regex' is not prefix, exact or glob",
+            'Write match_type = "glob" or remove it.',
         ),
         (
             "[[routes]]\nmatch = 'a'\nprovider = 'ollama'\nrewrite = 'b'",
@@ -523,7 +523,10 @@ def test_what_keyturn_toml_must_not_say(place: Place, text: str, name: str, prob
 
 def test_the_same_token_for_two_names_is_refused_the_shared_one_included(place: Place) -> None:
     found = only(place.toml_problems("anthropic_auth_token = 'kt-1'\n[[tokens]]\nname = 'bob'\ntoken = 'kt-1'\n"))
-    assert str(found) == ("tokens.bob: it is the same token as that of shared. Give each client its own token.")
+    assert str(found) == (
+        "tokens.bob (from ./keyturn.toml, line 3): it is the same token as that of shared. "
+        "Give each client its own token."
+    )
 
 
 def test_two_entries_with_one_key_name_both_providers(place: Place) -> None:

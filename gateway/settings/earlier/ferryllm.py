@@ -158,7 +158,11 @@ def _tokens(auth: Table, outside: Layers) -> tuple[ClientToken, ...]:
         if problem := "is a placeholder" if is_placeholder(text) else secret_problem(text):
             auth.reject("api_keys_env", f"a key in {name} {problem}", "Copy it again, without quotes or line breaks.")
             return ()
-    return tuple(ClientToken(f"client-{number}", Secret(text)) for number, text in enumerate(texts, 1))
+    place = auth.value("api_keys_env", name)
+    return tuple(
+        ClientToken(f"client-{number}", Secret(text), place.origin, place.line)
+        for number, text in enumerate(dict.fromkeys(texts), 1)
+    )
 
 
 def _cache(cache: Table) -> PromptCache:
