@@ -163,11 +163,18 @@ def _dotenv_layer(path: Path, origin: str, report: Report) -> Layer:
     values: dict[str, Value] = {}
     # Nothing is interpolated: a "$" in a key is a "$".
     for binding in parse_stream(StringIO(read_text(path, origin, "", report) or "")):
+        written = binding.original.string
+        line = binding.original.line + _blank_lines(written)
         if binding.error:
-            report.warn(origin, f"line {binding.original.line} is not NAME=value and is ignored")
+            report.warn(origin, f"line {line} is not NAME=value and is ignored")
         elif binding.key and binding.value is not None:
-            values[binding.key] = Value(binding.key, binding.value, origin, binding.original.line)
+            values[binding.key] = Value(binding.key, binding.value, origin, line)
     return Layer(origin, values)
+
+
+def _blank_lines(written: str) -> int:
+    """Those before a setting, which the parser takes for a part of it."""
+    return len(re.findall(r"\r\n|\n|\r", written[: len(written) - len(written.lstrip())]))
 
 
 def _toml(text: str) -> str:

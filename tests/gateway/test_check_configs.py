@@ -87,14 +87,16 @@ def place(tmp_path: Path) -> Place:
 
 
 def checked(
-    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, **env: str
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str, **env: str
 ) -> tuple[int, str]:
     """The status of ``keyturn check`` and all that it prints."""
     for name in list(os.environ):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(place.home))
+    for name, text in env.items():
+        monkeypatch.setenv(name, text)
     monkeypatch.chdir(place.cwd)
-    status = main(["check"])
+    status = main(["check", *arguments])
     printed = capsys.readouterr()
     return status, printed.out + printed.err
 
@@ -123,6 +125,69 @@ def test_every_problem_is_told_at_once_with_status_2(
     assert "has 2 problems" in told
     assert "line 1" in told
     assert "line 2" in told
+
+
+IN_ENV = {
+    "a port in words": Case("# mine\nPORT=eight\n", ("PORT", "'eight' is not a whole number"), 2),
+    "a level that is none": Case("\ufeffLOG_LEVEL=loud\r\n", ("LOG_LEVEL", "DEBUG, INFO"), 1),
+    "a removed name": Case("PORT=1\nexport ENABLE_THINKING=1\n", ("was removed", "ENABLE_MODEL_THINKING"), 2),
+    "a model without a provider": Case("MODEL=glm-4.7\n", ("names no provider",), 1),
+    "a provider one letter off": Case("GROQ_API_KEY=gsk-1\nMODEL=gorq/x\n", ("Did you mean groq",), 2),
+    "a base URL without a scheme": Case("OLLAMA_BASE_URL = localhost:11434\n", ("OLLAMA_BASE_URL",), 1),
+    "a key with a blank": Case('\n\t\n  GROQ_API_KEY="gsk 1"\n', ("GROQ_API_KEY", "whitespace"), 3),
+    "a line behind blank ones": Case("PORT=1\r\n\r\n  MODEL=gorq/x\r\n", ("Did you mean groq",), 3),
+    "one key at two providers": Case("GROQ_API_KEY=k-1\nCEREBRAS_API_KEY=k-1\n", ("gets the key that",), 2),
+    "freecc's unknown provider": Case("BIG_MODEL_PROVIDER=acme\nBIG_MODEL_NAME=x\n", ("BIG_MODEL_PROVIDER", "acme"), 1),
+    "1rgs' unknown provider": Case("PREFERRED_PROVIDER=acme\n", ("openai, google or anthropic",), 1),
+    "fuergaosi's limit in words": Case("BIG_MODEL=x\nMAX_TOKENS_LIMIT=many\n", ("not a whole number above 0",), 2),
+    "a header that cannot be": Case(
+        "BIG_MODEL=x\nOPENAI_API_KEY=sk-1\nCUSTOM_HEADER_HOST=x\n", ("header cannot be set",), 3
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_ENV)
+def test_so_does_a_broken_env_file(
+    name: str, place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = IN_ENV[name]
+    (place.cwd / ".env").write_text(case.text, encoding="utf-8", newline="")
+    status, told = checked(place, capsys, monkeypatch)
+    fitting = [line for line in told.splitlines() if all(word in line for word in case.words)]
+    assert (status, len(fitting)) == (2, 1), told
+    assert f"(from ./.env, line {case.line})" in fitting[0]
+
+
+UNREADABLE = "/proc/self/mem"  # a file, of which nobody can read the beginning
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "words"),
+    [
+        (["--config", "gone.toml"], {}, "--config (from the command line): there is no file gone.toml"),
+        ([], {"KEYTURN_CONFIG": "gone.toml"}, "KEYTURN_CONFIG (from the environment): there is no file gone.toml"),
+        ([], {"FCC_ENV_FILE": "gone.env"}, "FCC_ENV_FILE (from the environment): there is no file gone.env"),
+        (["--config", "."], {}, "--config (from the command line): there is no file ."),
+        (["--config", UNREADABLE], {}, f"{UNREADABLE}: the file cannot be read: "),
+        ([], {"FCC_ENV_FILE": UNREADABLE}, f"{UNREADABLE}: the file cannot be read: "),
+        (["--config", "latin"], {}, "latin: the file is not UTF-8 text"),
+        ([], {"FCC_ENV_FILE": "latin"}, "latin: the file is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_named_and_cannot_be_read_is_told(
+    arguments: list[str],
+    env: dict[str, str],
+    words: str,
+    place: Place,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if UNREADABLE in words and not os.path.isfile(UNREADABLE):
+        pytest.skip(f"there is no {UNREADABLE} here")
+    (place.cwd / "latin").write_bytes("MODEL=caf\u00e9\n".encode("latin-1"))
+    status, told = checked(place, capsys, monkeypatch, *arguments, **env)
+    assert status == 2
+    assert words in told
 
 
 ODD = {
