@@ -5,42 +5,36 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from gateway.endpoints import admin, models, ui
+from gateway.endpoints import admin, ui
 from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
 from gateway.endpoints.models import ModelList
 from gateway.endpoints.table import Endpoints, EndpointTable, template
-from gateway.inventory import Inventory
+from gateway.lasting import Lasting
 from gateway.local_reply import LocalReplies
 from gateway.logs import configure_from, redactor
 from gateway.metrics import Metrics
-from gateway.metrics.scrape import keep_telling, scrape
-from gateway.observers import Observers
+from gateway.metrics.scrape import scrape
 from gateway.pool_view import PoolView
 from gateway.relay import Relay
+from gateway.reload import Reloader
 from gateway.reply import Desk, Opener
-from gateway.request_log import RequestLog
 from gateway.server_tools.assembly import configured, web_tools
 from gateway.server_tools.turn import Kit, ToolLoop
 from gateway.settings import Settings, load_from_process
-from gateway.state.keeping import Keeping, keep_on
-from gateway.state.stores import Store, make_keeping, make_store, whereabouts
-from gateway.store_metrics import StoreMetrics
-from gateway.stories import Stories
-from gateway.usage import UsageLedger
+from gateway.state.stores import Store, whereabouts
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
@@ -49,28 +43,17 @@ from middleware.errors import Errors
 from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
 from middleware.trace_parent import TraceParent
-from providers.aws_login import aws_credential
 from providers.call import ClientDialect
-from providers.credentials import Logins
-from providers.demo import DemoTransport
-from providers.dialects import discover, of_clients
+from providers.dialects import of_clients
 from providers.errors import Fault
-from providers.google_login import google_credential
 from providers.json_object import encode
-from providers.logins import AwsLogin, GoogleLogin
-from providers.ports import Clock, Time
-from providers.registry import Registry
-from providers.transport import http_transport
+from providers.ports import Time
 from providers.version import VERSION
 
 if TYPE_CHECKING:
     from fastapi.telemetry import TelemetryConfig
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from gateway.traces import Traces
-
-LOGINS: Logins = {GoogleLogin: google_credential, AwsLogin: aws_credential}
-TRANSPORTS = {"http": http_transport, "https": http_transport, "demo": DemoTransport}
 
 SERVED = {
     "/v1/messages": ("POST",),
@@ -139,29 +122,54 @@ TIME = Time(
 )
 
 
-def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter | None = None) -> FastAPI:
-    """The whole gateway. Opens nothing before it is served. ``exporter`` takes its traces, where they are on."""
+def create_app(
+    settings: Settings,
+    moments: Time = TIME,
+    exporter: SpanExporter | None = None,
+    again: Callable[[], Settings] | None = None,
+) -> FastAPI:
+    """The whole gateway. Opens nothing before it is served. ``exporter`` takes its traces, where they are on.
+
+    With ``again``, which reads the settings anew, a reload builds the application once more around what lasts, and
+    swaps it in: requests under way keep the one they began in.
+    """
+    lasting = Lasting(settings, CALLS, moments, exporter)
+    reloader: Reloader | None = None
+    app = _assembled(settings, lasting, lambda: bool(app.state.draining), lambda: _running(lasting, reloader))
+    if again:
+        reloader = Reloader(settings, again, partial(_swap, app, lasting), lasting.metrics.reloaded)
+    app.state.draining = False
+    app.state.registry = lasting.registry
+    app.state.inventory = lasting.inventory
+    app.state.reloader = reloader
+    return app
+
+
+async def reload(app: FastAPI) -> bool:
+    """Reads the configuration again; whether it is in use now. SIGHUP and changed files do the same."""
+    reloader: Reloader | None = app.state.reloader
+    return reloader is not None and await reloader.reload()
+
+
+async def _swap(app: FastAPI, lasting: Lasting, settings: Settings) -> None:
+    await lasting.follow(settings)
+    app.middleware_stack = _assembled(settings, lasting, lambda: bool(app.state.draining)).build_middleware_stack()
+    app.state.registry = lasting.registry
+    await lasting.registry.close_replaced()
+
+
+def _assembled(
+    settings: Settings,
+    lasting: Lasting,
+    draining: Callable[[], bool],
+    running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> FastAPI:
+    """``running``: what goes on while the application is served."""
+    moments, registry, store, dialects = lasting.moments, lasting.registry, lasting.store, lasting.dialects
+    metrics, log, stories, usage = lasting.metrics, lasting.log, lasting.stories, lasting.usage
     clock = moments.clock
-    inventory = Inventory(moments, settings.catalog_refresh)
-    metrics = Metrics(
-        _models(settings),
-        CALLS,
-        models.failovers(settings.routing),
-        _rotating(settings),
-        [token.name for token in settings.tokens] or [""],
-        inventory.cost,
-        clock,
-        settings.metrics_folder,
-    )
-    log = _request_log(settings, clock)
-    traces = _traces(settings, moments, exporter)
-    usage = UsageLedger(inventory.cost, moments.wall)
-    dialects = discover()
-    store = make_store(settings, moments, (StoreMetrics(metrics.registry), log) if settings.redis else ())
-    stories = Stories(clock, CALLS, store.records)
-    observers = Observers(metrics, log)
-    registry = Registry(settings.providers, dialects, TRANSPORTS, store, observers, moments, LOGINS, inventory.windows)
     relay = Relay(registry, clock, settings.request_deadline)
+    served = {path: methods for path, methods in SERVED.items() if settings.metrics or path != "/metrics"}
     faces = of_clients(dialects)
     desk = Desk(_opener(settings, relay, faces, moments, metrics), moments, settings.keepalive_after)
     messages = faces["anthropic"]
@@ -172,9 +180,6 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
         ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk, log),
         ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk, log),
     }
-    beside = [stories.keep_telling] if store.records else []
-    if settings.metrics_folder:
-        beside.append(partial(keep_telling, metrics, registry, moments))
     app = Gateway(
         [
             Middleware(RequestId, clock=clock),
@@ -183,19 +188,19 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
                 observe=_all(
                     metrics.request_ended,
                     log.request_ended,
-                    *([traces.request_ended] if traces else []),
+                    *([lasting.traces.request_ended] if lasting.traces else []),
                     stories.ended,
                     usage.ended,
                 ),
                 route=_route,
                 begun=stories.began,
             ),
-            *([Middleware(TraceParent)] if traces else []),
+            *([Middleware(TraceParent)] if lasting.traces else []),
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
             Middleware(Auth, access=_access(settings)),
             *_raw_log(settings),
-            Middleware(EndpointTable, hot=hot, served=SERVED),
+            Middleware(EndpointTable, hot=hot, served=served),
         ],
         title="Keyturn",
         version=VERSION,
@@ -204,34 +209,16 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
         openapi_url=None,
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
-        lifespan=_lifespan(
-            registry, store, make_keeping(settings, moments, store, registry), inventory, beside, traces
-        ),
+        lifespan=lambda _: running(),
     )
-    app.state.draining = False
-    _add_routes(app, settings, metrics, registry, moments, store)
-    _add_models(app, ModelList(settings.routing, inventory, registry.measures))
+    _add_routes(app, settings, lasting, draining)
+    _add_models(app, ModelList(settings.routing, lasting.inventory, registry.measures))
     view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store))
     keys = admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
-    app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
-    app.state.registry = registry
-    app.state.inventory = inventory
+    app.include_router(ui.routes(view, stories, usage, keys, clock, draining))
     return app
-
-
-def _request_log(settings: Settings, clock: Clock) -> RequestLog:
-    words = redactor(settings) if settings.log_tracebacks else None
-    return RequestLog(clock, settings.ferryllm_events, words)
-
-
-def _traces(settings: Settings, moments: Time, exporter: SpanExporter | None) -> Traces | None:
-    if settings.traces is None:
-        return None
-    from gateway.traces import Traces  # needs the extra
-
-    return Traces(settings.traces, settings.providers, moments, exporter)
 
 
 def _raw_log(settings: Settings) -> Iterable[Middleware]:
@@ -256,46 +243,10 @@ def _route(path: str) -> str:
     return template(SERVED, path) or "unmatched"
 
 
-def _lifespan(
-    registry: Registry,
-    store: Store,
-    keeping: Keeping | None,
-    inventory: Inventory,
-    beside: Iterable[Callable[[], Coroutine[Any, Any, None]]],
-    traces: Traces | None,
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """``beside``: what goes on while the application is served."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with store:
-            tasks = [asyncio.create_task(each()) for each in beside]
-            looking = asyncio.create_task(inventory.run(registry))
-            looking.add_done_callback(_ended)
-            tasks.append(looking)
-            if keeping:
-                await keeping.begin()
-                tasks.append(asyncio.create_task(keep_on(keeping)))
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                if keeping:
-                    await keeping.keep()
-                await inventory.aclose()
-            await registry.aclose()
-        if traces:
-            traces.close()  # it blocks, but nothing else runs any more
-
-    return lifespan
-
-
-def _ended(looking: asyncio.Task[None]) -> None:
-    """Nobody waits for what runs in the background, so an end before its time is told."""
-    if not looking.cancelled() and (error := looking.exception()):
-        structlog.get_logger().error("model_lists_ended", exc_info=error)
+@asynccontextmanager
+async def _running(lasting: Lasting, reloader: Reloader | None) -> AsyncIterator[None]:
+    async with lasting.running(), reloader.running() if reloader else nullcontext():
+        yield
 
 
 def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestContext], None]:
@@ -304,14 +255,6 @@ def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestConte
             each(context)
 
     return observe
-
-
-def _models(settings: Settings) -> Iterable[tuple[str, str]]:
-    return {(ref.provider, ref.model) for ref in models.references(settings.routing)}
-
-
-def _rotating(settings: Settings) -> Iterable[str]:
-    return [config.id for config in settings.providers if config.usable and len(config.keys) > 1]
 
 
 def _access(settings: Settings) -> Access:
@@ -324,9 +267,7 @@ def _access(settings: Settings) -> Access:
     )
 
 
-def _add_routes(
-    app: FastAPI, settings: Settings, metrics: Metrics, registry: Registry, moments: Time, store: Store
-) -> None:
+def _add_routes(app: FastAPI, settings: Settings, lasting: Lasting, draining: Callable[[], bool]) -> None:
     table = settings.routing
 
     @app.get("/")
@@ -347,12 +288,12 @@ def _add_routes(
 
     @app.get("/readyz")
     async def ready() -> JSONResponse:
-        return _readiness(app.state.draining, store)
+        return _readiness(draining(), lasting.store)
 
     @app.get("/metrics")
     async def exposition() -> Response:
-        await scrape(metrics, registry, moments)
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        await scrape(lasting.metrics, lasting.registry, lasting.moments)
+        return Response(lasting.metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _add_models(app: FastAPI, listed: ModelList) -> None:
@@ -382,6 +323,6 @@ def __getattr__(name: str) -> FastAPI:
         raise AttributeError(name)
     settings = load_from_process()
     configure_from(settings)
-    app = create_app(settings)
+    app = create_app(settings, again=load_from_process)
     globals()["app"] = app
     return app

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -34,7 +35,8 @@ class Inventory:
         self._period = period
         self._facts = LazyFacts()
         self._lists: dict[str, dict[str, Listed]] = {}
-        self._looking: dict[str, asyncio.Task[bool]] = {}
+        self._looking: dict[Provider, asyncio.Task[bool]] = {}
+        self._due: WeakKeyDictionary[Provider, float] = WeakKeyDictionary()  # when its list is looked at again
 
     def lists(self) -> Mapping[str, Mapping[str, Listed]]:
         """The models of each provider whose list came, by their names."""
@@ -75,34 +77,55 @@ class Inventory:
 
     # -- the lists
 
+    def configured(self, period: float | None) -> None:
+        """As in ``__init__``; it holds from the next ``run``."""
+        self._period = period
+
     async def run(self, registry: Registry) -> None:
-        """Looks at the lists of all configured providers until it is cancelled."""
+        """Looks at the lists of all configured providers until it is cancelled.
+
+        A second run, of the providers that are configured by then, goes on where the first one was.
+        """
+        names = [config.id for config in registry.configs if config.chosen]
+        self._forget(registry)
         if self._period is None:
             return
-        names = [config.id for config in registry.configs if config.chosen]
         async with asyncio.TaskGroup() as group:
             for name in names:
                 group.create_task(self._watch(registry.get(name), self._period))
+
+    def _forget(self, registry: Registry) -> None:
+        """What was there before and is not any more, or not as it was."""
+        current = set(registry.live.values())
+        for provider, task in self._looking.items():
+            if provider not in current:
+                task.cancel()
+        gone = self._lists.keys() - {config.id for config in registry.configs}
+        for name in gone:
+            del self._lists[name]
+        self.version += 1 if gone else 0
 
     async def refresh(self, providers: Iterable[Provider]) -> None:
         """Looks at these lists now; whoever asks while one is looked at waits for the same look."""
         await asyncio.gather(*(self._look(provider) for provider in providers))
 
     async def _watch(self, provider: Provider, period: float) -> None:
-        await self._time.sleep(SPREAD * self._time.chance())
+        due = self._due.get(provider)
+        await self._time.sleep(SPREAD * self._time.chance() if due is None else max(0.0, due - self._time.clock()))
         failures = 0
         while True:
             failures = 0 if await self._look(provider) else failures + 1
             wait = min(period, RETRY * 2.0 ** min(failures - 1, 20)) if failures else period
-            await self._time.sleep(wait * (1.0 + JITTER * (2.0 * self._time.chance() - 1.0)))
+            wait *= 1.0 + JITTER * (2.0 * self._time.chance() - 1.0)
+            self._due[provider] = self._time.clock() + wait
+            await self._time.sleep(wait)
 
     async def _look(self, provider: Provider) -> bool:
-        name = provider.config.id
-        if name not in self._looking:
+        if provider not in self._looking:
             task = asyncio.ensure_future(self._taken(provider))
-            self._looking[name] = task
-            task.add_done_callback(lambda _: self._looking.pop(name, None))
-        return await asyncio.shield(self._looking[name])
+            self._looking[provider] = task
+            task.add_done_callback(lambda _: self._looking.pop(provider, None))
+        return await asyncio.shield(self._looking[provider])
 
     async def _taken(self, provider: Provider) -> bool:
         try:

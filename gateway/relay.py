@@ -46,6 +46,7 @@ class Relay:
         end = (context.started if began is None else began) + self._deadline
         context.sent = context.sent or self._clock()
         targets = self._fitting(call, targets, context)
+        self._registry.hold((target.provider for target in targets), stack)
         try:
             for number, target in enumerate(targets, 1):
                 if self._is_smaller(target, failures):

@@ -19,12 +19,15 @@ class RequestLog:
     """The observer that writes. ``ferryllm`` has that system's events at INFO, in its names (0.2, read 2026-11)."""
 
     def __init__(self, clock: Clock, ferryllm: bool = False, words: Callable[[str], str] | None = None) -> None:
-        """Where ``words`` is set, what it makes of an upstream's own words is told of a failed attempt too: they may
-        repeat some of a conversation.
-        """
         self._log: FilteringBoundLogger = structlog.get_logger("keyturn")
         self._logger = logging.getLogger("keyturn")
         self._clock = clock
+        self.configured(ferryllm, words)
+
+    def configured(self, ferryllm: bool, words: Callable[[str], str] | None) -> None:
+        """Where ``words`` is set, what it makes of an upstream's own words is told of a failed attempt too: they may
+        repeat some of a conversation.
+        """
         self._events = logging.INFO if ferryllm else logging.DEBUG
         self._words = words
 
@@ -52,6 +55,7 @@ class RequestLog:
                 display_model=context.requested[:LONGEST],
                 backend_model=target.model,
                 provider=target.provider,
+                stream=context.stream,
                 fallbacks=len(context.targets) - 1,
             )
 
@@ -64,6 +68,7 @@ class RequestLog:
                 provider=attempt.provider,
                 model=attempt.model,
                 key=attempt.key,
+                stream=attempt.stream,
             )
 
     def attempt_ended(self, attempt: Attempt) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from providers.catalog import names
@@ -27,18 +28,40 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A rule of keyturn.toml: requested names that equal or begin with ``match`` go to ``provider``."""
+    """A rule of keyturn.toml: requested names that equal, begin with or fit ``match`` go to ``provider``."""
 
     match: str
     provider: str
     model: str = ""  # "" keeps the requested name
     exact: bool = False
-    fallbacks: tuple[Ref, ...] = ()
+    fallbacks: tuple[Ref, ...] = ()  # likewise without a model
+    glob: bool = False  # ``match`` is a pattern: * is any letters, ? is one, [ab] one of these
+    clients: frozenset[str] = frozenset()  # names of tokens; none: it is for everybody
 
-    def takes(self, requested: str) -> bool:
+    def takes(self, requested: str, client: str) -> bool:
+        if self.clients and client not in self.clients:
+            return False
         if self.exact:
             return requested == self.match
+        if self.glob:
+            return fnmatchcase(requested, self.match)
         return self.match == "*" or requested.startswith(self.match)
+
+    @property
+    def rank(self) -> tuple[bool, bool, bool, int]:
+        """How near it is to a name that it takes: the client's own, the name itself, the most letters of it."""
+        letters = len(self.match) - (self.match.count("*") + self.match.count("?") if self.glob else 0)
+        return bool(self.clients), self.exact, self.match != "*", letters
+
+    @property
+    def shown(self) -> str:
+        """The names that it takes, for people."""
+        plain = self.exact or self.glob or self.match == "*"
+        return f"{self.match}{'' if plain else '*'}{f' of {self._who}' if self.clients else ''}"
+
+    @property
+    def _who(self) -> str:
+        return ", ".join(sorted(self.clients))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +106,13 @@ class RoutingTable:
     tier_fallbacks: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
     lacks: Mapping[str, tuple[Lack, ...]] = field(default_factory=dict)  # what the others need
 
-    def targets(self, requested: str, pin: str = "") -> tuple[Target, ...]:
-        """The targets of a call, best first, each once. Providers without a key are left out.
+    def targets(self, requested: str, pin: str = "", client: str = "") -> tuple[Target, ...]:
+        """The targets of a call, best first, each once. Providers without a key are left out. ``client`` is the name of
+        the token.
 
         Raises Fault: 400 for a misspelt provider, 503 where no target is left.
         """
-        choice = self._choose(requested, pin)
+        choice = self._choose(requested, pin, client)
         refs = self.in_order(choice.primary, choice.spare)
         if not refs:
             provider = choice.primary.provider
@@ -105,24 +129,25 @@ class RoutingTable:
         """What ``a/b/c`` means here: see ``parse_ref``."""
         return parse_ref(text, self.specs, self.usable, self.default.provider)
 
-    def resolve(self, requested: str, pin: str = "") -> Ref:
+    def resolve(self, requested: str, pin: str = "", client: str = "") -> Ref:
         """pin, else rule, else ``provider/model`` in the name, else the rule "*", else tier, else default.
 
         Raises Fault (400).
         """
-        return self._choose(requested, pin).primary
+        return self._choose(requested, pin, client).primary
 
-    def _choose(self, requested: str, pin: str) -> Choice:
+    def _choose(self, requested: str, pin: str, client: str) -> Choice:
         """The primary, and the fallbacks of the rule or the tier that led to it."""
         if pin:
             return Choice(self.parse(pin), "the suffix of the client's token")
-        rule = self._rule(requested)
+        rule = self._rule(requested, client)
         bare = self._without_alias(requested)
         if "/" in bare and (rule is None or (rule.match == "*" and self._names_provider(bare))):
             return Choice(self.parse(bare), "named in the model field")
         if rule is not None:
-            why = f"the rule for {rule.match}{'' if rule.exact or rule.match == '*' else '*'}"
-            return Choice(Ref(rule.provider, rule.model or requested), why, rule.fallbacks, f"a fallback of {why}")
+            why = f"the rule for {rule.shown}"
+            spare = tuple(Ref(ref.provider, ref.model or requested) for ref in rule.fallbacks)
+            return Choice(Ref(rule.provider, rule.model or requested), why, spare, f"a fallback of {why}")
         return self._by_tier(requested)
 
     def _by_tier(self, requested: str) -> Choice:
@@ -153,9 +178,9 @@ class RoutingTable:
         first, slash, _ = text.partition("/")
         return bool(slash) and first in names(self.specs.values())
 
-    def _rule(self, requested: str) -> Route | None:
-        taking = [route for route in self.routes if route.takes(requested)]
-        return max(taking, key=lambda route: (route.exact, route.match != "*", len(route.match)), default=None)
+    def _rule(self, requested: str, client: str) -> Route | None:
+        taking = [route for route in self.routes if route.takes(requested, client)]
+        return max(taking, key=lambda route: route.rank, default=None)
 
     def _thinks(self, requested: str) -> bool:
         return self.tier_thinking.get(_tier(requested, TIERS), self.thinking)

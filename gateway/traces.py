@@ -7,7 +7,7 @@ is over, from what its context holds: while it runs, traces cost nothing. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
+from gateway.metrics.calls import NAMES
 from gateway.settings.model import Traces as Where
 from middleware.context import RequestContext
 from providers.ports import Attempt, Time, Usage
@@ -26,16 +27,6 @@ from providers.version import VERSION
 
 LONGEST = 200  # characters of what a client wrote
 COUNT_TOKENS = "/v1/messages/count_tokens"
-# How the conventions call those that they name; every other is called by its id.
-NAMES: Mapping[str, str] = {
-    "azure": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "kimi": "moonshot_ai",
-    "mistral": "mistral_ai",
-    "vertex": "gcp.vertex_ai",
-    "xai": "x_ai",
-}
 Attributes = dict[str, AttributeValue]
 
 
@@ -56,9 +47,13 @@ class Traces:
             BatchSpanProcessor(exporter or OTLPSpanExporter(endpoint=where.endpoint, headers=dict(where.headers)))
         )
         self._tracer = self._provider.get_tracer("keyturn", VERSION)
-        self._servers = {config.id: _server(config.base_url) for config in providers}
+        self.configured(providers)
         self._parents = TraceContextTextMapPropagator()
         self._moments = moments
+
+    def configured(self, providers: Iterable[ProviderConfig]) -> None:
+        """Whose spans will be made."""
+        self._servers = {config.id: _server(config.base_url) for config in providers}
 
     def request_ended(self, context: RequestContext) -> None:
         """Both kinds of span, of a call that was asked of a model."""

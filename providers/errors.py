@@ -156,10 +156,18 @@ class Problem:
     problem: str
     fix: str
     origin: str = ""  # environment, a file's path, a flag
+    line: int = 0  # of that file, from 1; 0 = not known
 
     def __str__(self) -> str:
-        where = f" (from {self.origin})" if self.origin else ""
-        return f"{self.name}{where}: {self.problem}. {self.fix}"
+        return f"{placed(self.name, self.origin, self.line)}: {self.problem}. {self.fix}"
+
+
+def placed(name: str, origin: str, line: int = 0) -> str:
+    """A setting and where it stands."""
+    if not origin:  # the name is a file's
+        return f"{name}, line {line}" if line else name
+    where = f"{origin}, line {line}" if line else origin
+    return f"{name} (from {where})"
 
 
 @dataclass(eq=False)

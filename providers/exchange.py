@@ -11,6 +11,8 @@ from providers.call import Call, ClientDialect, Dialect, Hints, Operation, Strea
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest
 from providers.errors import ErrorKind, UpstreamFailure
+from providers.govern import cached, governed
+from providers.quirks import Quirks
 from providers.spec import ProviderConfig
 from providers.translation import Translation
 
@@ -51,6 +53,8 @@ def arrange(
 
     ``token`` makes ids. Raises UpstreamFailure where the upstream has nothing for the call's operation.
     """
+    if config.reasoning:
+        call = governed(call, config.reasoning)
     quirks = config.quirks.of(model)
     looks = quirks.guarded_calls if config.guardian is None else config.guardian
     straight = upstream.straight if client.name == upstream.name else None
@@ -61,7 +65,7 @@ def arrange(
         guarded = looks and _may_call(call)
         passing = straight.guarded(call, token) if guarded else (straight.reader(call), _NOTHING)
         if passing is not None:
-            request = straight.request(call, model, thinking, config, key)
+            request = _cached(straight.request(call, model, thinking, config, key), upstream, call, quirks, config)
             return Exchange(request, call.stream, passing[0], request.lost, passing[1])
     if call.operation is not Operation.MESSAGES:
         raise UpstreamFailure(ErrorKind.NOT_FOUND, "it has no counter of tokens")
@@ -74,8 +78,17 @@ def arrange(
     if hosting is not None:
         writer = hosting.round(writer, token)
     reader = Translation(translated.reader, writer, call.stream, guardian)
+    request = _cached(translated.request, upstream, call, quirks, config)
     repairs = guardian.repairs if guardian else {}
-    return Exchange(translated.request, True, reader, translated.lost, repairs, reader.lost)
+    return Exchange(request, True, reader, translated.lost, repairs, reader.lost)
+
+
+def _cached(
+    request: UpstreamRequest, upstream: Dialect, call: Call, quirks: Quirks, config: ProviderConfig
+) -> UpstreamRequest:
+    if config.cache is None or call.operation is not Operation.MESSAGES:
+        return request
+    return cached(request, upstream.name, config.cache, quirks)
 
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})

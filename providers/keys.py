@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from itertools import count, repeat
@@ -18,7 +18,18 @@ from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
 from providers.spec import NO_LIMITS, NO_TRAFFIC, KeySource, Limits, ProviderConfig
 from providers.standing import Standing, standing
-from providers.state import Admission, Ask, Candidate, KeyState, Passed, RestOrder, Settlement, Snapshot, StateStore
+from providers.state import (
+    Admission,
+    Ask,
+    Candidate,
+    KeyState,
+    KeyView,
+    Passed,
+    RestOrder,
+    Settlement,
+    Snapshot,
+    StateStore,
+)
 from providers.turns import Turns
 from providers.unwinding import to_the_end
 
@@ -26,6 +37,7 @@ STANDS_BACK = 30.0  # seconds
 APART = 0.005  # seconds between two looks at limits that other processes share
 MOST_WORDS = 2000  # characters of an upstream's error that its attempt keeps
 STATES = ("ready", "limited", "refused", "spent", "rested")
+Views = Mapping[str, KeyView]  # by the identity of a key
 
 
 class NoneFits(Exception):
@@ -78,10 +90,13 @@ class KeyPool:
         observer: Observer,
         time: Time,
         logins: Logins = NO_LOGINS,
+        before: KeyPool | None = None,
     ) -> None:
+        """Of a key that the pool ``before`` had too, what is known of it holds on."""
         self.provider = config.id
-        self.keys = _keys(config, logins, time)
-        self._config = config
+        views = {each.id: each.view for each in before.candidates} if before else {}
+        self.keys = _keys(config, logins, time, views)
+        self.config = config
         self._models = dict(config.models)
         self._by_id = {key.candidate.id: key for key in self.keys}
         self._by_label = {key.label: key for key in self.keys}
@@ -126,7 +141,7 @@ class KeyPool:
     async def admit(self, lease: str, wish: Wish) -> tuple[Key, Admission]:
         """Raises NoneFits."""
         preferred = self._affinity.preferred(wish.session, self._time.clock()) if wish.session else None
-        rotation = self._config.rotation
+        rotation = self.config.rotation
         ask = Ask(
             lease,
             self.provider,
@@ -136,7 +151,7 @@ class KeyPool:
             self._models.get(wish.model, NO_LIMITS),
             rotation.usage_limit,
             rotation.usage_window,
-            self._config.traffic if self.keeps_traffic else NO_TRAFFIC,
+            self.config.traffic if self.keeps_traffic else NO_TRAFFIC,
         )
         try:
             admission = await self._store.admit(ask)
@@ -217,7 +232,7 @@ class KeyPool:
         """A key's state, with what its account adds to it."""
         account = self.named(key.label).candidate.account
         shared = [rest for rest in seen.rests if rest.account == account]
-        return standing(key, shared, self._config.rotation.usage_limit)
+        return standing(key, shared, self.config.rotation.usage_limit)
 
     def named(self, label: str) -> Key:
         """The key with this label. Raises KeyError."""
@@ -337,16 +352,21 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         return counted or (0 if outcome == "failed" else None)
 
 
-def _keys(config: ProviderConfig, logins: Logins, time: Time) -> tuple[Key, ...]:
+def _keys(config: ProviderConfig, logins: Logins, time: Time, views: Views) -> tuple[Key, ...]:
     """A provider that takes no key has one lease-holder without a secret; its variable is the one to set instead."""
     if not config.keys:
-        return (_key(config, config.id, config.spec.key_variable, None),)
-    return tuple(_from_source(config, number, source, logins, time) for number, source in enumerate(config.keys, 1))
+        return (_key(config, config.id, config.spec.key_variable, None, views),)
+    found = (_from_source(config, number, source, views) for number, source in enumerate(config.keys, 1))
+    logged_in = zip(found, config.keys, strict=True)
+    return tuple(_with_login(key, source, config, logins, time) for key, source in logged_in)
 
 
-def _from_source(config: ProviderConfig, number: int, source: KeySource, logins: Logins, time: Time) -> Key:
+def _from_source(config: ProviderConfig, number: int, source: KeySource, views: Views) -> Key:
     label = source.label or key_label(config.id, number)
-    key = _key(config, label, source.variable, source.secret, source.account, source.limits, source.weight)
+    return _key(config, label, source.variable, source.secret, views, source.account, source.limits, source.weight)
+
+
+def _with_login(key: Key, source: KeySource, config: ProviderConfig, logins: Logins, time: Time) -> Key:
     if source.login is None:
         return key
     return replace(key, credential=logins[type(source.login)](source.login, config.timeouts, time))
@@ -357,6 +377,7 @@ def _key(
     label: str,
     variable: str,
     secret: Secret | None,
+    views: Views,
     account: str = "",
     limits: Limits = NO_LIMITS,
     weight: float = 1.0,
@@ -364,7 +385,8 @@ def _key(
     # Other processes may have the same keys in another order, so a label tells them nothing.
     identity = secret.fingerprint() if secret else label
     # A key without a named account is an account of its own.
-    candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits)
+    view = views.get(identity) or KeyView()
+    candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits, view)
     return Key(label, variable, secret, candidate, weight, account)
 
 

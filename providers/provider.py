@@ -43,11 +43,16 @@ class Provider:
         pool: KeyPool,
         time: Time,
         measures: Measures | None = None,
+        before: Provider | None = None,
     ) -> None:
+        """``before`` is what stood in this one's place until a reload: the same limits are kept by the same gate."""
         self.config = config
+        self.users = 0  # calls that hold it open
+        self.retired = False  # closes when no call holds it any more
         self.pool = pool
         self.time = time
-        self.gate = Gate(config.traffic, elsewhere=pool.keeps_traffic)
+        same = before is not None and before.config.traffic == config.traffic
+        self.gate: Gate = before.gate if before and same else Gate(config.traffic, elsewhere=pool.keeps_traffic)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self.measures = measures or Measures()
@@ -99,6 +104,18 @@ class Provider:
     def facts(self) -> dict[str, dict[str, Any]]:
         """What was found out about its models: by kind and model, as JSON."""
         return {REFUSED: self.pupil.plain(), COUNTED: self.measures.plain()}
+
+    async def let_go(self) -> None:
+        """A call that held it is over."""
+        self.users -= 1
+        if self.retired and not self.users:
+            await self.aclose()
+
+    async def retire(self) -> None:
+        """Closes when the last call that holds it is over."""
+        self.retired = True
+        if not self.users:
+            await self.aclose()
 
     def remember(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
         """What this process kept when it ended, or what others found out."""

@@ -49,6 +49,30 @@ class Timeouts:
     first_token: float = 120.0  # from sending to the first content of a stream
 
 
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultracode")
+POLICIES = ("preserve", "fill_missing", "cap", "force")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCache:
+    """Which parts of a Messages request are marked where none is, and OpenAI's key and retention ("" = none)."""
+
+    system: bool = True
+    tools: bool = True
+    last_message: bool = True
+    key: str = ""
+    retention: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPolicy:
+    """``policy`` is one of POLICIES, the efforts are of EFFORTS or ""."""
+
+    policy: str
+    default: str = ""
+    most: str = ""
+
+
 class KeyOrder(StrEnum):
     """Which usable key serves next."""
 
@@ -257,6 +281,8 @@ class ProviderConfig:
     extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)  # members for every body, over ours
     images: UnseenImages = UnseenImages.NOTE
     query: str = ""  # behind the URL of every call
+    cache: PromptCache | None = None
+    reasoning: ReasoningPolicy | None = None
     second: ProviderConfig | None = None  # the same in the dialect that it falls back to
     faces: tuple[tuple[tuple[str, ...], ProviderConfig], ...] = ()  # beginnings of models, and how those are asked
     missing: tuple[Lack, ...] = ()  # what it lacks, where that is more to the point than a base URL or a key

@@ -115,8 +115,10 @@ class AiohttpTransport:
         return AiohttpReply(response)
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """The next ``send`` opens it anew."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     def _unsent(self, error: BaseException, reused: bool) -> UpstreamFailure:
         if not reused or not _found_dead(error):

@@ -15,6 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +118,19 @@ async def serving(
     moments: Moments | None = None,
     style: str = "json",
     exporter: SpanExporter | None = None,
+    reloads: bool = False,
 ) -> AsyncIterator[Gateway]:
     """A gateway configured by these variables alone; leaving it shuts it down and sees that nothing stays open.
 
     Its pauses pass at once, its timers are ``moments``'s, and it looks at no provider's list of models unless told to.
+    With ``reloads`` it can read its settings again.
     """
-    settings, moments = load({**NO_LISTS, **environ}, home, home), moments or Moments()
+    read = partial(load, {**NO_LISTS, **environ}, home, home)
+    settings, moments = read(), moments or Moments()
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
     with with_admin_token(settings, port) as own, captured_log(level, style, own) as log:
-        app = create_app(own, moments.time(), exporter)
+        app = create_app(own, moments.time(), exporter, read if reloads else None)
         config = uvicorn.Config(
             app,
             lifespan="on",

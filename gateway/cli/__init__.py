@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from gateway.settings import load_from_process
@@ -41,17 +42,8 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.init import init
 
         return init(options.force)
-    if options.command == "serve":
-        from gateway.cli.serve import serve
-
-        return serve(load_from_process(options.config, _flags(options)), options.workers, _given(options))
-    if options.command == "worker":
-        from gateway.cli.worker import Post, work
-
-        post = Post(
-            [int(each) for each in options.listeners.split(",")], options.says, options.watched, options.workers
-        )
-        return work(load_from_process(options.config, _flags(options)), post)
+    if options.command in ("serve", "worker"):
+        return _serve(options)
     if options.command == "status":
         from gateway.cli.status import status
 
@@ -65,10 +57,25 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.doctor import doctor
 
         return doctor(load_from_process(options.config), options.json)
-    from gateway.cli.check import report
+    from gateway.cli.check import report, schema_text
 
+    if options.schema:
+        print(schema_text())
+        return 0
     print(report(load_from_process(options.config)))
     return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    again = partial(load_from_process, options.config, _flags(options))
+    if options.command == "serve":
+        from gateway.cli.serve import serve
+
+        return serve(again(), options.workers, _given(options), again)
+    from gateway.cli.worker import Post, work
+
+    listeners = [int(each) for each in options.listeners.split(",")]
+    return work(again, Post(listeners, options.says, options.watched, options.workers))
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
@@ -110,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
+    check.add_argument("--schema", action="store_true", help="print the JSON Schema of keyturn.toml, for editors")
     pick = commands.add_parser(
         "pick",
         help="choose a model and start claude with it; further arguments are claude's",

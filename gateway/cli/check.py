@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from gateway.cli import limits
 from gateway.cli.banner import (
     columns,
@@ -37,7 +39,13 @@ def report(settings: Settings) -> str:
     )
 
 
+def schema_text() -> str:
+    """What ``--schema`` prints."""
+    from gateway.settings.toml_schema import schema
+
+    return json.dumps(schema(), indent=2)
+
+
 def _route(route: Route, table: RoutingTable) -> tuple[str, str]:
-    match = route.match if route.exact or route.match == "*" else f"{route.match}*"
     target = f"{route.provider}/{route.model or '<the same name>'}"
-    return match, target + then(table, Ref(route.provider, route.model), route.fallbacks)
+    return route.shown, target + then(table, Ref(route.provider, route.model), route.fallbacks)

@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from gateway.app import LOGINS, TIME, TRANSPORTS
+from gateway.app import TIME
 from gateway.cli.banner import columns
 from gateway.cli.out import say
 from gateway.doctor.findings import Finding, State, Verdict, keyless, verdicts
 from gateway.doctor.plan import duties, subjects
 from gateway.doctor.probes import Doctor
+from gateway.lasting import LOGINS, TRANSPORTS
 from gateway.observers import Observers
 from gateway.settings import Settings
 from gateway.state.memory import MemoryStore

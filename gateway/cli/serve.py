@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from gateway.cli.banner import banner
 from gateway.cli.local_runtimes import find
 from gateway.cli.out import say
 from gateway.settings import Settings
+from providers.secret import Secret
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -32,8 +34,16 @@ KEEP_ALIVE = 75
 ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def serve(settings: Settings, workers: int = 1, options: Sequence[str] = ()) -> int:
-    """Listen, serve until a signal, drain; returns the exit status. ``options``: those that the settings came with."""
+def serve(
+    settings: Settings,
+    workers: int = 1,
+    options: Sequence[str] = (),
+    again: Callable[[], Settings] | None = None,
+) -> int:
+    """Listen, serve until a signal, drain; returns the exit status. ``options``: those that the settings came with.
+
+    ``again`` reads the settings anew for a reload.
+    """
     if workers > 1:
         from gateway.cli.workers import refusal, supervise
 
@@ -53,9 +63,24 @@ def serve(settings: Settings, workers: int = 1, options: Sequence[str] = ()) -> 
 
     with with_admin_token(settings, sockets[0].getsockname()[1]) as own:
         configure_from(own)
-        server = Server(create_app(own), own)
+        made = None if settings.admin_token else own.admin_token
+        server = Server(create_app(own, again=following(again, made) if again else None), own)
         server.run(sockets)
     return FORCED if server.force_exit else 0
+
+
+def following(load: Callable[[], Settings], made: Secret | None = None) -> Callable[[], Settings]:
+    """What a reload reads: the log follows it too. ``made`` is the admin token of this run where none is set."""
+
+    def again() -> Settings:
+        from gateway.logs import configure_from
+
+        settings = load()
+        settings = replace(settings, admin_token=settings.admin_token or made)
+        configure_from(settings)
+        return settings
+
+    return again
 
 
 class Server(uvicorn.Server):

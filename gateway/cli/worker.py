@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.cli.serve import Server
+from gateway.cli.serve import Server, following
 from gateway.settings import Settings
 
 
@@ -22,14 +22,17 @@ class Post:
     workers: int
 
 
-def work(settings: Settings, post: Post) -> int:
-    """Serves until a signal, or until nobody watches over it; returns the exit status."""
+def work(load: Callable[[], Settings], post: Post) -> int:
+    """Serves until a signal, or until nobody watches over it; returns the exit status. Raises ConfigError."""
     from gateway.app import create_app
-    from gateway.logs import configure
 
-    configure(settings.log_level, settings.log_format)
-    own = replace(settings, processes=max(settings.processes, post.workers))
-    server = WorkerServer(create_app(own), own)
+    def again() -> Settings:
+        settings = load()
+        return replace(settings, processes=max(settings.processes, post.workers))
+
+    read = following(again)
+    own = read()
+    server = WorkerServer(create_app(own, again=read), own)
     server.post = post
     server.run([socket.socket(fileno=each) for each in post.listeners])
     return 0

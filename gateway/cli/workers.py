@@ -1,7 +1,7 @@
 """``keyturn serve --workers N``: one process that listens and watches over those that serve.
 
-SIGTERM lets every worker finish its streams; SIGHUP puts new workers, with the settings of now, in the place of the
-old ones, which finish theirs. A worker that dies has a successor.
+SIGTERM lets every worker finish its streams; SIGHUP has each read its settings again, and none of its streams notices.
+A worker that dies has a successor.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def supervise(settings: Settings, sockets: Sequence[socket.socket], workers: int
     """Serves until a signal; returns the exit status. ``options`` are those that the settings were read with."""
     port = sockets[0].getsockname()[1]
     with with_admin_token(settings, port) as own, TemporaryDirectory(prefix="keyturn-metrics-") as metrics:
-        environment = worker_environment(Path(metrics), own.admin_token)
+        environment = worker_environment(Path(metrics), None if settings.admin_token else own.admin_token)
         command = [sys.executable, "-m", "gateway.cli", "worker", *options, "--workers", str(workers)]
         crew = Crew(command, environment, [each.fileno() for each in sockets], workers, own.drain_timeout)
 
@@ -72,8 +72,21 @@ class Worker:
     says: int
     alive: int
     ready: bool = False
+    outdated: bool = False  # it may have read its settings before they changed
     since: float = field(default_factory=time.monotonic)
     leaving: float = float("inf")  # by when it has to be gone
+
+    def begun(self) -> None:
+        """It serves, and knows what SIGHUP means."""
+        self.ready = True
+        if self.outdated:
+            self.reload()
+
+    def reload(self) -> None:
+        self.outdated = not self.ready
+        if self.ready:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGHUP)
 
     def leave(self, within: float) -> None:
         if self.leaving == float("inf"):
@@ -83,7 +96,7 @@ class Worker:
 
 
 class Crew:
-    """All workers, those too that are about to serve or to leave."""
+    """All workers: at first they are about to serve, and where one does not come the others leave."""
 
     def __init__(
         self, command: Sequence[str], environment: dict[str, str], listeners: Sequence[int], count: int, drain: float
@@ -100,7 +113,6 @@ class Crew:
         self._selector = selectors.DefaultSelector()
         self._stopping = 0
         self._status = 0
-        self._begun = False
 
     def run(self, ready: Callable[[], None]) -> int:
         with self._signals() as wakes:
@@ -121,15 +133,16 @@ class Crew:
                 self._signalled(number)
             return
         worker = next(each for each in self._all() if each.says == descriptor)
-        worker.ready = bool(said)
         self._selector.unregister(descriptor)
+        if said:
+            worker.begun()
 
     def _signalled(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stop(number)
-        elif number == signal.SIGHUP and not (self._stopping or self._coming):
-            say("SIGHUP: starting workers with the settings of now.")
-            self._coming = [self._start()]  # one finds out for all whether that can be done
+        elif number == signal.SIGHUP and not self._stopping:
+            for worker in self._all():
+                worker.reload()
 
     def _stop(self, number: int) -> None:
         self._stopping += 1 if number == signal.SIGINT or not self._stopping else 0
@@ -143,10 +156,8 @@ class Crew:
         for worker in [each for each in self._all() if each.process.poll() is not None]:
             self._gone(worker)
         if self._coming and all(worker.ready for worker in self._coming):
-            if missing := self._count - len(self._coming):
-                self._coming += [self._start() for _ in range(missing)]
-            else:
-                self._take_over(ready)
+            self._serving, self._coming = self._coming, []
+            ready()
         now = time.monotonic()
         for due in [each for each in self._vacant if each <= now]:
             self._vacant.remove(due)
@@ -154,15 +165,6 @@ class Crew:
         for worker in self._all():
             if worker.leaving <= now:
                 worker.process.kill()
-
-    def _take_over(self, ready: Callable[[], None]) -> None:
-        for worker in self._serving:
-            worker.leave(self._drain)
-        self._leaving += self._serving
-        self._serving, self._coming = self._coming, []
-        if not self._begun:
-            self._begun = True
-            ready()
 
     def _gone(self, worker: Worker) -> None:
         self._forget(worker)
@@ -179,14 +181,12 @@ class Crew:
                 self._vacant.append(time.monotonic() + AGAIN)
 
     def _did_not_come(self, status: int) -> None:
-        """It has said why. At the start that is the end; later those of before go on."""
+        """At the start, and it has said why: that is the end."""
         for worker in self._coming:
             worker.leave(self._drain)
         self._leaving += self._coming
         self._coming = []
-        if self._begun:
-            say("The new workers did not start; those of before go on.")
-        elif not self._stopping:
+        if not self._stopping:
             self._status = status if status > 0 else 1
 
     # -- processes

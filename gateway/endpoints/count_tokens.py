@@ -37,11 +37,11 @@ class CountTokensEndpoint:
             await respond(send, 200, [(b"content-type", b"application/json")], body)
 
     def _estimated(self, call: Call, context: RequestContext) -> int:
-        target = self._routing.targets(call.model, context.pin)[0]
+        target = self._routing.targets(call.model, context.pin, context.principal)[0]
         return self._registry.measures[target.provider].corrected(call.estimate, target.model)()
 
     async def _counted(self, call: Call, context: RequestContext) -> bytes | None:
-        targets = self._routing.targets(call.model, context.pin)
+        targets = self._routing.targets(call.model, context.pin, context.principal)
         if not self._registry.get(targets[0].provider).config.of(targets[0].model).spec.counts_tokens:
             return None
         body: bytes | None = None

@@ -42,7 +42,7 @@ class MessagesEndpoint:
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
         self._log.incoming(context)
-        targets = self._routing.targets(call.model, context.pin)
+        targets = self._routing.targets(call.model, context.pin, context.principal)
         context.routed = self._desk.time.clock()
         if self._local and await self._local.answered(call, context, send):
             return

@@ -136,7 +136,8 @@ def references(table: RoutingTable) -> list[Ref]:
     """Every provider and model that a setting names, once."""
     exact = (Ref(route.provider, route.model or route.match) for route in table.routes if route.model or route.exact)
     spare = (*table.tier_fallbacks.values(), *(route.fallbacks for route in table.routes), table.fallbacks)
-    return list(dict.fromkeys((table.default, *table.tiers.values(), *exact, *chain.from_iterable(spare))))
+    named = (ref for ref in chain.from_iterable(spare) if ref.model)
+    return list(dict.fromkeys((table.default, *table.tiers.values(), *exact, *named)))
 
 
 def failovers(table: RoutingTable) -> set[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Literal, get_args
@@ -23,6 +23,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from gateway.local_answers import Probe
 from gateway.metrics.calls import OTHER, CallMetrics, Price
 from gateway.metrics.children import Children
+from gateway.reload import RESULTS
 from gateway.server_tools.failures import Code
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
@@ -83,7 +84,6 @@ class Metrics:
         self._folder = folder
         for collector in () if folder else (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self._models = frozenset(models)
         self._requests = Counter(
             "keyturn_requests",
             "Requests by route, provider, model and outcome",
@@ -150,7 +150,7 @@ class Metrics:
             ("provider", "model", "axis"),
             "livemostrecent",
         )
-        self.calls = CallMetrics(self.registry, self._models, clients, price)
+        self.calls = CallMetrics(self.registry, (), (), price)
         self._clock = clock
         self._routes = frozenset(routes)
         self._local = Counter(
@@ -165,6 +165,14 @@ class Metrics:
             ("tool", "outcome"),
             registry=self.registry,
         )
+        self._reloads = Counter(
+            "keyturn_config_reload",
+            "Reloads of the configuration: applied, or refused for what is wrong with it",
+            ("result",),
+            registry=self.registry,
+        )
+        for result in RESULTS:
+            self._reloads.labels(result)
         for kind in Repair:
             self._repairs.labels(kind.value)
         for probe in Probe:
@@ -175,6 +183,23 @@ class Metrics:
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)
         self._open = Children(self._inflight)
+        self._keys: set[tuple[str, str]] = set()
+        self.configured(models, failovers, rotating, clients)
+
+    def configured(
+        self,
+        models: Iterable[tuple[str, str]],
+        failovers: Iterable[tuple[str, str]] = (),
+        rotating: Iterable[str] = (),
+        clients: Iterable[str] = (),
+        keys: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """What a configuration names, as in ``__init__``; ``keys`` are all (provider, key): others have no state."""
+        self._models = frozenset(models)
+        self.calls.configured(self._models, clients)
+        for gone in self._keys.difference(keys):
+            self._forget(*gone)
+        self._keys.intersection_update(keys)
         for route in self._routes:
             for provider, model in self._models:
                 for outcome in OUTCOMES:
@@ -184,8 +209,24 @@ class Metrics:
         for provider, reason in product(rotating, _ROTATE):
             self._rotations.labels(provider, reason)
 
+    def _forget(self, provider: str, key: str) -> None:
+        """A key that is not configured any more."""
+        for state in STATES:
+            if self.shared:  # where no child can be removed
+                self._key_state.labels(provider, key, state).set(0)
+            else:
+                self._key_state.remove(provider, key, state)
+        if not self.shared:
+            for gauge in (self._reset, self._quota):
+                gauge.remove(provider, key)
+
     def _gauge(self, name: str, words: str, labels: Sequence[str], mode: Mode) -> Gauge:
         return Gauge(name, words, labels, registry=self.registry, multiprocess_mode=mode)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several workers count together."""
+        return self._folder is not None
 
     def attempt_began(self, attempt: Attempt) -> None:
         self._open[attempt.provider, attempt.key].inc()
@@ -202,6 +243,7 @@ class Metrics:
     def key_states(self, provider: str, states: Mapping[str, str]) -> None:
         """The state of each key by its label, as of now; the first time, its children are made."""
         for key, state in states.items():
+            self._keys.add((provider, key))
             for each in STATES:
                 self._key_state.labels(provider, key, each).set(each == state)
             self._attempts.labels(provider, key, "ok", "")
@@ -242,6 +284,10 @@ class Metrics:
     def web_tool_used(self, tool: str, outcome: str) -> None:
         """``outcome`` is ok or the code of its failure."""
         self._web_tools.labels(tool, outcome).inc()
+
+    def reloaded(self, result: str) -> None:
+        """A reload of the configuration ended so."""
+        self._reloads.labels(result).inc()
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4; of all workers where there are several."""

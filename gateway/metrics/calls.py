@@ -53,8 +53,7 @@ class CallMetrics:
     def __init__(
         self, registry: CollectorRegistry, models: Iterable[tuple[str, str]], clients: Iterable[str], price: Price
     ) -> None:
-        """``models`` are the (provider, model) pairs that may be labels; ``clients`` the names of client tokens."""
-        self._models = frozenset(models)
+        """``models`` and ``clients`` as in ``configured``."""
         self._price = price
         self._operation = _histogram(
             registry,
@@ -142,16 +141,20 @@ class CallMetrics:
             "Calls of sessions by whether they met the key that served the session before",
             ("result",),
         )
-        self._make_children(clients)
-
-    def _make_children(self, clients: Iterable[str]) -> None:
-        """So that a rate sees the first of each."""
         for phase in PHASES:
             self._overhead[phase,]
         for result in AFFINITY:
             self._affinity[result,]
         for side in SIDES:
             self._aborts[side, ""]
+        self.configured(models, clients)
+
+    def configured(self, models: Iterable[tuple[str, str]], clients: Iterable[str]) -> None:
+        """``models`` are the (provider, model) pairs that may be labels; ``clients`` the names of client tokens.
+
+        Their children are made, so that a rate sees the first of each.
+        """
+        self._models = frozenset(models)
         for provider in {provider for provider, _ in self._models}:
             self._waits[provider,]
             for axis in AXES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from gateway.metrics import Metrics
 from providers.keys import KeyPool
@@ -19,10 +20,10 @@ async def scrape(metrics: Metrics, registry: Registry, time: Time) -> None:
     tell(metrics, registry, time)
 
 
-async def keep_telling(metrics: Metrics, registry: Registry, time: Time) -> None:
-    """In one of several workers, of which another may be asked for the metrics of all."""
+async def keep_telling(metrics: Metrics, registry: Callable[[], Registry], time: Time) -> None:
+    """In one of several workers, of which another may be asked for the metrics of all. ``registry``: that of now."""
     while True:
-        tell(metrics, registry, time)
+        tell(metrics, registry(), time)
         await asyncio.sleep(1.0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.routing import Ref
 from gateway.settings.layers import Value
@@ -33,7 +33,7 @@ def read_fallbacks(values: Iterable[Value], default: str, primary: Primary | Non
             value.reject(
                 refs.report, f"{value.text!r} is a duplicate: the list has it already", "Remove one of the two."
             )
-        refs.warn_of_unusable(value.name, value.origin, ref.provider, f"{ref} is left out")
+        refs.warn_of_unusable(value, ref.provider, f"{ref} is left out")
         found.append(ref)
     return tuple(found)
 
@@ -43,4 +43,4 @@ def members(value: Value, report: Report) -> list[Value]:
     parts = [part.strip() for part in value.text.split(",") if part.strip()]
     if not parts:
         value.reject(report, "names no model", "Write provider/model there, or remove the line.")
-    return [Value(value.name, part, value.origin) for part in parts]
+    return [replace(value, text=part) for part in parts]

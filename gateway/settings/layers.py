@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -15,6 +16,7 @@ from gateway.settings.report import Report
 
 CLIENT_TOKEN = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105 - a variable's name
 ENVIRONMENT = "the environment"
+SECRET = re.compile(r"^[^#\n]*(?:api_keys?|token)[\"']?\s*=\s*[\"'\[]*[^\s\"'\[\]#<*]", re.IGNORECASE | re.MULTILINE)
 COMMAND_LINE = "the command line"
 HOME_FILES = (
     ".config/keyturn/.env",
@@ -30,6 +32,7 @@ class Value:
     name: str  # as spelled there: GROQ_API_KEY, providers.groq.api_key, --port
     text: str = field(repr=False)
     origin: str
+    line: int = field(default=0, compare=False)  # of a file, from 1; 0 = not known
 
     def assignment(self, text: str) -> str:
         """How ``text`` would be written in this place."""
@@ -40,10 +43,10 @@ class Value:
         return f"{self.name}={text}"
 
     def reject(self, report: Report, problem: str, fix: str) -> None:
-        report.problem(self.name, problem, fix, self.origin)
+        report.problem(self.name, problem, fix, self.origin, self.line)
 
     def warn(self, report: Report, text: str) -> None:
-        report.warn(self.name, text, self.origin)
+        report.warn(self.name, text, self.origin, self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +142,20 @@ def resolve(named: str, cwd: Path, home: Path) -> Path:
     return cwd / named
 
 
-def read_text(path: Path, name: str, origin: str, report: Report) -> str | None:
+def read_text(path: Path, name: str, origin: str, report: Report, line: int = 0) -> str | None:
     """A file as UTF-8, or a problem named ``name``."""
+    report.read.append(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
+        if origin or SECRET.search(text):  # what a key names is a key's file
+            report.secrets.append((path, str(path) if origin else name))
+        return text
     except UnicodeDecodeError:
-        report.problem(name, "the file is not UTF-8 text", "Save it as UTF-8.", origin)
+        report.problem(name, "the file is not UTF-8 text", "Save it as UTF-8.", origin, line)
     except OSError as error:
-        report.problem(name, f"the file cannot be read: {error.strerror}", "Correct its path or its rights.", origin)
+        report.problem(
+            name, f"the file cannot be read: {error.strerror}", "Correct its path or its rights.", origin, line
+        )
     return None
 
 
@@ -154,11 +163,18 @@ def _dotenv_layer(path: Path, origin: str, report: Report) -> Layer:
     values: dict[str, Value] = {}
     # Nothing is interpolated: a "$" in a key is a "$".
     for binding in parse_stream(StringIO(read_text(path, origin, "", report) or "")):
+        written = binding.original.string
+        line = binding.original.line + _blank_lines(written)
         if binding.error:
-            report.warn(origin, f"line {binding.original.line} is not NAME=value and is ignored")
+            report.warn(origin, f"line {line} is not NAME=value and is ignored")
         elif binding.key and binding.value is not None:
-            values[binding.key] = Value(binding.key, binding.value, origin)
+            values[binding.key] = Value(binding.key, binding.value, origin, line)
     return Layer(origin, values)
+
+
+def _blank_lines(written: str) -> int:
+    """Those before a setting, which the parser takes for a part of it."""
+    return len(re.findall(r"\r\n|\n|\r", written[: len(written) - len(written.lstrip())]))
 
 
 def _toml(text: str) -> str:

@@ -23,10 +23,12 @@ from gateway.settings.layers import (
 )
 from gateway.settings.log_settings import read_log_file, read_traces, warn_of_raw_logs
 from gateway.settings.logins import PRODUCT, LoginFinder
+from gateway.settings.misspelt import warn_of_slips
 from gateway.settings.model import SHARED, ClientToken, Settings
 from gateway.settings.provider_settings import ProviderReader
 from gateway.settings.references import Resolver, choose_named
 from gateway.settings.report import Report
+from gateway.settings.secret_files import warn_of_open_files
 from gateway.settings.toml_file import find_toml, read_toml
 from gateway.settings.values import is_placeholder
 from gateway.settings.variables import SECRETS, Globals, refuse_removed
@@ -77,6 +79,8 @@ def load(
     refuse_common_delays(common, layers, report)
     logins = LoginFinder(layers, cwd, home, product=product)
     providers = ProviderReader(layers, common, report, logins).read_all(moved.rows)
+    if ferry := file.ferry:
+        providers = tuple(ferry.governing(each) for each in providers)
     routing = Resolver(providers, common, layers, report).table(file.routes)
     tokens = _tokens(common.anthropic_auth_token, file.tokens, report)
     certificate = read_certificate(layers, cwd, home, report)
@@ -85,6 +89,8 @@ def load(
     warn_of_raw_logs(common, log_file, report)
     web = web_tools(common, layers, report)
     _warn(common, layers, providers, tokens, report)
+    warn_of_slips(Layers((*below, environment)), moved.rows, report)
+    warn_of_open_files(report.secrets, report)
     if report.problems:
         raise ConfigError(report.problems)
     return Settings(
@@ -113,7 +119,9 @@ def load(
         state_file=_state_file(common.keyturn_state_file, cwd, home),
         web_tools=web,
         warnings=tuple(report.warnings),
-        moved=moved.notes,
+        moved=(*moved.notes, *(ferry.told if ferry else ())),
+        metrics=ferry.metrics if ferry else True,
+        ferryllm_events=ferry is not None,
         certificate=certificate,
         log_file=log_file,
         log_payloads=common.log_raw_api_payloads,
@@ -122,6 +130,7 @@ def load(
         traces=traces,
         believed_proxies=common.forwarded_allow_ips,
         files=tuple(layer.origin for layer in layers.layers if layer.is_file),
+        sources=tuple(dict.fromkeys(report.read)),
         run_folders=run_folders(environ, home, windows=os.name == "nt"),
     )
 
@@ -138,9 +147,8 @@ def _tokens(shared: Secret | None, named: Sequence[ClientToken], report: Report)
     for token in tokens:
         owner = owners.setdefault(token.secret, token.name)
         if owner != token.name:
-            report.problem(
-                f"tokens.{token.name}", f"it is the same token as that of {owner}", "Give each client its own token."
-            )
+            problem, fix = f"it is the same token as that of {owner}", "Give each client its own token."
+            report.problem(f"tokens.{token.name}", problem, fix, token.origin, token.line)
     return tokens
 
 

@@ -23,6 +23,8 @@ class ClientToken:
     secret: Secret
     web_tools: bool = True  # may have them, where they are switched on
     web_tools_per_minute: int | None = None  # uses in any minute, besides the limit for all
+    origin: str = field(default="", compare=False)  # where it is configured
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Settings:
     warnings: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()  # how an earlier system's names are read, in sentences
     files: tuple[str, ...] = ()  # that were read, lowest first
+    sources: tuple[Path, ...] = ()  # those, and the files of keys and tokens
+    metrics: bool = True  # /metrics is served
     certificate: Certificate | None = None  # None: HTTP
     log_file: LogFile | None = None  # that the log is copied to
     log_payloads: bool = False  # requests as they come

@@ -52,7 +52,7 @@ class PoolReader:
                 continue
             if (first := places.setdefault(secret, entry.where)) != entry.where:
                 problem = f"it is the same key as that of {first}"
-                self.report.problem(entry.where, problem, "Remove one of the two.", entry.origin)
+                self.report.problem(entry.where, problem, "Remove one of the two.", entry.origin, entry.value.line)
             yield secret, entry
 
     def _secret(self, text: str, value: Value, spec: ProviderSpec) -> Secret | None:

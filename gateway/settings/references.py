@@ -101,29 +101,42 @@ class Resolver:
                 "provider", f"{entry.provider!r} is not a provider", nearest(entry.provider, sorted(known))
             )
             return None
-        provider, model = known[entry.provider], entry.model or (entry.match if entry.exact else "")
+        exact = entry.kind == "exact"
+        provider, model = known[entry.provider], entry.model or (entry.match if exact else "")
         primary = Primary(Ref(provider, model), "the route")
         fallbacks = read_fallbacks(entry.fallbacks, default, primary, self._refs)
-        return Route(entry.match, provider, entry.model, entry.exact, fallbacks)
+        others = self._others(entry, known, model)
+        spare, clients = (*fallbacks, *others), frozenset(entry.clients)
+        return Route(entry.match, provider, entry.model, exact, spare, entry.kind == "glob", clients)
+
+    def _others(self, entry: RouteEntry, known: Mapping[str, str], model: str) -> Iterator[Ref]:
+        """``fallback_providers``: others that are asked for the same model."""
+        for value in entry.others:
+            if value.text not in known:
+                value.reject(self.report, f"{value.text!r} is not a provider", nearest(value.text, sorted(known)))
+                continue
+            provider = known[value.text]
+            self._refs.warn_of_unusable(value, provider, f"{provider} is left out")
+            yield Ref(provider, model)
 
     def _warn(self, table: RoutingTable, routed: Iterable[tuple[RouteEntry, Route]]) -> None:
         """Of providers that are named and have no key."""
-        for name, origin, provider, spare in self._places(table, routed):
+        for place, provider, spare in self._places(table, routed):
             saved = any(ref.provider in table.usable for ref in (*spare, *table.fallbacks))
             consequence = "its fallbacks answer" if saved else "its requests get status 503"
-            self._refs.warn_of_unusable(name, origin, provider, consequence)
+            self._refs.warn_of_unusable(place, provider, consequence)
 
     def _places(
         self, table: RoutingTable, routed: Iterable[tuple[RouteEntry, Route]]
-    ) -> Iterator[tuple[str, str, str, tuple[Ref, ...]]]:
+    ) -> Iterator[tuple[Value, str, tuple[Ref, ...]]]:
         """Every setting that names a primary target, its source, the provider, and its own fallbacks."""
         if model := self._written("model"):
-            yield model.name, model.origin, table.default.provider, ()
+            yield model, table.default.provider, ()
         for tier, ref in table.tiers.items():
             if value := self._written(f"model_{tier}"):
-                yield value.name, value.origin, ref.provider, table.tier_fallbacks.get(tier, ())
+                yield value, ref.provider, table.tier_fallbacks.get(tier, ())
         for entry, route in routed:
-            yield entry.table.name("provider"), entry.table.origin, route.provider, route.fallbacks
+            yield entry.table.value("provider", entry.provider), route.provider, route.fallbacks
 
 
 def choose_named(providers: Sequence[ProviderConfig], routing: RoutingTable) -> tuple[ProviderConfig, ...]:

@@ -44,8 +44,8 @@ class RefReader:
             value.warn(self.report, f"{ref.provider} no longer serves {ref.model}. Use {ref.provider}/{successor}.")
         return ref
 
-    def warn_of_unusable(self, name: str, origin: str, provider: str, consequence: str) -> None:
+    def warn_of_unusable(self, place: Value, provider: str, consequence: str) -> None:
         """Say what a reference to a provider without a key, say, comes to; of the others nothing."""
         if provider not in self.usable:
             what, how = missing(self.specs[provider], self.lacks.get(provider, ()))
-            self.report.warn(name, f"{provider} has {what}, so {consequence}. {how[:1].upper()}{how[1:]}.", origin)
+            place.warn(self.report, f"{provider} has {what}, so {consequence}. {how[:1].upper()}{how[1:]}.")

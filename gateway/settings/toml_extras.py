@@ -20,7 +20,7 @@ def read_extra_body(table: Table) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         table.reject("extra_body", "is not a table", "Write for example extra_body = { top_k = 20 }.")
         return {}
-    inner = Table(table.name("extra_body"), value, table.origin, table.report)
+    inner = table.inner("extra_body", value)
     for name in (name for name in value if name in PROTECTED):
         inner.reject(name, "Keyturn itself writes this member", "Remove it.")
     for name in (name for name, each in value.items() if _holds_time(each)):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
+from gateway.settings.earlier import ferryllm
+from gateway.settings.earlier.ferryllm import Ferry
 from gateway.settings.layers import COMMAND_LINE, Layer, Layers, Value, read_text, resolve
-from gateway.settings.model import ClientToken
+from gateway.settings.model import SHARED, ClientToken
 from gateway.settings.report import Report
 from gateway.settings.row_settings import Row
+from gateway.settings.toml_lines import lines_of
 from gateway.settings.toml_providers import read_providers
 from gateway.settings.toml_table import Table
 from gateway.settings.toml_tokens import read_tokens
@@ -19,7 +24,10 @@ from gateway.settings.variables import REMOVED, Globals
 from providers.catalog import CATALOG
 
 TABLES = ("providers", "routes", "tokens")
+SCHEMA = "$schema"  # for editors
 NUMBERS = (int, float, bool, int | None, float | None)
+MATCHES = ("prefix", "exact", "glob")
+ROUTE = ("match", "match_type", "provider", "rewrite_model", "fallbacks", "fallback_providers", "tokens")
 TEXTS = frozenset(name for name, field in Globals.model_fields.items() if field.annotation not in NUMBERS)
 
 
@@ -31,8 +39,10 @@ class RouteEntry:
     match: str
     provider: str
     model: str
-    exact: bool
+    kind: str  # of MATCHES
     fallbacks: tuple[Value, ...] = ()
+    others: tuple[Value, ...] = ()  # providers that are asked for the same model
+    clients: tuple[str, ...] = ()  # names of tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class TomlFile:
     rows: tuple[Row, ...] = tuple(Row(spec) for spec in CATALOG)
     routes: tuple[RouteEntry, ...] = ()
     tokens: tuple[ClientToken, ...] = ()
+    ferry: Ferry | None = None  # the file is of ferryllm's kind
 
 
 def find_toml(config: Path | None, outside: Layers, cwd: Path, home: Path, report: Report) -> tuple[Path, str] | None:
@@ -63,42 +74,54 @@ def find_toml(config: Path | None, outside: Layers, cwd: Path, home: Path, repor
 
 def read_toml(found: tuple[Path, str] | None, outside: Layers, home: Path, report: Report) -> TomlFile:
     """``outside`` are the sources in which ``api_key_env`` and ``token_env`` look their variables up."""
-    if found is None or (data := _parsed(*found, report)) is None:
+    if found is None or (top := _parsed(*found, report)) is None:
         return TomlFile()
     path, origin = found
-    top = Table("", data, origin, report)
     _refuse_unknown(top)
+    ferry = ferryllm.read(top, outside) if ferryllm.is_ferryllms(top) else None
     rows, values = read_providers(top, outside, path.parent, home)
+    tokens = (*read_tokens(top, outside, path.parent, home), *(ferry.tokens if ferry else ()))
+    routes = tuple(route for table in top.tables("routes", "match") if (route := _route(table)))
+    _warn_of_strangers(routes, (SHARED, *(token.name for token in tokens)))
     return TomlFile(
-        layers=(Layer(origin, {**_globals(top), **values}),),
+        layers=(Layer(origin, {**(ferry.values if ferry else {}), **_globals(top), **values}),),
         rows=rows,
-        routes=tuple(route for table in top.tables("routes", "match") if (route := _route(table))),
-        tokens=read_tokens(top, outside, path.parent, home),
+        routes=routes,
+        tokens=tokens,
+        ferry=ferry,
     )
 
 
-def _parsed(path: Path, origin: str, report: Report) -> Mapping[str, object] | None:
+def _parsed(path: Path, origin: str, report: Report) -> Table | None:
     text = read_text(path, origin, "", report)
     if text is None:
         return None
     try:
-        return tomllib.loads(text)
+        return Table("", tomllib.loads(text), origin, report, lines_of(text))
     except tomllib.TOMLDecodeError as error:
-        report.problem(origin, f"is not TOML: {error}", "Correct that line: strings are in quotes, tables in [[ ]].")
+        fix = "Correct that line: strings are in quotes, tables in [[ ]]."
+        report.problem(origin, f"is not TOML: {error}", fix, line=_line_of(error, text))
         return None
+
+
+def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
+    """From its words, for older Pythons have it nowhere else; the last line where they name the file's end."""
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found[1]) if found else len(text.splitlines())
 
 
 def _refuse_unknown(top: Table) -> None:
     known = (*Globals.model_fields, *TABLES)
     beginnings = tuple(f"{name.lower()}_" for spec in CATALOG for name in (spec.id, *spec.prefixes))
-    unknown = {key: value for key, value in top.data.items() if key not in known and key.upper() not in REMOVED}
+    others = (*ferryllm.TABLES, SCHEMA, *(name.lower() for name in REMOVED))
+    unknown = {key: value for key, value in top.data.items() if key not in (*known, *others)}
     for key in unknown:
         if key.startswith(beginnings):
             top.reject(
                 key, "this is no key of the top level", "Settings of a provider go into its [[providers]] table."
             )
     rest = {key: value for key, value in unknown.items() if not key.startswith(beginnings)}
-    Table(top.where, rest, top.origin, top.report).refuse_unknown(known)
+    replace(top, data=rest).refuse_unknown(known)
 
 
 def _globals(top: Table) -> dict[str, Value]:
@@ -110,18 +133,31 @@ def _globals(top: Table) -> dict[str, Value]:
 def _global(top: Table, key: str) -> Value | None:
     """``model_fallbacks`` and its kin may be lists as well."""
     if key.endswith("_fallbacks") and isinstance(top.data[key], list):
-        return Value(key, ",".join(top.strings(key)), top.origin)
+        return top.value(key, ",".join(top.strings(key)))
     return top.scalar(key, text_only=key in TEXTS)
 
 
 def _route(table: Table) -> RouteEntry | None:
-    table.refuse_unknown(("match", "match_type", "provider", "rewrite_model", "fallbacks"))
+    table.refuse_unknown(ROUTE)
     match, provider = table.required("match", "claude-"), table.required("provider", "openai")
     kind = table.text("match_type", "prefix")
-    if kind not in ("prefix", "exact"):
-        table.reject("match_type", f"{kind!r} is not prefix or exact", 'Write match_type = "prefix" or remove it.')
+    if kind not in MATCHES:
+        table.reject("match_type", f"{kind!r} is not prefix, exact or glob", 'Write match_type = "glob" or remove it.')
     if not (match and provider):
         return None
-    fallbacks = table.strings("fallbacks") if "fallbacks" in table.data else []
-    values = tuple(Value(table.name("fallbacks"), text, table.origin) for text in fallbacks)
-    return RouteEntry(table, match, provider, table.text("rewrite_model"), kind == "exact", values)
+    fallbacks, others = (_values(table, key) for key in ("fallbacks", "fallback_providers"))
+    clients = tuple(table.strings("tokens")) if "tokens" in table.data else ()
+    return RouteEntry(table, match, provider, table.text("rewrite_model"), kind, fallbacks, others, clients)
+
+
+def _warn_of_strangers(routes: Iterable[RouteEntry], known: Sequence[str]) -> None:
+    """No error: a token may be taken away from a client and its rules stay."""
+    for route in routes:
+        for name in (name for name in route.clients if name not in known):
+            near = get_close_matches(name, known, n=1)
+            meant = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
+            route.table.warn("tokens", f"no token has the name {name!r}, so the rule is not for it. {meant}")
+
+
+def _values(table: Table, key: str) -> tuple[Value, ...]:
+    return tuple(table.value(key, text) for text in table.strings(key)) if key in table.data else ()

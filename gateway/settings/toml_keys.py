@@ -58,7 +58,7 @@ def _label(table: Table) -> Value | None:
     if len(text) > LONGEST:
         table.reject("label", f"is longer than {LONGEST} characters", "Write a shorter one.")
         return None
-    return Value(table.name("label"), text, table.origin)
+    return table.value("label", text)
 
 
 def _limits(table: Table) -> Limits:

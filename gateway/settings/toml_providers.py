@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.local_answers import PROVIDER
 from gateway.settings.faces import face_of
+from gateway.settings.key_watch import read_key_watch
 from gateway.settings.layers import Layers, Value
 from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_settings, variables
 from gateway.settings.toml_extras import EXTRAS, read_extra_body, read_images, read_namespaces, read_server_tools
@@ -30,7 +31,7 @@ TYPES = {
 # How a provider of ours wants its key, and what its models want, where the dialect alone tells.
 AUTHS = {"anthropic": Auth.X_API_KEY, "gemini": Auth.X_GOOG_API_KEY}
 QUIRKS = {"gemini": gemini_quirks.GEMINI}
-SOURCES = ("api_key", "api_keys", "api_key_env", "api_key_file")
+SOURCES = ("api_key", "api_keys", "api_key_env", "api_key_file", "api_key_url", "key_watch")
 KNOWN = ("name", "type", *SOURCES, *RowSettings.model_fields, "max_output_tokens", "headers", "keys", "models", *EXTRAS)
 # The client's library sets these; a second value breaks the request.
 OUR_HEADERS = ("connection", "content-length", "host", "transfer-encoding")
@@ -134,7 +135,7 @@ def _headers(table: Table) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict):
         table.reject("headers", "is not a table", 'Write for example headers = { "x-team" = "blue" }.')
         return ()
-    headers = Table(table.name("headers"), value, table.origin, table.report)
+    headers = table.inner("headers", value)
     return tuple((name, headers.text(name)) for name in value if _sendable(headers, name))
 
 
@@ -178,7 +179,11 @@ def _keys(table: Table, spec: ProviderSpec, outside: Layers, folder: Path, home:
         if wanted and "keys" not in table.data and not outside.first((*one, *several)):
             table.reject("api_key", "the provider needs a key", f'Add for example api_key_env = "{spec.key_variable}".')
         return {}
-    blank = {name: Value(table.name(key), "", table.origin) for name in (*one, *several)}
+    blank = {name: table.value(key, "") for name in (*one, *several)}
+    if key == "key_watch":
+        found = read_key_watch(table, folder, home)
+        url = {f"{spec.prefixes[0]}_BASE_URL": found.base_url} if found.base_url else {}
+        return {**blank, **url, **({one[0]: found.key} if found.key else {})}
     if key == "api_keys":
         return {**blank, several[0]: _list(table)}
     value = read_secret(table, key, outside, folder, home)
@@ -189,4 +194,4 @@ def _list(table: Table) -> Value:
     keys = table.strings("api_keys")
     if any(re.search(r"[\s,]", key) for key in keys):
         table.reject("api_keys", "a key holds whitespace or a comma", "Write each key in quotes of its own.")
-    return Value(table.name("api_keys"), ",".join(keys), table.origin)
+    return table.value("api_keys", ",".join(keys))

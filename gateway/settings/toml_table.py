@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from gateway.settings.layers import Value
 from gateway.settings.report import Report
+from gateway.settings.toml_lines import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,29 @@ class Table:
     data: Mapping[str, object]
     origin: str
     report: Report
+    lines: Mapping[Path, int] = field(default_factory=dict)
+    path: Path = ()
+
+    def line(self, key: str) -> int:
+        """Of the key, else of the table."""
+        return self.lines.get((*self.path, key)) or self.lines.get(self.path, 0)
+
+    def value(self, key: str, text: str) -> Value:
+        """``text`` as what stands at the key."""
+        return Value(self.name(key), text, self.origin, self.line(key))
+
+    def inner(self, key: str, data: Mapping[str, object]) -> Table:
+        """The table at the key."""
+        return Table(self.name(key), data, self.origin, self.report, self.lines, (*self.path, key))
+
+    def warn(self, key: str, text: str) -> None:
+        self.report.warn(self.name(key), text, self.origin, self.line(key))
 
     def name(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
 
     def reject(self, key: str, problem: str, fix: str) -> None:
-        self.report.problem(self.name(key), problem, fix, self.origin)
+        self.report.problem(self.name(key), problem, fix, self.origin, self.line(key))
 
     def refuse_unknown(self, known: Sequence[str]) -> None:
         for key in self.data:
@@ -49,9 +67,9 @@ class Table:
         """What a variable would hold; None, and a problem, where the value is a list, a table or a date."""
         value = self.data[key]
         if isinstance(value, str):
-            return Value(self.name(key), value, self.origin)
+            return self.value(key, value)
         if isinstance(value, bool | int | float) and not text_only:
-            return Value(self.name(key), str(value).lower(), self.origin)
+            return self.value(key, str(value).lower())
         self.reject(key, "is not a string", f'Write it in quotes, as {key} = "...".')
         return None
 
@@ -103,7 +121,7 @@ class Table:
     def _child(self, key: str, number: int, data: Mapping[str, object], label: str) -> Table:
         name = data.get(label)
         where = f"{key}.{name}" if isinstance(name, str) and name.strip() else f"{key}[{number}]"
-        return Table(self.name(where), data, self.origin, self.report)
+        return Table(self.name(where), data, self.origin, self.report, self.lines, (*self.path, key, number - 1))
 
 
 def nearest(key: str, known: Sequence[str]) -> str:

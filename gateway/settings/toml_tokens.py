@@ -26,7 +26,8 @@ def read_tokens(top: Table, outside: Layers, folder: Path, home: Path) -> tuple[
         if name and secret:
             taken[name] = "another token has it"
             rate = table.whole("web_tools_per_minute", "10")
-            tokens.append(ClientToken(name, secret, table.switch("web_tools", True), rate))
+            place = table.origin, table.line("name")
+            tokens.append(ClientToken(name, secret, table.switch("web_tools", True), rate, *place))
     return tuple(tokens)
 
 

@@ -5,7 +5,7 @@ a file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway.state.memory import MemoryStore
 from gateway.state.plain import Clocks, plain, restore
 from gateway.state.state_file import StateFile
+from providers.keys import KeyPool
 from providers.ports import Time
 from providers.registry import Registry
 
@@ -31,6 +32,9 @@ class Keeping(Protocol):
 
     async def keep(self) -> None:
         """What is new is kept."""
+
+    async def follow(self, registry: Registry) -> None:
+        """After a reload: what is kept is that of ``registry``, and what was kept of those that are new is taken in."""
 
 
 async def keep_on(keeping: Keeping, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
@@ -54,6 +58,10 @@ class KeptInRedis:
         found = await self._book.exchange(list(self._registry.live), self._registry.facts())
         self._registry.remember(found)
 
+    async def follow(self, registry: Registry) -> None:
+        self._registry = registry
+        await self.begin()
+
 
 class KeptInFile:
     """All of it."""
@@ -72,15 +80,27 @@ class KeptInFile:
         self._complain()
         providers = state.get("providers")
         self._kept = providers if isinstance(providers, dict) else {}
-        for name, pool in self._registry.pools.items():
-            restore(_of(self._kept, name, "state"), self._store.ledger(name), pool.candidates, self._clocks())
-        self._registry.remember({name: _of(self._kept, name, "facts") for name in self._registry.pools})
+        self._take_in(self._registry.pools)
 
-    async def keep(self) -> None:
+    async def follow(self, registry: Registry) -> None:
+        self._note()
+        new = registry.pools.keys() - self._registry.pools.keys()
+        self._registry = registry
+        self._take_in({name: registry.pools[name] for name in new})
+
+    def _note(self) -> None:
         facts, clocks = self._registry.facts(), self._clocks()
         for name, pool in self._registry.pools.items():
             known = facts.get(name) or _of(self._kept, name, "facts")
             self._kept[name] = {"state": plain(self._store.ledger(name), pool.candidates, clocks), "facts": known}
+
+    def _take_in(self, pools: Mapping[str, KeyPool]) -> None:
+        for name, pool in pools.items():
+            restore(_of(self._kept, name, "state"), self._store.ledger(name), pool.candidates, self._clocks())
+        self._registry.remember({name: _of(self._kept, name, "facts") for name in pools})
+
+    async def keep(self) -> None:
+        self._note()
         await asyncio.to_thread(self._file.write, {"providers": self._kept})
         self._complain()
 

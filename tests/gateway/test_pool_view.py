@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.app import TRANSPORTS
+from gateway.lasting import TRANSPORTS
 from gateway.observers import Observers
 from gateway.pool_view import PoolView, labels, moment
 from gateway.settings import load

@@ -126,7 +126,7 @@ def test_what_a_target_without_a_key_comes_to(place: Place, environ: dict[str, s
 def test_a_route_without_a_key_whose_fallbacks_answer(place: Place) -> None:
     settings = place.toml(ROUTE.replace("groq", "deepseek") + "fallbacks = ['ollama/m']\n")
     assert settings.warnings == (
-        "routes.gpt-.provider (from ./keyturn.toml): deepseek has no key, so its fallbacks answer. "
+        "routes.gpt-.provider (from ./keyturn.toml, line 3): deepseek has no key, so its fallbacks answer. "
         "Set DEEPSEEK_API_KEY.",
     )
     assert asked(settings, "gpt-5") == ["ollama/m"]
@@ -209,6 +209,6 @@ def test_an_exact_route_that_keeps_the_name_is_its_own_target(place: Place) -> N
 def test_a_list_of_the_top_level_is_named_as_it_is_there(place: Place) -> None:
     found = only(place.toml_problems("model = 'groq/big'\nmodel_fallbacks = ['groq/big']\n", GROQ))
     assert str(found) == (
-        "model_fallbacks (from ./keyturn.toml): 'groq/big' is a cycle: model names it already. Remove it."
+        "model_fallbacks (from ./keyturn.toml, line 2): 'groq/big' is a cycle: model names it already. Remove it."
     )
     assert only(place.toml_problems("model_fallbacks = 5\n", GROQ)).problem == "is not a string"

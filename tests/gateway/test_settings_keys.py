@@ -108,8 +108,8 @@ def test_a_placeholder_is_no_key(place: Place) -> None:
     settings = place.toml(GROQ + key("api_key = '<your key>'") + key("api_key = 'k1'"))
     assert keys(settings, "groq") == ["k1"]
     assert settings.warnings == (
-        "providers.groq.keys[1].api_key (from ./keyturn.toml): this is a placeholder, not a key: it is not used. "
-        "Put the key there or remove the line.",
+        "providers.groq.keys[1].api_key (from ./keyturn.toml, line 4): this is a placeholder, not a key: it is not "
+        "used. Put the key there or remove the line.",
     )
 
 
@@ -203,7 +203,7 @@ def test_a_blank_list_is_unset(place: Place) -> None:
 def test_one_key_twice_in_tables_is_refused(place: Place) -> None:
     text = GROQ + key("api_key = 'gsk-same'\nlabel = 'a'") + key("api_key = 'gsk-same'\nlabel = 'b'")
     assert str(only(place.toml_problems(text))) == (
-        "providers.groq.keys[2] (from ./keyturn.toml): it is the same key as that of providers.groq.keys[1]. "
+        "providers.groq.keys[2] (from ./keyturn.toml, line 7): it is the same key as that of providers.groq.keys[1]. "
         "Remove one of the two."
     )
 
@@ -211,8 +211,8 @@ def test_one_key_twice_in_tables_is_refused(place: Place) -> None:
 def test_one_key_in_two_providers_is_refused(place: Place) -> None:
     text = GROQ + key("api_key = 'sk-same'") + OPENAI + key("api_key = 'sk-other'") + key("api_key = 'sk-same'")
     assert str(only(place.toml_problems(text))) == (
-        "providers.groq.keys[1].api_key (from ./keyturn.toml): provider groq gets the key that provider openai has "
-        "from providers.openai.keys[2].api_key. A key belongs to one provider: remove it from the other."
+        "providers.groq.keys[1].api_key (from ./keyturn.toml, line 4): provider groq gets the key that provider openai "
+        "has from providers.openai.keys[2].api_key. A key belongs to one provider: remove it from the other."
     )
     assert only(place.toml_problems(GROQ + key("api_key = 'sk-same'"), {"OPENAI_API_KEY": "sk-same"})).name == (
         "providers.groq.keys[1].api_key"

@@ -218,10 +218,11 @@ def test_a_limit_that_cannot_be_names_its_variable_and_its_place(
 def test_a_limit_in_keyturn_toml_is_named_as_it_is_there(place: Place) -> None:
     text = "queue_limit = 0\n[[providers]]\nname = 'groq'\napi_key = 'k'\nmax_concurrency = 0\nkey_order = 1\n"
     assert [str(each) for each in place.toml_problems(text)] == [
-        "queue_limit (from ./keyturn.toml): '0' is not a whole number above 0. Write for example queue_limit = 10.",
-        "providers.groq.max_concurrency (from ./keyturn.toml): '0' is not a whole number above 0. "
+        "queue_limit (from ./keyturn.toml, line 1): '0' is not a whole number above 0. "
+        "Write for example queue_limit = 10.",
+        "providers.groq.max_concurrency (from ./keyturn.toml, line 5): '0' is not a whole number above 0. "
         "Write for example providers.groq.max_concurrency = 10.",
-        "providers.groq.key_order (from ./keyturn.toml): '1' is not least_recent, weighted or sticky. "
+        "providers.groq.key_order (from ./keyturn.toml, line 6): '1' is not least_recent, weighted or sticky. "
         'Write for example providers.groq.key_order = "weighted".',
     ]
 
@@ -322,6 +323,6 @@ def test_what_a_models_table_must_not_say(place: Place, text: str, name: str, pr
 def test_models_are_tables(place: Place) -> None:
     found = only(place.toml_problems("[[providers]]\nname = 'groq'\napi_key = 'k'\nmodels = ['m']\n"))
     assert str(found) == (
-        "providers.groq.models (from ./keyturn.toml): is not a list of tables. "
+        "providers.groq.models (from ./keyturn.toml, line 4): is not a list of tables. "
         "Begin each entry with a line [[providers.models]]."
     )

@@ -133,7 +133,7 @@ def test_a_placeholder_is_no_key(place: Place, variable: str, text: str) -> None
     settings = place.load()
     assert not any(each.keys or each.chosen for each in settings.providers)
     assert settings.warnings == (
-        f"{variable} (from ./.env): this is a placeholder, not a key: it is not used. "
+        f"{variable} (from ./.env, line 1): this is a placeholder, not a key: it is not used. "
         "Put the key there or remove the line.",
     )
 
@@ -148,7 +148,7 @@ def test_one_key_in_two_providers_is_refused_naming_both_variables(place: Place)
     place.write(".env", "GROQ_API_KEYS=k0,sk-same")
     found = only(place.problems({"OPENAI_API_KEY": "sk-same"}))
     assert str(found) == (
-        "GROQ_API_KEYS (from ./.env): provider groq gets the key that provider openai has from OPENAI_API_KEY. "
+        "GROQ_API_KEYS (from ./.env, line 1): provider groq gets the key that provider openai has from OPENAI_API_KEY. "
         "A key belongs to one provider: remove it from the other."
     )
 

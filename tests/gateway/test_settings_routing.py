@@ -77,7 +77,7 @@ def test_a_model_without_a_provider_is_refused_where_none_is_configured(
 ) -> None:
     place.write(".env", f"{variable}={model}")
     assert str(only(place.problems())) == (
-        f"{variable} (from ./.env): {model!r} names no provider, and none is configured. "
+        f"{variable} (from ./.env, line 1): {model!r} names no provider, and none is configured. "
         f"Write provider/model, for example {variable}=anthropic/claude-sonnet-5."
     )
 

@@ -187,7 +187,9 @@ def test_a_key_variable_may_be_in_dotenv(place: Place) -> None:
 def test_a_placeholder_in_an_entry_is_a_warning(place: Place) -> None:
     settings = place.toml(over("groq", "api_key = '<your key>'"))
     assert not provider(settings, "groq").usable
-    assert settings.warnings[0].startswith("providers.groq.api_key (from ./keyturn.toml): this is a placeholder")
+    assert settings.warnings[0].startswith(
+        "providers.groq.api_key (from ./keyturn.toml, line 3): this is a placeholder"
+    )
 
 
 def test_routes(place: Place) -> None:
@@ -214,7 +216,8 @@ def test_routes(place: Place) -> None:
     )
     assert [each.id for each in settings.providers if each.chosen] == ["ollama", "lmstudio", "groq"]
     assert settings.warnings == (
-        "routes.*.provider (from ./keyturn.toml): groq has no key, so its requests get status 503. Set GROQ_API_KEY.",
+        "routes.*.provider (from ./keyturn.toml, line 13): groq has no key, so its requests get status 503. "
+        "Set GROQ_API_KEY.",
     )
 
 
@@ -247,7 +250,7 @@ def test_tokens(place: Place) -> None:
 def test_a_placeholder_token_is_a_warning(place: Place) -> None:
     settings = place.toml("[[tokens]]\nname = 'bob'\ntoken = '***'\n")
     assert settings.tokens == ()
-    assert settings.warnings[0].startswith("tokens.bob.token (from ./keyturn.toml): this is a placeholder")
+    assert settings.warnings[0].startswith("tokens.bob.token (from ./keyturn.toml, line 3): this is a placeholder")
 
 
 @pytest.mark.parametrize(
@@ -457,8 +460,8 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
         (
             "[[routes]]\nmatch = 'a'\nmatch_type = 'regex'\nprovider = 'ollama'",
             "routes.a.match_type",
-            "'regex' is not prefix or exact",
-            'Write match_type = "prefix" or remove it.',
+            "'regex' is not prefix, exact or glob",
+            'Write match_type = "glob" or remove it.',
         ),
         (
             "[[routes]]\nmatch = 'a'\nprovider = 'ollama'\nrewrite = 'b'",
@@ -520,7 +523,10 @@ def test_what_keyturn_toml_must_not_say(place: Place, text: str, name: str, prob
 
 def test_the_same_token_for_two_names_is_refused_the_shared_one_included(place: Place) -> None:
     found = only(place.toml_problems("anthropic_auth_token = 'kt-1'\n[[tokens]]\nname = 'bob'\ntoken = 'kt-1'\n"))
-    assert str(found) == ("tokens.bob: it is the same token as that of shared. Give each client its own token.")
+    assert str(found) == (
+        "tokens.bob (from ./keyturn.toml, line 3): it is the same token as that of shared. "
+        "Give each client its own token."
+    )
 
 
 def test_two_entries_with_one_key_name_both_providers(place: Place) -> None:

@@ -68,10 +68,11 @@ def test_a_bad_value_names_the_variable_its_place_and_the_fix(
 
 def test_a_bad_value_in_keyturn_toml_is_named_as_it_is_there(place: Place) -> None:
     assert str(only(place.toml_problems('port = "eight"'))) == (
-        "port (from ./keyturn.toml): 'eight' is not a whole number from 0 to 65535. Write for example port = 8082."
+        "port (from ./keyturn.toml, line 1): 'eight' is not a whole number from 0 to 65535. "
+        "Write for example port = 8082."
     )
     assert str(only(place.toml_problems('host = "a b"'))) == (
-        "host (from ./keyturn.toml): 'a b' is not a host name or an IP address, without scheme or port. "
+        "host (from ./keyturn.toml, line 1): 'a b' is not a host name or an IP address, without scheme or port. "
         'Write for example host = "127.0.0.1".'
     )
 

@@ -63,7 +63,7 @@ def test_a_placeholder_is_no_token(place: Place, name: str, text: str) -> None:
     settings = place.load()
     assert (settings.token, settings.metrics_token, settings.admin_token, settings.tokens) == (None, None, None, ())
     assert settings.warnings == (
-        f"{name} (from ./.env): this is a placeholder, not a token: it is not used. Put the token there.",
+        f"{name} (from ./.env, line 1): this is a placeholder, not a token: it is not used. Put the token there.",
     )
 
 

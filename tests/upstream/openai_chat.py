@@ -248,7 +248,10 @@ def error_event(
 _LIMITS = ("max_completion_tokens", "max_tokens", "stop", "temperature", "top_p")
 _TOOLS = ("parallel_tool_calls", "tool_choice", "tools")
 _OTHERS = ("messages", "model", "reasoning_effort", "response_format", "stream", "stream_options", "user")
-TAKEN = frozenset((*_LIMITS, *_TOOLS, *_OTHERS))  # of the SDK's parameters, those that say what a Messages client asks
+_CACHE = ("prompt_cache_key", "prompt_cache_retention")
+TAKEN = frozenset(
+    (*_LIMITS, *_TOOLS, *_OTHERS, *_CACHE)
+)  # of the SDK's parameters, those that say what a Messages client asks
 # Not OpenAI's: how other servers are told to think or not to.
 _SWITCHES = frozenset(
     (

@@ -142,6 +142,7 @@ class Tiers:
             base_variables=(f"{tier.prefix}_API_BASE",),
             faces=tuple(replace(face, key_variables=None, base_variables=None, parts=None) for face in spec.faces),
             local=spec.local or bool(base and points_here(base.text.strip())),
+            note="",
             instance_of=spec.family,
         )
         self._add(Row(own, listed=True, added=row.added), tier, key, base)
@@ -199,4 +200,5 @@ def _notes(layers: Layers) -> Iterator[str]:
     yield from unset(layers, DEFAULTS)
 
 
-FREECC = System(NAME, "docs/moving/freecc.md", told, read, ("BIG_MODEL_NAME", "SMALL_MODEL_NAME"), tuple(BASES))
+NAMES = (*(f"{tier}_MODEL_{name}" for tier in TIERS for name in (*OWN, "NAME")), *ALIASES)
+FREECC = System(NAME, "docs/moving/freecc.md", told, read, ("BIG_MODEL_NAME", "SMALL_MODEL_NAME"), tuple(BASES), NAMES)

@@ -110,4 +110,6 @@ def _is_time(value: Value | None) -> bool:
         return False
 
 
-FUERGAOSI = System(NAME, "docs/moving/fuergaosi.md", told, read, beside=(BASE,))
+FUERGAOSI = System(
+    NAME, "docs/moving/fuergaosi.md", told, read, beside=(BASE,), names=(*MODELS, MOST, LEAST, TIMEOUT, CLIENT_KEY)
+)

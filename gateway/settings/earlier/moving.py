@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.settings.earlier import freecc, fuergaosi, preferred, ujisati
 from gateway.settings.earlier.reading import DEFAULT, Extra, Reading, System, given
-from gateway.settings.earlier.suparious import warn_of_what_has_no_effect
+from gateway.settings.earlier.suparious import WITHOUT_EFFECT, warn_of_what_has_no_effect
 from gateway.settings.layers import CLIENT_TOKEN, Layer, Layers, Value
 from gateway.settings.report import Report
 from gateway.settings.row_settings import Row
@@ -16,6 +16,8 @@ from gateway.settings.row_settings import Row
 SYSTEMS = (freecc.FREECC, preferred.PREFERRED_PROVIDER, ujisati.UJISATI, fuergaosi.FUERGAOSI)
 # Names with one meaning, whoever else's stand beside them.
 ALIASES = freecc.ALIASES | preferred.ALIASES | ujisati.ALIASES
+# Every variable that Keyturn itself has not.
+NAMES = frozenset(name for system in SYSTEMS for name in system.names) | WITHOUT_EFFECT.keys()
 BLANK_COUNTS = ("HTTP_READ_TIMEOUT",)  # wait for ever
 CLIENT_KEY = "ANTHROPIC_API_KEY"
 

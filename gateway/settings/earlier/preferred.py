@@ -51,4 +51,6 @@ def _is_on(value: Value | None) -> bool:
     return value is not None and value.text.strip().lower() in ("1", "true", "yes", "on")
 
 
-PREFERRED_PROVIDER = System(NAME, "docs/moving/freecc.md", told, read, ("BIG_MODEL", "SMALL_MODEL"))
+PREFERRED_PROVIDER = System(
+    NAME, "docs/moving/freecc.md", told, read, ("BIG_MODEL", "SMALL_MODEL"), names=(PREFERRED, VERTEX, *ALIASES)
+)

@@ -50,6 +50,7 @@ class System:
     read: Callable[[Layers, Sequence[Row], Report], Reading]
     shares: tuple[str, ...] = ()  # names of its own that tell another system where they stand alone
     beside: tuple[str, ...] = ()  # names that mean something beside another system's too
+    names: tuple[str, ...] = ()  # all of its own, where Keyturn has no such
 
 
 def given(layers: Layers, name: str) -> Value | None:

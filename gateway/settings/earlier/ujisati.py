@@ -115,4 +115,4 @@ def _notes(layers: Layers, routed: bool) -> Iterator[str]:
     yield from unset(layers, DEFAULTS)
 
 
-UJISATI = System(NAME, "docs/moving/ujisati.md", told, read)
+UJISATI = System(NAME, "docs/moving/ujisati.md", told, read, names=(BIG, SMALL, BASE, *HEADERS, *ALIASES))

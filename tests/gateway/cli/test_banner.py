@@ -64,7 +64,7 @@ def test_providers_keys_and_tiers(place: Place) -> None:
                    opus     ollama/qwen3
                    sonnet   as default, thinking off
                    haiku    groq/small
-        warning    MODEL_HAIKU (from ./.env): groq has no key, so its requests get status 503. Set GROQ_API_KEY.
+        warning    MODEL_HAIKU (from ./.env, line 3): groq has no key, so its requests get status 503. Set GROQ_API_KEY.
         start      ANTHROPIC_BASE_URL=http://127.0.0.1:9001 ANTHROPIC_AUTH_TOKEN=<your token> claude
         """
     )
@@ -209,7 +209,7 @@ def test_check_shows_everything_that_was_resolved(place: Place) -> None:
         routes     claude-*  mine/gpt-5.4
                    cc-gpt    mine/<the same name>
                    *         groq/<the same name>
-        warning    routes.*.provider (from ./keyturn.toml): groq has no key, so its requests get status 503. Set GROQ_API_KEY.
+        warning    routes.*.provider (from ./keyturn.toml, line 17): groq has no key, so its requests get status 503. Set GROQ_API_KEY.
         """  # noqa: E501 - a line as it is printed
     )
 
@@ -271,7 +271,7 @@ def test_fallbacks_limits_and_labels(place: Place) -> None:
                    groq/big  1 request a minute
         note       ollama  Ollama's cloud: OLLAMA_BASE_URL=https://ollama.com and a key.
                    vllm    Tools need the server's option --enable-auto-tool-choice.
-        warning    model_fallbacks (from ./keyturn.toml): open_router has no key, so open_router/no-key is left out. Set OPENROUTER_API_KEY.
+        warning    model_fallbacks (from ./keyturn.toml, line 3): open_router has no key, so open_router/no-key is left out. Set OPENROUTER_API_KEY.
         """  # noqa: E501 - a line as it is printed
     )
     assert banner(settings, 8082).splitlines()[7:10] == [

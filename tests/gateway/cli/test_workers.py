@@ -82,13 +82,13 @@ def asking(gateway: GatewayProcess) -> Iterator[HTTPConnection]:
         yield connection
 
 
-def served(gateway: GatewayProcess) -> str:
-    """One good request's id."""
+def served(gateway: GatewayProcess, header: str = "request-id") -> str:
+    """One good request's id, or what another header says of it."""
     with asking(gateway) as connection:
         answer = connection.getresponse()
         assert answer.status == 200, answer.read()
         answer.read()
-        return answer.headers["request-id"]
+        return answer.headers[header]
 
 
 # -- without Redis
@@ -159,29 +159,34 @@ def test_metrics_and_stories_are_those_of_all(tmp_path: Path, redis: RedisServer
         assert [(key["turns"], key["in_flight"]) for key in anthropic["keys"]] == [(30, 0)]
 
 
-def test_sighup_puts_new_workers_in_and_cuts_no_stream(tmp_path: Path, redis: RedisServer) -> None:
+def served_by(gateway: GatewayProcess) -> str:
+    return served(gateway, "x-keyturn-provider")
+
+
+def test_sighup_and_a_changed_file_reach_every_worker_and_cut_no_stream(tmp_path: Path, redis: RedisServer) -> None:
     with Upstream() as upstream, crew(tmp_path, redis, upstream) as gateway:
         before, go_on = workers(gateway), Signal()
         upstream.script(stream(*BEGINNING, Pause(go_on), *END))
         upstream.always(stream(*FRAMES))
+        toml = tmp_path / "keyturn.toml"
         with asking(gateway) as connection:
             answer = connection.getresponse()
-            (tmp_path / ".env").write_text("MODEL=demo/demo\n")
+            toml.write_text('model_opus = "demo/demo"\n[[routes]]\nmatch = "*"\nprovider = "demo"\n')
             gateway.process.send_signal(signal.SIGHUP)
-            until(gateway, lambda: len(workers(gateway) - before) == WORKERS and len(workers(gateway) & before) == 1)
+            until(gateway, lambda: all(served_by(gateway) == "demo" for _ in range(10)))
             go_on.set()
             assert answer.read().rstrip().endswith(b'data: {"type": "message_stop"}')
-        until(gateway, lambda: not workers(gateway) & before)
-        assert json.loads(get(gateway, "/")[1])["model"] == "demo/demo"
+        assert workers(gateway) == before
 
-        # Settings that are none leave those who serve where they are.
-        now = workers(gateway)
-        (tmp_path / ".env").write_text("MODEL=demo/demo\nLOG_LEVEL=loud\nNIM_ENABLE_THINKING=1\n")
+        # Settings that are none leave everything as it is; a file that is changed again needs no signal.
+        toml.write_text("modle = 'demo/demo'\n")
         gateway.process.send_signal(signal.SIGHUP)
-        until(gateway, lambda: "The new workers did not start; those of before go on." in gateway.stdout)
-        until(gateway, lambda: workers(gateway) == now)
-        assert "NIM_ENABLE_THINKING" in gateway.stderr
-        assert json.loads(get(gateway, "/")[1])["model"] == "demo/demo"
+        until(gateway, lambda: gateway.stderr.count("configuration not reloaded") >= WORKERS)
+        assert served_by(gateway) == "demo"
+        toml.unlink()
+        (tmp_path / "keyturn.toml").write_text("")
+        until(gateway, lambda: all(served_by(gateway) == "anthropic" for _ in range(10)))
+        assert workers(gateway) == before
 
 
 def test_a_worker_that_dies_has_a_successor(tmp_path: Path, redis: RedisServer) -> None:

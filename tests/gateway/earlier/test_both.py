@@ -38,7 +38,8 @@ def test_model_beats_every_tier_of_theirs(place: Place, text: str, lost: list[st
     assert tiers(settings) == ["groq/a-model"] * 4
     assert losers(settings) == lost
     for name in lost:
-        told = f"{name} (from ./.env): this is not used: MODEL (from the environment) is set."
+        [line] = [number for number, each in enumerate(text.splitlines(), 1) if each.startswith(f"{name}=")]
+        told = f"{name} (from ./.env, line {line}): this is not used: MODEL (from the environment) is set."
         assert told in banner(settings, 8082)
         assert told in report(settings)
 
@@ -48,7 +49,7 @@ def test_a_tier_of_keyturns_beats_theirs_and_leaves_the_others(place: Place) -> 
     settings = place.load({"GROQ_API_KEY": "gk-1"})
     assert tiers(settings) == ["openai/gpt-4o", "openai/gpt-4o", "groq/small", "openai/gpt-4o"]
     assert settings.warnings == (
-        "SMALL_MODEL (from ./.env): this is not used for haiku: MODEL_HAIKU (from ./.env) is set.",
+        "SMALL_MODEL (from ./.env, line 5): this is not used for haiku: MODEL_HAIKU (from ./.env) is set.",
     )
 
 

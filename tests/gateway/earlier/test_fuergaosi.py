@@ -125,7 +125,8 @@ def test_a_token_for_keyturn_beats_it(place: Place) -> None:
     place.write(".env", f"{OPENAI}ANTHROPIC_API_KEY=theirs\nANTHROPIC_AUTH_TOKEN=ours-0123\n")
     settings = place.load()
     assert [token.secret.reveal() for token in settings.tokens] == ["ours-0123"]
-    assert any(warning.startswith("ANTHROPIC_API_KEY (from ./.env): this is ignored") for warning in settings.warnings)
+    ignored = "ANTHROPIC_API_KEY (from ./.env, line 6): this is ignored"
+    assert any(warning.startswith(ignored) for warning in settings.warnings)
 
 
 def test_no_token_in_a_file_beats_an_exported_key_but_not_one_in_a_file(place: Place) -> None:
@@ -140,7 +141,8 @@ def test_a_placeholder_is_no_token(place: Place) -> None:
     settings = place.load()
     assert settings.tokens == ()
     assert settings.warnings == (
-        "ANTHROPIC_API_KEY (from ./.env): this is a placeholder, not a token: it is not used. Put the token there.",
+        "ANTHROPIC_API_KEY (from ./.env, line 6): this is a placeholder, not a token: it is not used. "
+        "Put the token there.",
     )
 
 
@@ -190,7 +192,7 @@ def test_keyturns_own_timeout_beats_it(place: Place) -> None:
     timeouts = provider(settings, "openai").timeouts
     assert (timeouts.read, timeouts.first_token) == (30, 90)
     assert settings.warnings == (
-        "REQUEST_TIMEOUT (from ./.env): this is not used: HTTP_READ_TIMEOUT (from ./.env) is set.",
+        "REQUEST_TIMEOUT (from ./.env, line 6): this is not used: HTTP_READ_TIMEOUT (from ./.env) is set.",
     )
 
 

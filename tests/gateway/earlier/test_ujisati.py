@@ -18,7 +18,7 @@ BIG = "google/gemini-2.5-pro-preview"
 SMALL = "google/gemini-2.0-flash-lite-001"
 PLACEHOLDER = "this is a placeholder, not a key: it is not used. Put the key there or remove the line."
 OTHERS = (
-    "SMALL_MODEL_NAME (from ./.env): every model that is no opus, sonnet or haiku is this one, "
+    "SMALL_MODEL_NAME (from ./.env, line 3): every model that is no opus, sonnet or haiku is this one, "
     "as in ujisati/claude-code-provider-proxy."
 )
 
@@ -34,7 +34,7 @@ def test_every_example_starts_as_it_stands(place: Place, name: str) -> None:
     place.write(".env", example(name))
     settings = place.load()
     assert settings.routing.default.provider == "open_router"
-    assert f"OPENAI_API_KEY (from ./.env): {PLACEHOLDER}" in settings.warnings
+    assert f"OPENAI_API_KEY (from ./.env, line 1): {PLACEHOLDER}" in settings.warnings
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_key_by_keyturns_own_name_beats_it(place: Place) -> None:
     settings = place.load({"OPENROUTER_API_KEY": "sk-or-mine"})
     assert keys(settings, "open_router") == ["sk-or-mine"]
     assert keys(settings, "openai") == []
-    told = "OPENAI_API_KEY (from ./.env): this is not used: OPENROUTER_API_KEY (from the environment) is set."
+    told = "OPENAI_API_KEY (from ./.env, line 1): this is not used: OPENROUTER_API_KEY (from the environment) is set."
     assert told in settings.warnings
 
 

@@ -1,0 +1,135 @@
+"""A user of ferryllm moves in: its configuration unchanged, its recipes for Claude Code, the real CLI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.claude import Claude, Run
+from tests.e2e.conftest import claude_at
+from tests.gateway.ferryllm import CC_SWITCH, KEY, SETTINGS, example
+from tests.gateway_process import GatewayProcess, running_gateway
+from tests.upstream import ChatUpstream, Cut, Pause
+from tests.upstream import openai_chat as chat
+
+
+@dataclass(frozen=True)
+class Recipe(Claude):
+    """A CLI with the variables of a recipe in place of our own."""
+
+    variables: Mapping[str, str]
+
+    def environment(self, token: str) -> Mapping[str, str]:
+        own = {name: text for name, text in Claude.environment(self, token).items() if name != "ANTHROPIC_AUTH_TOKEN"}
+        return {**own, **self.variables}
+
+
+@pytest.fixture
+def upstream(program: Path) -> Iterator[ChatUpstream]:
+    with ChatUpstream() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def gateway(upstream: ChatUpstream, tmp_path: Path) -> Iterator[GatewayProcess]:
+    home = tmp_path / "gateway"
+    home.mkdir()
+    (home / "codexapis.toml").write_text(example(upstream.url))
+    with running_gateway(home, KEY, ("--config", "codexapis.toml")) as process:
+        yield process
+
+
+def recipe(program: Path, gateway: GatewayProcess, base: Path, variables: Mapping[str, str]) -> Recipe:
+    plain = claude_at(program, gateway.url, base)
+    return Recipe(plain.program, plain.url, plain.home, plain.work, variables)
+
+
+def events(gateway: GatewayProcess, name: str) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in gateway.stderr.splitlines()]
+    return [line for line in lines if line["event"] == name]
+
+
+def pong(run: Run, gateway: GatewayProcess, upstream: ChatUpstream) -> None:
+    assert run.code == 0, run.stderr + run.stdout
+    assert "pong" in run.stdout
+    assert {request.model for request in upstream.chats} == {"gpt-5.4"}
+    assert {request.header("authorization") for request in upstream.chats} == {"Bearer your-api-key"}
+    resolved = events(gateway, "resolved route")[-1]
+    expected = {
+        "entry": "anthropic",
+        "display_model": "claude-opus-4-6",
+        "backend_model": "gpt-5.4",
+        "provider": "codexapis",
+    }
+    assert expected.items() <= resolved.items()
+    [*_, incoming] = events(gateway, "incoming request")
+    assert {"entry": "anthropic", "model": "claude-opus-4-6", "stream": True}.items() <= incoming.items()
+    sent = {"provider": "codexapis", "model": "gpt-5.4", "stream": True}
+    assert sent.items() <= events(gateway, "sending streaming request")[-1].items()
+
+
+def test_the_first_command_of_its_guide(
+    program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
+) -> None:
+    upstream.always(chat.completion(chat.text("pong")))
+    claude = recipe(program, gateway, tmp_path, {"ANTHROPIC_API_KEY": "dummy"})
+    run = claude.run("--bare", "--print", "--model", "claude-opus-4-6", "Reply with exactly one short word: pong")
+    pong(run, gateway, upstream)
+
+
+@pytest.mark.parametrize("how", ["variables", "cc-switch"])
+def test_the_variables_of_its_recipes(
+    how: str, program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
+) -> None:
+    upstream.always(chat.completion(chat.text("pong")))
+    claude = recipe(program, gateway, tmp_path, SETTINGS if how == "variables" else CC_SWITCH)
+    pong(claude.run("-p", "Say pong"), gateway, upstream)
+
+
+def test_its_settings_file(program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path) -> None:
+    """~/.claude/settings.json as the guide and cc-switch write it."""
+    upstream.always(chat.completion(chat.text("pong")))
+    claude = recipe(program, gateway, tmp_path, {})
+    (claude.home / ".claude").mkdir()
+    settings = {"env": {"ANTHROPIC_BASE_URL": gateway.url, **SETTINGS}}
+    (claude.home / ".claude/settings.json").write_text(json.dumps(settings))
+    pong(claude.run("-p", "Say pong"), gateway, upstream)
+
+
+def test_a_tool_loop(program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path) -> None:
+    upstream.script(
+        chat.completion(chat.call("Bash", {"command": "echo from-bash"})),
+        chat.completion(chat.text("All done")),
+    )
+    run = recipe(program, gateway, tmp_path, SETTINGS).ask("Say it")
+    assert run.result["result"] == "All done"
+    [result] = [each["content"] for each in upstream.chats[-1].json["messages"] if each["role"] == "tool"]
+    assert "from-bash" in str(result)
+    keys = {request.json["prompt_cache_key"] for request in upstream.chats}
+    assert len(keys) == 1, "the prefix is the same, so is the key"
+    assert keys.pop().startswith("ferryllm-gpt-5.4-")
+
+
+def test_what_the_client_asks_again_without_a_stream(
+    program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
+) -> None:
+    """As it does where a stream broke."""
+    upstream.script(chat.stream(chat.chunk({"content": "half of it"}), Pause(0.2), Cut()))
+    upstream.always(chat.completion(chat.text("pong")))
+    run = recipe(program, gateway, tmp_path, SETTINGS).ask("Say pong")
+    assert run.result["result"] == "pong"
+    [told] = events(gateway, "sending chat request")
+    assert {"provider": "codexapis", "model": "gpt-5.4", "stream": False}.items() <= told.items()
+    assert [each["stream"] for each in events(gateway, "incoming request")] == [True, False]
+
+
+def test_its_alias(program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path) -> None:
+    upstream.always(chat.completion(chat.text("pong")))
+    run = recipe(program, gateway, tmp_path, SETTINGS).run("-p", "Say pong", "--model", "cc-gpt55")
+    assert "pong" in run.stdout
+    assert upstream.chats[-1].model == "gpt-5.4"
+    assert events(gateway, "resolved route")[-1]["display_model"] == "cc-gpt55"
