@@ -107,7 +107,9 @@ def _route() -> Json:
 
 
 def _token() -> Json:
-    return _table({"name": TEXT, **_texts(TOKEN_SOURCES), "web_tools": SWITCH, "web_tools_per_minute": WHOLE}, ("name",))
+    return _table(
+        {"name": TEXT, **_texts(TOKEN_SOURCES), "web_tools": SWITCH, "web_tools_per_minute": WHOLE}, ("name",)
+    )
 
 
 def _ferryllm() -> Json:
