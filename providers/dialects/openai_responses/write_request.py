@@ -123,6 +123,8 @@ def _reasoning(request: ChatRequest, reasons: bool, quirks: Quirks, lost: list[s
     asked: dict[str, Any] = {}
     if wanted:
         asked["effort"] = nearest(wanted, quirks.efforts or _EFFORTS)
+        if wanted == "none" and asked["effort"] != wanted:
+            lost.append("thinking")
     if shown(request.reasoning):
         asked["summary"] = dict(asides.told(request, (SUMMARY,), lost)).get(SUMMARY, "auto")
     if asked:

@@ -71,7 +71,8 @@ def test_the_reasoning_object_says_all_of_it() -> None:
     [(UNSET, None), (OFF, "low"), (ADAPTIVE, None), (BUDGET, "medium"), (HIGH, "high"), (LOW, "low")],
 )
 def test_efforts_alone(way: Reasoning, effort: str | None) -> None:
-    assert said(way, EFFORTS) == ({"reasoning_effort": effort} if effort else {}, [])
+    named = ["thinking"] if way is OFF else []
+    assert said(way, EFFORTS) == ({"reasoning_effort": effort} if effort else {}, named)
 
 
 def test_the_switch_and_an_effort_go_together() -> None:

@@ -114,8 +114,9 @@ def test_a_name_that_does_not_fit_is_another_and_comes_back() -> None:
     ],
 )
 def test_a_model_that_reasons_is_told_how_much(reasoning: Reasoning, made: Json | None) -> None:
-    asked = body(THINKER, reasoning=reasoning)
+    asked, named = written(replace(THINKER, reasoning=reasoning))
     assert asked.get("reasoning") == made
+    assert named == (("thinking",) if reasoning.mode == "off" else ())
     assert asked["include"] == ["reasoning.encrypted_content"]
 
 
