@@ -62,7 +62,7 @@ class Place:
 
     @property
     def requests(self) -> list[tuple[int, str, int]]:
-        """Status, outcome and attempts of every call that the client has made, from the log of a gateway that has ended.
+        """Status, outcome and attempts of every call that the client has made, from an ended gateway's log.
 
         A call's line may be written after the client has read the answer's end.
         """
