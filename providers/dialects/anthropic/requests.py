@@ -30,11 +30,14 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     quirks = config.quirks.of(model)
     headers = (*(pair for pair in _travelling(call, quirks) if pair[0] not in named), *own)
     edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
-    edits |= _edits(call.body, call.model, model, thinking, quirks)
+    changed = _edits(call.body, call.model, model, thinking, quirks)
+    edits |= changed
     edits |= learning.edits(call.body, quirks.learned)
     edits |= _placed(quirks, call.operation)
     body = call.body.edited(edits)
     lost = extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
+    if "max_tokens" in changed:
+        lost.append("max_tokens")
     if quirks.learned:
         lost += learning.edited_out(call.body, quirks.learned)
         lost += learning.betas_out(call.headers, quirks.learned)

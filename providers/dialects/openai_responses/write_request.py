@@ -72,9 +72,9 @@ def _text(request: ChatRequest, lost: list[str]) -> Iterator[tuple[str, Any]]:
 def _limits(request: ChatRequest, quirks: Quirks, lost: list[str]) -> dict[str, Any]:
     given: dict[str, Any] = {"temperature": request.temperature, "top_p": request.top_p}
     if request.max_tokens is not None:
-        limit = quirks.bounded(request.max_tokens)
-        given["max_output_tokens"] = max(limit, LEAST_OUTPUT)
-        if limit < LEAST_OUTPUT:
+        limit = max(quirks.bounded(request.max_tokens), LEAST_OUTPUT)
+        given["max_output_tokens"] = limit
+        if limit != request.max_tokens:
             lost.append("max_tokens")
     if request.top_k is not None:
         lost.append("top_k")

@@ -52,8 +52,9 @@ def test_where_it_goes_and_with_what() -> None:
 def test_limits() -> None:
     made = body(max_tokens=100, temperature=0.5, top_p=0.9)
     assert (made["max_output_tokens"], made["temperature"], made["top_p"]) == (100, 0.5, 0.9)
-    assert written(replace(HI, max_tokens=100), Quirks(max_output_tokens=64))[0]["max_output_tokens"] == 64
-    assert written(replace(HI, max_tokens=100), Quirks(min_output_tokens=200))[0]["max_output_tokens"] == 200
+    for quirks, told in ((Quirks(max_output_tokens=64), 64), (Quirks(min_output_tokens=200), 200)):
+        made, named = written(replace(HI, max_tokens=100), quirks)
+        assert (made["max_output_tokens"], named) == (told, ("max_tokens",))
 
 
 def test_a_limit_below_the_least_is_raised_and_named() -> None:
