@@ -11,6 +11,7 @@ from providers.chat import asides
 from providers.chat.effort import effort_of, nearest, shown
 from providers.chat.request import JSON_MODE, ChatRequest, JsonSchema, Tool, ToolChoice
 from providers.chat.strict import strictable
+from providers.chat.unseen import seen
 from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.parameters import user
 from providers.dialects.openai_responses.history import history
@@ -39,6 +40,7 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
     """The body, streamed and not stored: the whole conversation goes with every request."""
     quirks = config.quirks.of(request.model)
     lost = [*request.lost, *request.sampling]
+    request = seen(request, quirks, config.images, lost)
     short = {tool.name: tool_name(tool.name) for tool in request.tools}
     body: dict[str, Any] = {"model": request.model}
     if instructions := "\n\n".join(part.text for part in request.system if part.text):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from providers.call import Hints
-from providers.chat.request import ChatRequest, JsonSchema, Message, Reasoning, Text, Tool, ToolChoice
+from providers.chat.request import ChatRequest, Image, JsonSchema, Message, Reasoning, Text, Tool, ToolChoice
+from providers.chat.unseen import UNSEEN
 from providers.dialects.openai_responses import DIALECT, url
 from providers.quirks import Quirks
 from tests.providers.dialects.openai_responses.asking import Json, config, written
@@ -55,6 +56,13 @@ def test_limits() -> None:
     for quirks, told in ((Quirks(max_output_tokens=64), 64), (Quirks(min_output_tokens=200), 200)):
         made, named = written(replace(HI, max_tokens=100), quirks)
         assert (made["max_output_tokens"], named) == (told, ("max_tokens",))
+
+
+def test_an_image_for_a_model_that_cannot_see_is_a_note() -> None:
+    shown = replace(HI, messages=(Message("user", (Image("image/png", "aGk="),)),))
+    made, named = written(shown, Quirks(vision=False))
+    assert made["input"][0]["content"] == [{"type": "input_text", "text": UNSEEN}]
+    assert named == ("messages.image",)
 
 
 def test_a_limit_below_the_least_is_raised_and_named() -> None:
