@@ -271,7 +271,7 @@ async def test_an_upstreams_code_and_field_arrive(
     served: Faces, dialect: str, status: int, code: Any, param: str | None, shown: tuple[str, str | None]
 ) -> None:
     said = {"message": "their words", "type": "invalid_request_error", "param": param, "code": code}
-    served.upstreams[dialect].script(json_reply({"error": said}, status))
+    served.upstreams[dialect].always(json_reply({"error": said}, status))
     async with served.sdk(dialect) as client:
         with pytest.raises(openai.APIStatusError) as failed:
             await client.chat.completions.create(model="m", messages=HI)
