@@ -305,7 +305,8 @@ def _add_models(app: FastAPI, listed: ModelList) -> None:
     async def one_model(model: str) -> Response:
         found = listed.find(model)
         if found is None:
-            raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
+            words = f"model: {model[:200]!r} is not listed here; GET /v1/models lists all."
+            raise Fault(404, "not_found_error", words, code="model_not_found")
         return Response(encode(found), media_type="application/json")
 
 

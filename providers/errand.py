@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from providers import policy
 from providers.budget import RetryBudget
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind, Scope, UpstreamFailure
 from providers.ports import Trail
 from providers.spec import Retries, Traffic
 from providers.state import Admission
@@ -63,7 +63,7 @@ class Errand:
         if failure.mendable and self.mends < MENDS:
             self.mends += 1
             return 0.0
-        if rule.other_key:
+        if rule.other_key and failure.scope is not Scope.REQUEST:
             return 0.0  # where no other key is free, the pool says for how long
         if not rule.again:
             return None
@@ -109,7 +109,7 @@ class Errand:
         return max(own, told) * (1.0 + chance / 4) if self.budget.allows(now) else None
 
 
-def refused(provider: str, admission: Admission, errand: Errand) -> UpstreamFailure:
+def refused(provider: str, admission: Admission, errand: Errand, model: str = "") -> UpstreamFailure:
     """What the client hears when no key can be had: the call's own last failure where that says more."""
     passed = [each for each in admission.passed if each.reason]
     limited = [each for each in passed if policy.is_limit(each.reason)]
@@ -130,7 +130,12 @@ def refused(provider: str, admission: Admission, errand: Errand) -> UpstreamFail
         return UpstreamFailure(ErrorKind.NO_KEY, "no key is configured", provider=provider)
     first = passed[0]
     kind = ErrorKind(first.reason)
-    failure = _resting(provider, kind, _rest_words(kind, admission.wait), admission.wait)
+    words = _rest_words(kind, admission.wait)
+    if kind is ErrorKind.MODEL_NOT_FOUND:
+        words = _missing_words(provider, model, first.label, admission.wait)
+    elif policy.CONSEQUENCES[kind].own_words:
+        words = f"Provider {provider}: {words}"
+    failure = _resting(provider, kind, words, admission.wait)
     failure.key_label = first.label
     if not policy.CONSEQUENCES[kind].again:
         failure.retry_after = None
@@ -151,6 +156,13 @@ def _limit_words(keys: int, reason: str, wait: float) -> str:
 def _rest_words(kind: ErrorKind, wait: float) -> str:
     reason = kind.value.replace("_", " ")
     return f"it failed ({reason}) and is not asked again for {spell(wait)}"
+
+
+def _missing_words(provider: str, model: str, label: str, wait: float) -> str:
+    return (
+        f"Provider {provider} said that it has no model {model}, and is not asked for it again for {spell(wait)}. "
+        f"GET /v1/models lists what it has; POST /admin/keys/{label}/wake has it asked at once."
+    )
 
 
 def spell(seconds: float) -> str:

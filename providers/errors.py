@@ -114,6 +114,7 @@ class Fault(KeyturnError):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes | None = None
     param: str | None = None  # the field of the request that is wrong, where one is
+    code: str | None = None  # OpenAI's word for it, where that says more than the type
     overflow: Overflow | None = None  # where the request is larger than the model's window
 
     def __str__(self) -> str:
@@ -143,6 +144,8 @@ class UpstreamFailure(KeyturnError):
     room: int | None = None  # tokens that are left for the answer, where the upstream counted them
     mendable: bool = False  # the same request, put otherwise, may pass: what was refused is known now
     overflow: Overflow | None = None  # of CONTEXT_OVERFLOW
+    code: str | None = None  # the upstream's own, and the field that it names
+    param: str | None = None
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.kind}: {self.words}"

@@ -25,7 +25,7 @@ from google.oauth2 import credentials, service_account
 
 from providers.bearer import Token
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.google_login import Ask
+from providers.google_transport import Ask
 from providers.secret import Secret
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)

@@ -178,8 +178,15 @@ def fault(failure: UpstreamFailure) -> Fault:
         retry=rule.retry,
         retry_after=failure.retry_after,
         body=failure.body if as_it_came else None,
+        param=failure.param if rule.own_words else None,
+        code=_code(failure) if rule.own_words else None,
         overflow=failure.overflow,
     )
+
+
+def _code(failure: UpstreamFailure) -> str | None:
+    missing = "model_not_found" if failure.kind is ErrorKind.MODEL_NOT_FOUND else None
+    return failure.code or missing
 
 
 def _kept_status(failure: UpstreamFailure, rule: Consequence) -> int:

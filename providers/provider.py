@@ -16,7 +16,7 @@ from providers.call import Call, Dialect, Estimate, Operation, UpstreamRequest
 from providers.chat.sse import begins_stream
 from providers.credentials import Credential
 from providers.dialects import of_clients
-from providers.errors import ErrorKind, UpstreamFailure
+from providers.errors import ErrorKind, Scope, UpstreamFailure
 from providers.exchange import Exchange, arrange, told
 from providers.gate import Gate
 from providers.keys import Key, KeyPool
@@ -177,6 +177,8 @@ class Provider:
         self.pupil.learn(failure, model, status, body, dialect)
         if failure.kind is ErrorKind.CONTEXT_OVERFLOW:
             self.measures.overflowed(failure, estimate, model, body)
+        if failure.kind is ErrorKind.MODEL_NOT_FOUND and self.config.spec.local:
+            failure.scope = Scope.REQUEST  # whoever runs it loads the model and asks again
         return advise(failure, self.config.spec.advice)
 
     async def _heed(self, reply: UpstreamReply, key: Key, model: str) -> None:

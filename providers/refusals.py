@@ -73,7 +73,7 @@ _NO_IMAGES = re.compile(
     r"(?:(?:the|this) model|(?:model )?\S{1,200}) (?:does not|doesn't) support (?:image|vision|multimodal)"
     r"|image(?:s| inputs?|_url)? (?:is|are) not supported|\S{1,200} is not a multimodal model"
     r"|at most 0 image\(s\) may be provided"
-    r"|failed to deserialize the json body into the target type: messages[\w.\[\]]*: unknown variant `image_url`",
+    r"|failed to deserialize the json body into the target type: messages[\w.\[\]]*: unknown variant `image(?:_url)?`",
     re.IGNORECASE,
 )
 _LIMIT = r"[`'\"]?max_(?:completion_|output_|new_)?tokens[`'\"]?"

@@ -169,7 +169,7 @@ class Visit:
             case UpstreamFailure():
                 return error
             case NoneFits():
-                failure = refused(provider, error.admission, self._errand)
+                failure = refused(provider, error.admission, self._errand, self._model)
                 failure.key_variable = failure.key_variable or self._provider.pool.variable(failure.key_label)
                 return failure
             case QueueFull():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from providers.catalog.quirks import CLAUDE, LOW_TO_HIGH
+from providers.catalog.message_quirks import CLAUDE
+from providers.catalog.quirks import LOW_TO_HIGH
 from providers.quirks import Paths, Quirks
 
 # docs.cloud.google.com/gemini-enterprise-agent-platform/models/migrate/openai/overview: what it does not know is

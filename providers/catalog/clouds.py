@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from providers.addresses import MODEL, Part, Site
-from providers.catalog import cloud_quirks, quirks
+from providers.catalog import cloud_quirks, message_quirks, quirks
 from providers.spec import Auth, Face, LoginKind, ProviderSpec
 
 _DEPLOYMENTS = "/openai/deployments/"
@@ -62,7 +62,7 @@ CLOUDS: tuple[ProviderSpec, ...] = (
                 "anthropic",
                 "https://RESOURCE.services.ai.azure.com/anthropic",
                 Auth.API_KEY,
-                quirks=quirks.CLAUDE,
+                quirks=message_quirks.CLAUDE,
                 default_model="claude-sonnet-5",
                 key_variables=("ANTHROPIC_FOUNDRY_API_KEY", "AZURE_OPENAI_API_KEY"),
                 base_variables=("ANTHROPIC_FOUNDRY_BASE_URL",),
@@ -147,7 +147,8 @@ CLOUDS: tuple[ProviderSpec, ...] = (
         parts=(Part("us-east-1", ("AWS_REGION", "AWS_DEFAULT_REGION")),),
         key_url="https://console.aws.amazon.com/bedrock/home#/api-keys",
         default_model="global.anthropic.claude-opus-4-8",
-        quirks=replace(quirks.CLAUDE, server_tools=()),  # docs.litellm.ai, Claude Code WebSearch: it has no web search
+        # docs.litellm.ai, Claude Code WebSearch: it has no web search
+        quirks=replace(message_quirks.CLAUDE, server_tools=()),
         faces=(Face("openai_chat", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),),
         models="../openai/v1/models",
         login=LoginKind.AWS,

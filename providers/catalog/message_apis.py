@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.catalog import quirks
+from providers.catalog import message_quirks
 from providers.errors import Calendar
 from providers.spec import Auth, Face, ProviderSpec
 
@@ -22,7 +22,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         default_model="claude-sonnet-5",
         keeps=("claude-",),
         counts_tokens=True,
-        quirks=quirks.CLAUDE,
+        quirks=message_quirks.CLAUDE,
         faces=(Face("openai_chat", "https://api.anthropic.com/v1"),),
         examples=("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"),
         as_of="2026-11",
@@ -39,7 +39,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://openrouter.ai/keys",
         default_model="anthropic/claude-sonnet-5",
-        quirks=quirks.OPEN_ROUTER.guarded(but=CLOSED),
+        quirks=message_quirks.OPEN_ROUTER.guarded(but=CLOSED),
         namespaces=(
             "anthropic",
             "cohere",
@@ -73,7 +73,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         key_url="https://platform.deepseek.com/api_keys",
         default_model="deepseek-v4-pro",
         namespaces=("deepseek-ai",),
-        quirks=quirks.DEEPSEEK.guarded(),
+        quirks=message_quirks.DEEPSEEK.guarded(),
         pooling="concurrency is per account and model, whatever the key (api-docs.deepseek.com, read 2026-11)",
         faces=(Face("openai_chat", "https://api.deepseek.com/v1"),),
         models="../models",
@@ -93,7 +93,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://friendli.ai",
         default_model="zai-org/GLM-5.3",
-        quirks=quirks.FRIENDLIAI.guarded(),
+        quirks=message_quirks.FRIENDLIAI.guarded(),
         namespaces=("LGAI-EXAONE", "MiniMaxAI", "Qwen", "deepseek-ai", "google", "meta-llama", "zai-org"),
         faces=(Face("openai_chat", "https://api.friendli.ai/serverless/v1"),),
         falls_back="openai_chat",
@@ -111,7 +111,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.X_API_KEY,
         key_url="https://fireworks.ai/account/api-keys",
         default_model="accounts/fireworks/models/glm-5p3",
-        quirks=quirks.FIREWORKS.guarded(),
+        quirks=message_quirks.FIREWORKS.guarded(),
         namespaces=("accounts",),
         pooling="limits are per account, whatever the key (docs.fireworks.ai, read 2026-11)",
         faces=(Face("openai_chat", "https://api.fireworks.ai/inference/v1"),),
@@ -128,7 +128,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://z.ai/manage-apikey/apikey-list",
         default_model="glm-5.3",
-        quirks=quirks.ZAI.guarded(),
+        quirks=message_quirks.ZAI.guarded(),
         pooling="concurrency is per account, whatever the key (docs.z.ai, error 1302, read 2026-11)",
         faces=(
             Face("openai_chat", "https://api.z.ai/api/paas/v4"),
@@ -151,7 +151,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://www.alibabacloud.com/help/en/model-studio/get-api-key",
         default_model="qwen3.7-plus",
-        quirks=quirks.QWEN.guarded(),
+        quirks=message_quirks.QWEN.guarded(),
         faces=(Face("openai_chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),),
         models="../../compatible-mode/v1/models",
         examples=("qwen3.7-max", "qwen3-coder-plus"),
@@ -168,7 +168,7 @@ MESSAGE_APIS: tuple[ProviderSpec, ...] = (
         auth=Auth.BEARER,
         key_url="https://platform.minimax.io/user-center/basic-information/interface-key",
         default_model="MiniMax-M3",
-        quirks=quirks.MINIMAX.guarded(),
+        quirks=message_quirks.MINIMAX.guarded(),
         faces=(
             Face("openai_chat", "https://api.minimax.io/v1"),
             Face("openai_responses", "https://api.minimax.io/v1"),

@@ -1,4 +1,4 @@
-"""How the rows want Chat Completions asked, where that is not OpenAI's way. Pure data, read 2026-11.
+"""How the rows of Chat Completions want to be asked, where that is not OpenAI's way. Pure data, read 2026-11.
 
 Each constant is one provider's; ``models`` says what holds instead for some of its models. A row with little to say
 says it itself. What nobody says stays at the dialect's default, and what an upstream refuses all the same is learned
@@ -8,7 +8,6 @@ from its answer.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from providers.quirks import Quirks, Replay
 
@@ -19,11 +18,11 @@ PENALTIES = ("frequency_penalty", "presence_penalty")
 OPEN_SAMPLERS = ("top_k", "min_p", "repetition_penalty")  # what servers of open models take besides OpenAI's
 
 
-def _type(on: str = "enabled") -> dict[str, Any]:
+def thinking_type(on: str = "enabled") -> dict[str, Any]:
     return {"thinking": {"type": on}}
 
 
-def _template(switch: bool, *names: str) -> dict[str, Any]:
+def template_switch(switch: bool, *names: str) -> dict[str, Any]:
     return {"chat_template_kwargs": dict.fromkeys(names, switch)}
 
 
@@ -85,8 +84,8 @@ _NIM = Quirks(
     refused=("user", "logit_bias"),
     schemas="nim",
     strict_tools=False,
-    thinking_on=_template(True, "thinking", "enable_thinking"),
-    thinking_off=_template(False, "thinking", "enable_thinking"),
+    thinking_on=template_switch(True, "thinking", "enable_thinking"),
+    thinking_off=template_switch(False, "thinking", "enable_thinking"),
 )
 _NIM_PLAIN = replace(_NIM, thinking_on={}, thinking_off={})
 NIM = replace(
@@ -185,7 +184,10 @@ KIMI = replace(
     _KIMI,
     models=(
         (("kimi-k3",), replace(_KIMI_FIXED, efforts=("low", "high", "max"), always_thinks=True)),
-        (("kimi-k2.5", "kimi-k2.6"), replace(_KIMI_FIXED, thinking_on=_type(), thinking_off=_type("disabled"))),
+        (
+            ("kimi-k2.5", "kimi-k2.6"),
+            replace(_KIMI_FIXED, thinking_on=thinking_type(), thinking_off=thinking_type("disabled")),
+        ),
         (("kimi-k2.7", "kimi-k2-thinking"), replace(_KIMI_FIXED, always_thinks=True)),
         (("kimi-k2-0", "kimi-k2-turbo"), replace(_KIMI, vision=False)),
     ),
@@ -268,132 +270,17 @@ SAMBANOVA = replace(
     models=((("gpt-oss",), replace(_SAMBANOVA, efforts=LOW_TO_HIGH, always_thinks=True, vision=False)),),
 )
 
-# openrouter.ai/docs/use-cases/reasoning-tokens: effort or max_tokens, not both; every model takes every effort but max.
-# Claude caches at marks only (/docs/features/prompt-caching), which stand in a message's parts. Its Messages face takes
-# Anthropic's web search by its own name (/docs/client-sdks/typescript, ToolWebSearch20260209).
-_OPEN_ROUTER = Quirks(
-    server_tools=("web_search",),
-    body={"usage": {"include": True}},
-    samplers=OPEN_SAMPLERS,
-    thinking_on={"reasoning": {"enabled": True}},
-    thinking_off={"reasoning": {"enabled": False}},
-    effort_field="reasoning.effort",
-    efforts=("minimal", *LOW_TO_HIGH, "xhigh"),
-    budget_field="reasoning.max_tokens",
-)
-OPEN_ROUTER = replace(_OPEN_ROUTER, models=((("anthropic/",), replace(_OPEN_ROUTER, cache_marks=True)),))
-
-# api-docs.deepseek.com/guides/thinking_mode: a thinking model's messages come back with their thoughts, all of them.
-# Its Messages face refuses a tool that says "type": "custom".
-DEEPSEEK = Quirks(
-    untyped_tools=True,
-    refused=("logit_bias",),
-    json_mode="json_object",
-    thinking_on=_type(),
-    thinking_off=_type("disabled"),
-    efforts=(*LOW_TO_HIGH, "xhigh", "max"),
-    owed_models=("deepseek-",),
-    owed_always=True,
-    thinks_unasked=True,
-)
-
-# friendli.ai/docs/guides/reasoning
-FRIENDLIAI = Quirks(
-    body={"parse_reasoning": True, "include_reasoning": True},
-    samplers=OPEN_SAMPLERS,
-    thinking_on=_template(True, "enable_thinking"),
-    thinking_off=_template(False, "enable_thinking"),
-)
-
-# docs.fireworks.ai/guides/reasoning: thinking and reasoning_effort together are a 400. "any": litellm 1.109.1.
-_FIREWORKS = Quirks(required_choice="any", json_with_tools=False, samplers=OPEN_SAMPLERS)
-_FIREWORKS_MODELS = "accounts/fireworks/models/"
-FIREWORKS = replace(
-    _FIREWORKS,
-    models=(
-        ((f"{_FIREWORKS_MODELS}deepseek-v",), replace(_FIREWORKS, efforts=OFF_TO_XHIGH)),
-        ((f"{_FIREWORKS_MODELS}glm-5",), replace(_FIREWORKS, efforts=("none", "high", "max"))),
-        ((f"{_FIREWORKS_MODELS}kimi-k2",), replace(_FIREWORKS, efforts=LOW_TO_HIGH)),
-        (
-            (f"{_FIREWORKS_MODELS}gpt-oss",),
-            replace(_FIREWORKS, efforts=LOW_TO_HIGH, always_thinks=True, vision=False),
-        ),
-    ),
-)
-
-# docs.z.ai/api-reference/llm/chat-completion: one stop word, tool_choice auto, no json_schema; effort from GLM-5.2 on
-_ZAI = Quirks(
-    accepted=(
-        *("max_tokens", "stream_options", "temperature", "top_p", "stop", "tools", "tool_choice"),
-        *("user", "response_format", "thinking", "reasoning_effort"),
-    ),
-    renamed=(("user", "user_id"),),
-    temperature=(0.0, 1.0),
-    max_stops=1,
-    required_choice="",
-    named_choice=False,
-    json_mode="json_object",
-    thinking_on=_type(),
-    thinking_off=_type("disabled"),
-    thinks_unasked=True,
-)
-ZAI = replace(
-    _ZAI,
-    models=(
-        (("glm-5.2", "glm-5.3"), replace(_ZAI, efforts=("minimal", *LOW_TO_HIGH, "xhigh", "max"))),
-        (("glm-4.5v", "glm-4.6v"), _ZAI),
-        (("glm-4.5", "glm-4.6", "glm-4.7", "glm-5.1"), replace(_ZAI, vision=False)),
-    ),
-)
-
-# alibabacloud.com/help/en/model-studio/deep-thinking: no JSON mode and no demanded tool while a model thinks
-QWEN = Quirks(
-    refused=("logit_bias",),
-    samplers=("top_k", "repetition_penalty"),
-    required_choice="",
-    named_choice=False,
-    json_mode="",
-    thinking_on={"enable_thinking": True},
-    thinking_off={"enable_thinking": False},
-    budget_field="thinking_budget",
-)
-
-# platform.minimax.io/docs/api-reference/text-openai-api; M3 thinks as it likes or not at all, M2 always, M3.1 refuses
-# to stop (dev.to/aihubmix, 2026-10). What its schema does not have: java.agentscope.io/v2/en/integration/model/minimax.
-# Thoughts stand in the text where reasoning_split is not asked for, and go back there. /docs/guides/server-tools
-_MINIMAX = Quirks(
-    server_tools=("web_search",),
-    refused=("tool_choice", "parallel_tool_calls", "logit_bias", "seed", "user", *PENALTIES),
-    json_mode="",
-    always_thinks=True,
-    thinks_unasked=True,
-)
-MINIMAX = replace(
-    _MINIMAX,
-    models=(
-        (
-            ("MiniMax-M3",),
-            replace(_MINIMAX, always_thinks=False, thinking_on=_type("adaptive"), thinking_off=_type("disabled")),
-        ),
-        (("MiniMax-M3.1",), _MINIMAX),
-        (("MiniMax-M2",), replace(_MINIMAX, vision=False)),
-    ),
-)
-
 # docs.ollama.com/openai: it does not read tool_choice, and a model that cannot think refuses an effort
 OLLAMA = Quirks(refused=("tool_choice", "parallel_tool_calls", "logit_bias", "user"), efforts=OFF_TO_HIGH)
 
 # docs.vllm.ai/en/latest/features/reasoning_outputs; templates read one switch or the other, and ignore what they do not
 VLLM = Quirks(
     samplers=OPEN_SAMPLERS,
-    thinking_on=_template(True, "thinking", "enable_thinking"),
-    thinking_off=_template(False, "thinking", "enable_thinking"),
+    thinking_on=template_switch(True, "thinking", "enable_thinking"),
+    thinking_off=template_switch(False, "thinking", "enable_thinking"),
 )
 
 # github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 LLAMACPP = replace(VLLM, schemas="llama_cpp")
 
 LMSTUDIO = Quirks(samplers=OPEN_SAMPLERS)
-
-# platform.claude.com/docs/en/build-with-claude/extended-thinking: a thought comes back with its signature or not at all
-CLAUDE = Quirks(signed_thoughts=True, server_tools=("web_search", "web_fetch"))

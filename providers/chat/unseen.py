@@ -18,10 +18,14 @@ def seen(request: ChatRequest, quirks: Quirks, images: UnseenImages, lost: list[
     if quirks.vision or not any(_shows(message.content) for message in request.messages):
         return request
     if images is UnseenImages.REFUSE:
-        words = f"{request.model} takes no images: choose a model that does, or start again without the image"
-        raise UpstreamFailure(ErrorKind.UNSUPPORTED, words)
+        raise refusal(request.model)
     lost.append("messages.image")
     return replace(request, messages=tuple(map(_unseen, request.messages)))
+
+
+def refusal(model: str) -> UpstreamFailure:
+    words = f"{model} takes no images: choose a model that does, or start again without the image"
+    return UpstreamFailure(ErrorKind.UNSUPPORTED, words)
 
 
 def _shows(content: Iterable[Block]) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from providers import policy, reset
-from providers.classify.evidence import Evidence, decoded, error_object, gather, words
+from providers.classify.evidence import Evidence, decoded, error_object, gather, own_code, words
 from providers.classify.rules import RULES, Rule
 from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
 from providers.json_object import JsonObject, NotJson
@@ -35,6 +35,7 @@ def classify(
     evidence = gather(provider, status, headers, body)
     rule = matching(evidence)
     whose = rule.scope or policy.CONSEQUENCES[rule.kind].scope
+    code, param = own_code(evidence.value)
     silence = "an error without a message" if status is None else f"HTTP {status} without a message"
     return UpstreamFailure(
         rule.kind,
@@ -44,6 +45,8 @@ def classify(
         retry_after=_whole_seconds(headers) if status is not None else None,
         scope=whose,
         rest=_rest(rule, whose, evidence, now, day),
+        code=code,
+        param=param,
     )
 
 

@@ -12,6 +12,8 @@ from providers.json_object import NotJson, decode
 _MAX_WORDS = 2000  # characters of an upstream's words that travel on
 _DEPTH = 6
 _MOST = 100  # objects looked into
+_CODE = re.compile(r"[A-Za-z][A-Za-z_]{2,49}")
+_PARAM = re.compile(r"[A-Za-z_][\w.\[\]]{0,99}", re.ASCII)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 # Members that name an error, and members that hold them. Nothing else is entered: some bodies echo the request.
@@ -109,6 +111,18 @@ def error_object(value: Any) -> Mapping[str, Any]:
         case {"base_resp": {"status_code": int() as code} as error} if code:
             return dict(error)
     return {}
+
+
+def own_code(value: Any) -> tuple[str | None, str | None]:
+    """``code`` and ``param`` of an error in OpenAI's shape, where each is a name and no sentence."""
+    match value:
+        case {"error": {"message": str(), "code": code, "param": param}}:
+            return _name(_CODE, code), _name(_PARAM, param)
+    return None, None
+
+
+def _name(form: re.Pattern[str], value: Any) -> str | None:
+    return value if isinstance(value, str) and form.fullmatch(value) else None
 
 
 def _status_inside(error: Mapping[str, Any]) -> int:

@@ -72,7 +72,7 @@ async def test_openais_client_reads_the_list(environ: dict[str, str], tmp_path: 
     assert set(LISTED) <= {model.id for model in models}
     assert all(model.object == "model" and model.owned_by and model.created for model in models)
     assert (one.id, one.owned_by) == ("anthropic/claude-sonnet-5", "anthropic")
-    assert raised.value.type == "invalid_request_error"
+    assert (raised.value.type, raised.value.code) == ("invalid_request_error", "model_not_found")
 
 
 async def test_the_picker_of_the_client_keeps_every_model(environ: dict[str, str], tmp_path: Path) -> None:

@@ -44,22 +44,22 @@ def test_on_a_path_of_both_the_client_decides(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("ours", "theirs", "code"),
     [
-        ("invalid_request_error", "invalid_request_error"),
-        ("authentication_error", "invalid_request_error"),
-        ("permission_error", "invalid_request_error"),
-        ("not_found_error", "invalid_request_error"),
-        ("request_too_large", "invalid_request_error"),
-        ("rate_limit_error", "rate_limit_error"),
-        ("api_error", "server_error"),
-        ("overloaded_error", "server_error"),
-        ("timeout_error", "server_error"),
+        ("invalid_request_error", "invalid_request_error", "invalid_request_error"),
+        ("authentication_error", "invalid_request_error", "invalid_api_key"),
+        ("permission_error", "invalid_request_error", "permission_error"),
+        ("not_found_error", "invalid_request_error", "not_found_error"),
+        ("request_too_large", "invalid_request_error", "request_too_large"),
+        ("rate_limit_error", "rate_limit_error", "rate_limit_exceeded"),
+        ("api_error", "server_error", "api_error"),
+        ("overloaded_error", "server_error", "overloaded_error"),
+        ("timeout_error", "server_error", "timeout_error"),
     ],
 )
-def test_types_are_translated(ours: str, theirs: str) -> None:
+def test_types_are_translated(ours: str, theirs: str, code: str) -> None:
     shaped = json.loads(error_body(Fault(400, ours, "m"), "req_1", openai=True))
-    assert shaped == {"error": {"message": "m", "type": theirs, "param": None, "code": ours}}
+    assert shaped == {"error": {"message": "m", "type": theirs, "param": None, "code": code}}
 
 
 def test_a_body_in_anthropics_shape_is_not_sent_to_an_openai_client() -> None:

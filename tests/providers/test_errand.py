@@ -352,6 +352,10 @@ def test_a_rest_from_an_earlier_call_is_told_by_its_reason() -> None:
     assert "25 minutes" in heard.words
     heard = refused("acme", resting(3.0, "overloaded"), errand())
     assert (heard.kind, heard.retry_after) == (K.OVERLOADED, 3)
+    assert heard.words.startswith("Provider acme: ")
+    heard = refused("acme", resting(1500.0, "model_not_found"), errand(), "gpt-9")
+    assert heard.words.startswith("Provider acme said that it has no model gpt-9, and is not asked")
+    assert "POST /admin/keys/acme-01/wake" in heard.words
 
 
 def test_an_empty_pool_has_no_key() -> None:

@@ -13,6 +13,8 @@ from providers.errand import MENDS
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.pupil import REMEMBERED, Pupil
 from tests.providers.support import SPEC, UPSTREAM_MODEL, call, config, rig
+from tests.upstream import Upstream
+from tests.upstream import anthropic as messages
 from tests.upstream.openai_chat import ChatUpstream, completion, error, error_event, stream, text
 
 ADVICE = "Start it with a larger context."
@@ -48,6 +50,23 @@ async def test_a_member_that_is_refused_is_left_out_at_once_and_from_then_on() -
     assert "temperature" not in second
     assert "temperature" not in third
     assert [each.reason for each in live.trail.attempts] == ["unsupported", "", ""]
+
+
+async def test_an_image_that_a_messages_upstream_refuses_is_a_note_from_then_on() -> None:
+    """Else the conversation would be refused for ever: the client sends the image with every turn."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
+    words = (
+        "Failed to deserialize the JSON body into the target type: messages[0].content: unknown variant `image`, "
+        "expected one of `text`, `tool_use`, `tool_result`, `thinking` at line 1 column 99"
+    )
+    async with Upstream() as upstream, rig(config(upstream.url, spec=SPEC)) as live:
+        upstream.script(error(400, words))
+        upstream.always(messages.message(messages.text("Hello")))
+        for _ in range(2):
+            assert b"Hello" in await live.ask(asked(messages=[{"role": "user", "content": [image]}]), once=False)
+        assert live.provider.pupil.known[UPSTREAM_MODEL].blind
+    shown = [request.json["messages"][0]["content"][0]["type"] for request in upstream.requests]
+    assert shown == ["image", "text", "text"]
 
 
 async def test_several_are_refused_one_after_the_other() -> None:

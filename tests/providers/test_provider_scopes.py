@@ -12,7 +12,7 @@ from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
 from providers.spec import ProviderConfig
 from tests.moments import Moments
 from tests.providers.support import SPEC, call, config, rig
-from tests.upstream import Upstream, frames, json_reply, sse, stream, text
+from tests.upstream import Upstream, error, frames, json_reply, message, sse, stream, text
 from tests.upstream import openai_chat as chat
 
 FULL = {"type": "limit", "code": "1308", "message": "Usage limit reached. Your limit will reset at 2026-11-20 21:30:00"}
@@ -117,3 +117,13 @@ async def test_a_translated_answer_with_a_code_of_its_own() -> None:
         "insufficient balance",
     )
     assert reason == "key_unpaid"
+
+
+async def test_a_model_that_a_local_server_lacks_is_asked_for_again_at_once() -> None:
+    """Whoever was told to pull it has pulled it."""
+    async with Upstream() as upstream, rig(config(upstream.url, spec=replace(SPEC, local=True))) as live:
+        upstream.script(error(404, "not_found_error", "model 'm' not found"), message(text("Hello")))
+        with pytest.raises(UpstreamFailure) as raised:
+            await live.ask(call(stream=False), once=False)
+        assert (raised.value.kind, len(upstream.requests)) == (ErrorKind.MODEL_NOT_FOUND, 1)
+        assert b"Hello" in await live.ask(call(stream=False), once=False)

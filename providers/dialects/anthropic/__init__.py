@@ -19,6 +19,7 @@ from providers.call import (
 )
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest
+from providers.chat.unseen import seen
 from providers.dialects.anthropic import checks, guarded, read_request, replies, requests, write_request
 from providers.dialects.anthropic.hosts import WebTools
 from providers.dialects.anthropic.read_reply import MessageReader
@@ -69,8 +70,9 @@ class AnthropicDialect:
 
     def write_request(self, request: ChatRequest, config: ProviderConfig, key: str, hints: Hints) -> Translated:
         quirks = config.quirks.of(request.model)
-        body, lost = write_request.write(request, quirks)
-        lost = (*lost, *learning.forgone(body, request.extra_body, quirks.learned))
+        unshown: list[str] = []
+        body, lost = write_request.write(seen(request, quirks, config.images, unshown), quirks)
+        lost = (*lost, *unshown, *learning.forgone(body, request.extra_body, quirks.learned))
         for extra in (config.extra_body, request.extra_body):
             body = extra_body.merged(body, extra)
             lost = (*lost, *extra_body.kept_out(extra))

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from providers.chat.marks import ID_MARK, SERVED
 from providers.chat.request import OURS
+from providers.chat.unseen import UNSEEN
 from providers.dialects.anthropic.server_blocks import FAMILIES, RESULTS, as_text
 from providers.hosting import USE
 from providers.json_object import JsonObject, decode, elements, encode
@@ -25,6 +27,7 @@ _SIGNED_ID = ID_MARK.encode()
 _FOREIGN = re.compile(rb"keyturn[:-]")  # in both marks
 _SERVED_ID = re.compile(SERVED.encode())
 _SERVED = re.compile(rb'"(?:server_tool_use|web_(?:search|fetch)_tool_result)"')
+_IMAGE = re.compile(rb'"image"')
 _UNSIGNED = re.compile(rb'"signature": ?""')
 _PLACEHOLDER = b'[{"type":"text","text":"(a thought)"}]'  # a message's content may not be empty
 
@@ -59,6 +62,34 @@ def cleaned(body: JsonObject, signed_thoughts: bool = False, native: Sequence[st
     raw = bytes(messages)
     changed = _replaced(raw, elements(raw), lambda message: _clean_message(message, unsigned, native))
     return changed if changed != raw else None
+
+
+def unseen(raw: bytes) -> bytes:
+    """The ``messages`` of a checked request with a note in the place of each image, all other messages as they are."""
+    return _replaced(raw, elements(raw), _unseen_message) if _IMAGE.search(raw) else raw
+
+
+def _unseen_message(raw: bytes) -> bytes:
+    if not _IMAGE.search(raw):
+        return raw
+    message = JsonObject(raw)
+    content = message.get("content")
+    noted = _noted(content)
+    return raw if noted == content else message.edited({"content": encode(noted)})
+
+
+def _noted(content: Any) -> Any:
+    return [_note(block) for block in content] if isinstance(content, list) else content
+
+
+def _note(block: dict[str, Any]) -> dict[str, Any]:
+    match block.get("type"):
+        case "image":
+            marked = {name: block[name] for name in ("cache_control",) if name in block}
+            return {"type": "text", "text": UNSEEN, **marked}
+        case "tool_result":
+            return {name: _noted(value) if name == "content" else value for name, value in block.items()}
+    return block
 
 
 def _clean_message(raw: bytes, unsigned: bool, native: Sequence[str]) -> bytes:

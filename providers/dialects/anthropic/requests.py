@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from providers import extra_body, learning
 from providers.call import Call, Operation, UpstreamRequest
+from providers.chat.unseen import refusal
 from providers.dialects.anthropic import history, hosts
 from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, decode, encode
 from providers.quirks import Paths, Quirks
-from providers.spec import ProviderConfig
+from providers.spec import ProviderConfig, UnseenImages
 
 DEFAULT_VERSION = "2023-06-01"
 
@@ -24,24 +25,28 @@ _STAY = frozenset({"anthropic-auth-token", "anthropic-dangerous-direct-browser-a
 
 
 def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: str) -> UpstreamRequest:
-    """The POST for this upstream."""
+    """The POST for this upstream. Raises UpstreamFailure for an image that must not be left out."""
     own = own_headers(config, key, "application/json")
     named = {name for name, _ in own}
     quirks = config.quirks.of(model)
     headers = (*(pair for pair in _travelling(call, quirks) if pair[0] not in named), *own)
     edits = extra_body.edits(call.body, config.extra_body, call.operation is Operation.MESSAGES)
-    edits |= _edits(call.body, call.model, model, thinking, quirks)
+    changed = _edits(call.body, call.model, model, thinking, quirks)
+    edits |= changed
     tools, lost = _tools(call.body, quirks)
     edits |= tools
     edits |= learning.edits(call.body, quirks.learned)
     edits |= _placed(quirks, call.operation)
-    body = call.body.edited(edits)
     lost += extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
+    if "max_tokens" in changed:
+        lost.append("max_tokens")
+    if not quirks.vision:
+        edits |= _unseen(changed.get("messages") or bytes(call.body.view("messages")), model, config, lost)
     if quirks.learned:
         lost += learning.edited_out(call.body, quirks.learned)
         lost += learning.betas_out(call.headers, quirks.learned)
     where = url(config.base_url, call.operation, quirks.paths, model, call.stream)
-    return UpstreamRequest(where, _versioned(headers), body, config.timeouts, tuple(lost))
+    return UpstreamRequest(where, _versioned(headers), call.body.edited(edits), config.timeouts, tuple(lost))
 
 
 def translated(body: Mapping[str, Any], config: ProviderConfig, key: str) -> UpstreamRequest:
@@ -122,6 +127,17 @@ def _tools(body: JsonObject, quirks: Quirks) -> tuple[dict[str, bytes | None], l
     if quirks.untyped_tools and any(tool.get("type") == "custom" for tool in body.get("tools") or ()):
         edits["tools"] = encode([_untyped(tool) for tool in decode(edits.get("tools") or bytes(body.view("tools")))])
     return edits, lost
+
+
+def _unseen(messages: bytes, model: str, config: ProviderConfig, lost: list[str]) -> dict[str, bytes]:
+    """For a model that cannot see."""
+    noted = history.unseen(messages) if messages else messages
+    if noted == messages:
+        return {}
+    if config.images is UnseenImages.REFUSE:
+        raise refusal(model)
+    lost.append("messages.image")
+    return {"messages": noted}
 
 
 def _without_thinking(body: JsonObject, unasked: bool) -> dict[str, bytes | None]:

@@ -44,6 +44,8 @@ def write(request: ChatRequest, quirks: Quirks) -> tuple[Json, tuple[str, ...]]:
     """The body, streamed, and the names of what was lost."""
     lost = [*request.lost, *request.sampling]
     limit = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
+    if quirks.bounded(limit) != limit and request.max_tokens is not None:
+        lost.append("max_tokens")
     leading, messages = _parted(request.messages)
     body: Json = {
         "model": request.model,

@@ -101,7 +101,7 @@ def _asked(request: ChatRequest, quirks: Quirks, lost: list[str]) -> Iterator[tu
             yield name, value
         elif value is not None:
             lost.append(name)
-    most = parameters.most_tokens(request, quirks)
+    most = parameters.most_tokens(request, quirks, lost)
     if most is not None:
         yield "max_tokens", most
     if request.stop:

@@ -20,6 +20,11 @@ _TYPES: Mapping[str, str] = {
     "rate_limit_error": "rate_limit_error",
 }
 
+# Its codes, where an upstream gave none (developers.openai.com/api/docs/guides/error-codes, read 2026-11).
+_CODES: Mapping[str, str] = {
+    "authentication_error": "invalid_api_key",
+    "rate_limit_error": "rate_limit_exceeded",
+}
 
 # OpenAI writes ``tools[0].name`` (github.com/microsoft/autogen/issues/6935, read 2026-11).
 _PLACE = re.compile(r"\.(\d+)(?=\.|$)")
@@ -36,7 +41,7 @@ def error_object(fault: Fault) -> dict[str, Any]:
     if param is not None:
         param = _PLACE.sub(r"[\1]", param)
         message = param + message.removeprefix(fault.param or "") if message.startswith(f"{fault.param}:") else message
-    return {"message": message, "type": kind, "param": param, "code": fault.type}
+    return {"message": message, "type": kind, "param": param, "code": fault.code or _CODES.get(fault.type, fault.type)}
 
 
 def error_body(fault: Fault) -> bytes:

@@ -58,8 +58,13 @@ def takes(name: str, quirks: Quirks) -> bool:
     return name not in quirks.refused and (not quirks.accepted or name in quirks.accepted)
 
 
-def most_tokens(request: ChatRequest, quirks: Quirks) -> int | None:
-    return None if request.max_tokens is None else quirks.bounded(request.max_tokens)
+def most_tokens(request: ChatRequest, quirks: Quirks, lost: list[str]) -> int | None:
+    if request.max_tokens is None:
+        return None
+    most = quirks.bounded(request.max_tokens)
+    if most != request.max_tokens:
+        lost.append("max_tokens")
+    return most
 
 
 def sampling(request: ChatRequest, quirks: Quirks, lost: list[str]) -> Iterator[tuple[str, Any]]:

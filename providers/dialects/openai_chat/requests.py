@@ -31,9 +31,13 @@ def fits(quirks: Quirks, model: str) -> bool:
 
 def build(call: Call, model: str, config: ProviderConfig, key: str, url: str) -> UpstreamRequest:
     """The POST for this upstream."""
-    edits = extra_body.edits(call.body, config.extra_body, True) | _edits(call, model, config.quirks.of(model))
+    quirks = config.quirks.of(model)
+    edits = extra_body.edits(call.body, config.extra_body, True) | _edits(call, model, quirks)
     headers = own_headers(config, key, "text/event-stream" if call.stream else "application/json")
     lost = extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
+    asked = _asked(call.body)
+    if asked is not None and quirks.bounded(asked) != asked:
+        lost.append("max_tokens")
     return UpstreamRequest(url, headers, call.body.edited(edits), config.timeouts, tuple(lost))
 
 
@@ -56,7 +60,7 @@ def asks_for_usage(body: JsonObject) -> bool:
 
 def _limit(body: JsonObject, quirks: Quirks) -> Edits:
     """The limit by the name that it has here, and within the row's."""
-    asked = body.get("max_completion_tokens") or body.get("max_tokens")
+    asked = _asked(body)
     if asked is None:
         return {}
     limit = quirks.bounded(asked)
@@ -64,6 +68,11 @@ def _limit(body: JsonObject, quirks: Quirks) -> Edits:
     if body.get(quirks.max_tokens_field) != limit:
         edits[quirks.max_tokens_field] = encode(limit)
     return edits
+
+
+def _asked(body: JsonObject) -> int | None:
+    asked: int | None = body.get("max_completion_tokens") or body.get("max_tokens")
+    return asked
 
 
 def _messages(messages: list[dict[str, Any]]) -> Edits:

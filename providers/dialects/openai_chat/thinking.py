@@ -28,11 +28,12 @@ def thinking(request: ChatRequest, quirks: Quirks, most: int | None, lost: list[
 
 
 def _off(quirks: Quirks, lost: list[str]) -> Json:
-    if quirks.always_thinks:
+    least = nearest("none", quirks.efforts) if quirks.efforts and not quirks.thinking_off else "none"
+    if quirks.always_thinks or least != "none":
         lost.append("thinking")
     if quirks.thinking_off:
         return quirks.thinking_off
-    return at(quirks.effort_field, nearest("none", quirks.efforts)) if quirks.efforts else {}
+    return at(quirks.effort_field, least) if quirks.efforts else {}
 
 
 def _amount(reasoning: Reasoning, quirks: Quirks, most: int | None, lost: list[str]) -> Json:

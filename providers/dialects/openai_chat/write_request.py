@@ -60,7 +60,7 @@ def _members(
     """By OpenAI's names for them."""
     members: Json = {"stream_options": {"include_usage": True}}
     members |= parameters.sampling(request, quirks, lost)
-    most = parameters.most_tokens(request, quirks)
+    most = parameters.most_tokens(request, quirks, lost)
     if most is not None:
         members[quirks.max_tokens_field] = most
     members |= parameters.tools(request, short, quirks, lost)

@@ -11,6 +11,7 @@ from providers.chat import asides
 from providers.chat.effort import effort_of, nearest, shown
 from providers.chat.request import JSON_MODE, ChatRequest, JsonSchema, Tool, ToolChoice
 from providers.chat.strict import strictable
+from providers.chat.unseen import seen
 from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.parameters import user
 from providers.dialects.openai_responses.history import history
@@ -39,6 +40,7 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
     """The body, streamed and not stored: the whole conversation goes with every request."""
     quirks = config.quirks.of(request.model)
     lost = [*request.lost, *request.sampling]
+    request = seen(request, quirks, config.images, lost)
     short = {tool.name: tool_name(tool.name) for tool in request.tools}
     body: dict[str, Any] = {"model": request.model}
     if instructions := "\n\n".join(part.text for part in request.system if part.text):
@@ -72,9 +74,9 @@ def _text(request: ChatRequest, lost: list[str]) -> Iterator[tuple[str, Any]]:
 def _limits(request: ChatRequest, quirks: Quirks, lost: list[str]) -> dict[str, Any]:
     given: dict[str, Any] = {"temperature": request.temperature, "top_p": request.top_p}
     if request.max_tokens is not None:
-        limit = quirks.bounded(request.max_tokens)
-        given["max_output_tokens"] = max(limit, LEAST_OUTPUT)
-        if limit < LEAST_OUTPUT:
+        limit = max(quirks.bounded(request.max_tokens), LEAST_OUTPUT)
+        given["max_output_tokens"] = limit
+        if limit != request.max_tokens:
             lost.append("max_tokens")
     if request.top_k is not None:
         lost.append("top_k")
@@ -123,6 +125,8 @@ def _reasoning(request: ChatRequest, reasons: bool, quirks: Quirks, lost: list[s
     asked: dict[str, Any] = {}
     if wanted:
         asked["effort"] = nearest(wanted, quirks.efforts or _EFFORTS)
+        if wanted == "none" and asked["effort"] != wanted:
+            lost.append("thinking")
     if shown(request.reasoning):
         asked["summary"] = dict(asides.told(request, (SUMMARY,), lost)).get(SUMMARY, "auto")
     if asked:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.gateway.endpoints.faces import CHAT, UPSTREAMS, Faces, Json, Said, faces, refusal
-from tests.upstream import Signal
+from tests.upstream import Signal, json_reply
 
 each_upstream = pytest.mark.parametrize("dialect", UPSTREAMS)
 openai_like = pytest.mark.parametrize("dialect", [*CHAT, "openai_responses"])
@@ -254,6 +254,28 @@ async def test_errors_wear_openais_shape(
     body: Any = failed.value.body
     assert set(body) == {"message", "type", "param", "code"}
     assert failed.value.response.headers["request-id"]
+
+
+@pytest.mark.parametrize("dialect", CHAT)
+@pytest.mark.parametrize(
+    ("status", "code", "param", "shown"),
+    [
+        (400, "unsupported_value", "temperature", ("unsupported_value", "temperature")),
+        (404, "model_not_found", None, ("model_not_found", None)),
+        (404, None, None, ("not_found_error", None)),
+        (400, 400, "a sentence, no name", ("invalid_request_error", None)),
+        (429, "tokens_of_theirs", None, ("rate_limit_exceeded", None)),
+    ],
+)
+async def test_an_upstreams_code_and_field_arrive(
+    served: Faces, dialect: str, status: int, code: Any, param: str | None, shown: tuple[str, str | None]
+) -> None:
+    said = {"message": "their words", "type": "invalid_request_error", "param": param, "code": code}
+    served.upstreams[dialect].always(json_reply({"error": said}, status))
+    async with served.sdk(dialect) as client:
+        with pytest.raises(openai.APIStatusError) as failed:
+            await client.chat.completions.create(model="m", messages=HI)
+    assert (failed.value.code, failed.value.param) == shown
 
 
 async def _read(stream: Any, chunks: list[Any], seen: Signal) -> None:

@@ -35,7 +35,7 @@ def error(reply: httpx.Response, status: int) -> dict[str, Any]:
 @each_path
 async def test_without_a_token(gateway: Gateway, path: str) -> None:
     async with gateway.client(token=None) as client:
-        assert error(await client.post(path, json=BODIES[path]), 401)["code"] == "authentication_error"
+        assert error(await client.post(path, json=BODIES[path]), 401)["code"] == "invalid_api_key"
     async with gateway.client(token="wrong") as client:
         error(await client.post(path, json=BODIES[path]), 401)
 

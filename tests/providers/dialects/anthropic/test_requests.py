@@ -147,6 +147,7 @@ def test_edits_come_together() -> None:
     body = b'{"max_tokens": 99, "model": "asked", "thinking": {"type":"on"}, "tools": [{"type":"custom"}], "z": 0}'
     request = build(body, "sent", thinking=False, quirks=Quirks(max_output_tokens=9, untyped_tools=True))
     assert request.body == b'{"max_tokens": 9, "model": "sent", "thinking": {"type":"disabled"}, "tools": [{}], "z": 0}'
+    assert request.lost == ("max_tokens",)
 
 
 @property_test

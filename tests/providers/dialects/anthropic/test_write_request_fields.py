@@ -58,9 +58,14 @@ def function(name: str) -> Json:
 def test_the_limit_and_its_cap() -> None:
     assert body(max_tokens=5)["max_tokens"] == 5
     assert body(max_completion_tokens=5)["max_tokens"] == 5
-    assert messages(Quirks(max_output_tokens=4096))[0]["max_tokens"] == 4096
-    assert messages(Quirks(max_output_tokens=4096), max_tokens=100)[0]["max_tokens"] == 100
-    assert messages(Quirks(min_output_tokens=200), max_tokens=100)[0]["max_tokens"] == 200
+    for quirks, asked, told, named in (
+        (Quirks(max_output_tokens=4096), {}, 4096, ()),
+        (Quirks(max_output_tokens=4096), {"max_tokens": 100}, 100, ()),
+        (Quirks(max_output_tokens=4096), {"max_tokens": 5000}, 4096, ("max_tokens",)),
+        (Quirks(min_output_tokens=200), {"max_tokens": 100}, 200, ("max_tokens",)),
+    ):
+        made, lost = messages(quirks, **asked)
+        assert (made["max_tokens"], lost) == (told, named)
 
 
 def test_sampling_and_stops() -> None:

@@ -118,8 +118,9 @@ def test_sampling_and_limits() -> None:
         "stopSequences": ["END"],
         "seed": 7,
     }
-    assert generation(model=OLD, max_tokens=10**6)["maxOutputTokens"] == 65535
-    assert generation(max_tokens=10**6)["maxOutputTokens"] == 65536
+    for model, most in ((OLD, 65535), (HI.model, 65536)):
+        made, named = written(replace(HI, model=model, max_tokens=10**6))
+        assert (made["generationConfig"]["maxOutputTokens"], named) == (most, ("max_tokens",))
 
 
 def test_what_a_generation_ignores_is_lost_by_name() -> None:

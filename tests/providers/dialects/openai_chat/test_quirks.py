@@ -69,9 +69,10 @@ def test_thinking_off_is_said_or_named_as_lost_where_thinking_can_be_on(row: str
     quirks = config(row).quirks.of(model)
     off, lost = sent(row, model, {**ASKED, "thinking": {"type": "disabled"}})
     on, _ = sent(row, model, {**ASKED, "thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}})
+    bound = bool(quirks.efforts) and not quirks.thinking_off and "none" not in quirks.efforts
     if quirks.thinking_on or quirks.thinking_off or quirks.efforts or quirks.always_thinks:
         assert off != on or "thinking" in lost
-        assert ("thinking" in lost) is quirks.always_thinks
+        assert ("thinking" in lost) is (quirks.always_thinks or bound)
 
 
 @each_model
@@ -86,8 +87,9 @@ def test_a_route_that_switches_thinking_off_does_so_in_the_providers_way(row: st
 @each_model
 def test_caps_are_never_exceeded(row: str, model: str) -> None:
     quirks = config(row).quirks.of(model)
-    body, _ = sent(row, model, {**ASKED, "max_tokens": 1_000_000})
+    body, lost = sent(row, model, {**ASKED, "max_tokens": 1_000_000})
     assert body[quirks.max_tokens_field] == (quirks.max_output_tokens or 1_000_000)
+    assert ("max_tokens" in lost) is (quirks.max_output_tokens is not None)
 
 
 @pytest.mark.parametrize("row", list(BASES))

@@ -11,7 +11,7 @@ import pytest
 from providers.call import Call, Operation, UpstreamRequest
 from providers.chat.marks import signed_id
 from providers.dialects.openai_chat import DIALECT
-from providers.json_object import JsonObject
+from providers.json_object import JsonObject, encode
 from providers.quirks import Quirks, Replay
 from tests.providers.dialects.openai_chat.asking import HI, PLAIN, config
 
@@ -87,6 +87,13 @@ def test_a_limit_has_the_name_and_the_bound_of_the_row(
     quirks: Quirks, asked: dict[str, Any], said: dict[str, Any]
 ) -> None:
     assert made("m", quirks, **asked) == said
+
+
+@pytest.mark.parametrize(("asked", "named"), [(3, ()), (4, ()), (5, ("max_tokens",))])
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_a_limit_that_was_cut_is_named(name: str, asked: int, named: tuple[str, ...]) -> None:
+    raw = encode({"model": "m", "messages": [{"role": "user", "content": "Hi"}], name: asked})
+    assert sent(raw, "m", Quirks(max_output_tokens=4)).lost == named
 
 
 @pytest.mark.parametrize("effort", ["high", "none", "next_year"])

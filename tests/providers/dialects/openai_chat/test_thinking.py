@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from providers.catalog import message_quirks as messages
 from providers.catalog import quirks as rows
 from providers.chat.request import ChatRequest, Reasoning
 from providers.dialects.openai_chat.naming import of_model, think_names
@@ -33,17 +34,17 @@ def each(quirks: Quirks, *more: Reasoning) -> list[Json]:
 
 def test_thinking_enabled_or_disabled() -> None:
     on = {"thinking": {"type": "enabled"}}
-    assert each(rows.ZAI) == [{}, {"thinking": {"type": "disabled"}}, on, on, on]
+    assert each(messages.ZAI) == [{}, {"thinking": {"type": "disabled"}}, on, on, on]
 
 
 def test_thinking_adaptive_or_disabled() -> None:
     on = {"thinking": {"type": "adaptive"}}
-    assert each(rows.MINIMAX.of("MiniMax-M3")) == [{}, {"thinking": {"type": "disabled"}}, on, on, on]
+    assert each(messages.MINIMAX.of("MiniMax-M3")) == [{}, {"thinking": {"type": "disabled"}}, on, on, on]
 
 
 def test_enable_thinking_has_a_budget() -> None:
     on = {"enable_thinking": True}
-    assert each(rows.QWEN) == [{}, {"enable_thinking": False}, on, {**on, "thinking_budget": 4000}, on]
+    assert each(messages.QWEN) == [{}, {"enable_thinking": False}, on, {**on, "thinking_budget": 4000}, on]
 
 
 def test_templates_have_two_names_for_it() -> None:
@@ -53,7 +54,7 @@ def test_templates_have_two_names_for_it() -> None:
 
 
 def test_the_reasoning_object_says_all_of_it() -> None:
-    made = each(rows.OPEN_ROUTER, LOW, Reasoning("adaptive", 0, "max"), Reasoning("off", 0, "high"))
+    made = each(messages.OPEN_ROUTER, LOW, Reasoning("adaptive", 0, "max"), Reasoning("off", 0, "high"))
     assert [each.get("reasoning") for each in made] == [
         None,
         {"enabled": False},
@@ -71,16 +72,17 @@ def test_the_reasoning_object_says_all_of_it() -> None:
     [(UNSET, None), (OFF, "low"), (ADAPTIVE, None), (BUDGET, "medium"), (HIGH, "high"), (LOW, "low")],
 )
 def test_efforts_alone(way: Reasoning, effort: str | None) -> None:
-    assert said(way, EFFORTS) == ({"reasoning_effort": effort} if effort else {}, [])
+    named = ["thinking"] if way is OFF else []
+    assert said(way, EFFORTS) == ({"reasoning_effort": effort} if effort else {}, named)
 
 
 def test_the_switch_and_an_effort_go_together() -> None:
-    assert said(HIGH, rows.DEEPSEEK)[0] == {"thinking": {"type": "enabled"}, "reasoning_effort": "high"}
-    assert said(OFF, rows.DEEPSEEK)[0] == {"thinking": {"type": "disabled"}}
+    assert said(HIGH, messages.DEEPSEEK)[0] == {"thinking": {"type": "enabled"}, "reasoning_effort": "high"}
+    assert said(OFF, messages.DEEPSEEK)[0] == {"thinking": {"type": "disabled"}}
 
 
 def test_an_effort_alone_switches_nothing_on() -> None:
-    assert said(LOW, rows.DEEPSEEK) == ({"reasoning_effort": "low"}, [])
+    assert said(LOW, messages.DEEPSEEK) == ({"reasoning_effort": "low"}, [])
     assert said(LOW, SWITCH) == ({}, ["effort"])
 
 
@@ -114,9 +116,9 @@ def test_a_model_that_cannot_be_told_thinks(quirks: Quirks, thinking: bool) -> N
 
 
 def test_a_clients_own_wish_and_an_operators_are_both_off() -> None:
-    assert chat(rows.QWEN, thinking={"type": "disabled"})[0]["enable_thinking"] is False
-    assert chat(rows.QWEN, think=False, thinking={"type": "adaptive"})[0]["enable_thinking"] is False
-    assert "enable_thinking" not in chat(rows.QWEN)[0]
+    assert chat(messages.QWEN, thinking={"type": "disabled"})[0]["enable_thinking"] is False
+    assert chat(messages.QWEN, think=False, thinking={"type": "adaptive"})[0]["enable_thinking"] is False
+    assert "enable_thinking" not in chat(messages.QWEN)[0]
 
 
 def test_beginnings_of_models() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from providers.call import Hints
-from providers.chat.request import ChatRequest, JsonSchema, Message, Reasoning, Text, Tool, ToolChoice
+from providers.chat.request import ChatRequest, Image, JsonSchema, Message, Reasoning, Text, Tool, ToolChoice
+from providers.chat.unseen import UNSEEN
 from providers.dialects.openai_responses import DIALECT, url
 from providers.quirks import Quirks
 from tests.providers.dialects.openai_responses.asking import Json, config, written
@@ -52,8 +53,16 @@ def test_where_it_goes_and_with_what() -> None:
 def test_limits() -> None:
     made = body(max_tokens=100, temperature=0.5, top_p=0.9)
     assert (made["max_output_tokens"], made["temperature"], made["top_p"]) == (100, 0.5, 0.9)
-    assert written(replace(HI, max_tokens=100), Quirks(max_output_tokens=64))[0]["max_output_tokens"] == 64
-    assert written(replace(HI, max_tokens=100), Quirks(min_output_tokens=200))[0]["max_output_tokens"] == 200
+    for quirks, told in ((Quirks(max_output_tokens=64), 64), (Quirks(min_output_tokens=200), 200)):
+        made, named = written(replace(HI, max_tokens=100), quirks)
+        assert (made["max_output_tokens"], named) == (told, ("max_tokens",))
+
+
+def test_an_image_for_a_model_that_cannot_see_is_a_note() -> None:
+    shown = replace(HI, messages=(Message("user", (Image("image/png", "aGk="),)),))
+    made, named = written(shown, Quirks(vision=False))
+    assert made["input"][0]["content"] == [{"type": "input_text", "text": UNSEEN}]
+    assert named == ("messages.image",)
 
 
 def test_a_limit_below_the_least_is_raised_and_named() -> None:
@@ -114,8 +123,9 @@ def test_a_name_that_does_not_fit_is_another_and_comes_back() -> None:
     ],
 )
 def test_a_model_that_reasons_is_told_how_much(reasoning: Reasoning, made: Json | None) -> None:
-    asked = body(THINKER, reasoning=reasoning)
+    asked, named = written(replace(THINKER, reasoning=reasoning))
     assert asked.get("reasoning") == made
+    assert named == (("thinking",) if reasoning.mode == "off" else ())
     assert asked["include"] == ["reasoning.encrypted_content"]
 
 
