@@ -8,6 +8,7 @@ from its answer.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from providers.quirks import Quirks, Replay
 
