@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 import iterfzf  # type: ignore[import-untyped]
 
+STARTS = "Enter starts claude with it, Esc leaves"
+NO_GATEWAY = "no gateway runs: start one with `keyturn serve`"
 NOTHING_CHOSEN = (1, 130)  # no match, or Esc and Ctrl+C
 
 
@@ -29,13 +31,15 @@ def find(path: str | None) -> str:
     raise NoFzf("fzf is not installed: install it (brew install fzf, apt install fzf), or name a model with --model.")
 
 
-def choose(program: str, lines: Sequence[str], previews: Sequence[str], environ: Mapping[str, str]) -> int | None:
-    """The number of the line that a person chose; None where they left."""
+def choose(
+    program: str, lines: Sequence[str], previews: Sequence[str], environ: Mapping[str, str], running: bool = True
+) -> int | None:
+    """The number of the line that a person chose; None where they left. ``running`` is whether a gateway is."""
     with TemporaryDirectory(prefix="keyturn-") as folder:
         for number, text in enumerate(previews):
             Path(folder, str(number)).write_text(text, encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - a program by its full path, and options of our own
-            [program, *_options(folder)],
+            [program, *_options(folder, STARTS if running else NO_GATEWAY)],
             input="\n".join(f"{number}\t{line}" for number, line in enumerate(lines)),
             stdout=subprocess.PIPE,
             text=True,
@@ -50,14 +54,14 @@ def choose(program: str, lines: Sequence[str], previews: Sequence[str], environ:
     return int(chosen)
 
 
-def _options(folder: str) -> list[str]:
+def _options(folder: str, header: str) -> list[str]:
     # Each preview is a file: a program started for every move of the cursor would be felt.
     show = f'type "{folder}\\{{1}}"' if os.name == "nt" else f"cat '{folder}'/{{1}}"
     return [
         "--delimiter=\t",
         "--with-nth=2",
         "--prompt=model> ",
-        "--header=Enter starts claude with it, Esc leaves",
+        f"--header={header}",
         "--height=80%",
         "--reverse",
         "--no-sort",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pick import recents
+from gateway.pick import client_settings, recents
 from gateway.pick.launch import DROPPED, FORMATS, SMALLEST_WINDOW, Room, environment, limits
 from gateway.pick.offers import Offer, lines, offers, preview
 
@@ -147,3 +147,27 @@ def test_only_so_many_are_kept_and_a_broken_file_is_none(tmp_path: Path) -> None
     path.write_text("{not json")
     assert recents.load(path) == []
     recents.remember(tmp_path / "picked.json" / "below", "groq/a")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{}", None),
+        ("not JSON", None),
+        ('{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8082", "DISABLE_TELEMETRY": "1"}}', None),
+        ('{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}}', "ANTHROPIC_BASE_URL"),
+        ('{"env": {"ANTHROPIC_API_KEY": "sk-1"}}', "ANTHROPIC_API_KEY"),
+        ('{"env": {"CLAUDE_CODE_USE_BEDROCK": "1"}}', "CLAUDE_CODE_USE_BEDROCK"),
+    ],
+)
+def test_what_would_send_the_client_elsewhere(tmp_path: Path, text: str, found: str | None) -> None:
+    (tmp_path / ".claude").mkdir()
+    (tmp_path / ".claude/settings.json").write_text(text)
+    paths = client_settings.files({}, tmp_path, tmp_path / "work")
+    seen = client_settings.overruling(paths, environment(URL, "", "groq/a", Room()))
+    assert (seen and seen[1]) == found
+
+
+def test_the_clients_own_folder_may_be_elsewhere(tmp_path: Path) -> None:
+    first, *_ = client_settings.files({"CLAUDE_CONFIG_DIR": "/elsewhere"}, tmp_path, tmp_path)
+    assert first == Path("/elsewhere/settings.json")
