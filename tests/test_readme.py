@@ -1,4 +1,8 @@
-"""What the README shows is true: its targets exist, its settings load, its table is the catalog's."""
+"""What the README shows is true: its targets exist and CI runs them, its settings load, its tables are the catalog's.
+
+The snippets of its Clients run in tests/e2e/test_clients.py, its lines for shells in
+tests/gateway/cli/test_completion.py.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +20,34 @@ from gateway.settings.row_settings import RowSettings, variables
 from gateway.settings.variables import Globals
 from providers.catalog import CATALOG
 from tests.gateway_process import ROOT, running_gateway
+from tests.readme import BLOCKS, TEXT, blocks
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-LINES = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
-TOMLS = [block for kind, block in BLOCKS if kind == "toml"]
+LINES = [line for block in BLOCKS if block.kind == "sh" for line in block.code.splitlines()]
+TOMLS = [block.code for block in BLOCKS if block.kind == "toml"]
 COMMANDS = [line for line in LINES if line.startswith("keyturn ")]
-TABLE = re.findall(r"^\| .*\|$", README, re.MULTILINE)[1:]
+MAKES = [line for line in LINES if line.startswith("make ")]
+PROVIDERS = re.findall(
+    r"^\| .*`[a-z_]+`.*\|$", TEXT.partition("\n## A real model\n")[2].partition("\n## ")[0], re.MULTILINE
+)
 SETTINGS = [line for line in LINES if re.fullmatch(r"[A-Z_]+=\S.*", line) and " claude" not in line]
+ELSEWHERE = {"Clients": 8, "claude-pick": 3}  # blocks that other files run
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("make ")])
-def test_every_make_command_is_a_target_with_help(line: str) -> None:
+def test_every_block_is_run_somewhere() -> None:
+    here = [block for block in BLOCKS if block.kind in ("sh", "toml")]
+    assert {block.section: len(blocks(block.section)) for block in BLOCKS if block not in here} == {
+        section: count + len(blocks(section, "sh", "toml")) for section, count in ELSEWHERE.items()
+    }
+
+
+@pytest.mark.parametrize("line", MAKES)
+def test_every_make_command_is_a_target_with_help_that_ci_runs(line: str) -> None:
     target = line.split()[1]
     assert re.search(rf"^{target}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    ci = (ROOT / ".ci/run").read_text()
+    (loop,) = re.findall(r"^for target in (.*); do$", ci, re.MULTILINE)
+    newcomer = (ROOT / "scripts/newcomer.sh").read_text()
+    assert target in loop.split() or f"make {target} " in ci or ("newcomer" in loop and f"make {target} " in newcomer)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -43,7 +61,7 @@ def test_every_keyturn_command_works_beside_a_running_gateway(line: str, tmp_pat
 
 
 def test_every_other_line_starts_claude_or_is_a_setting() -> None:
-    others = [line for line in LINES if not line.startswith("make ") and line not in (*SETTINGS, *COMMANDS)]
+    others = [line for line in LINES if line not in (*MAKES, *SETTINGS, *COMMANDS)]
     assert others
     assert all(re.fullmatch(r"(ANTHROPIC_\w+=\S+ )+claude( -p hi)?", line) for line in others)
 
@@ -78,7 +96,7 @@ def test_the_toml_of_keys_means_what_the_text_says(tmp_path: Path) -> None:
 
 
 def test_every_variable_in_the_text_is_one() -> None:
-    named = set(re.findall(r"`([A-Z_]+)(?:=[^`]*)?`", README))
+    named = set(re.findall(r"`([A-Z_]+)(?:=[^`]*)?`", TEXT))
     of_rows = {name for row in CATALOG for setting in ("API_KEY", "API_KEYS") for name in variables(row, setting)}
     of_rows |= {name for row in CATALOG for field in RowSettings.model_fields for name in variables(row, field.upper())}
     assert {"PROVIDER_RATE_LIMIT", "GROQ_KEY_ORDER", "MODEL_FALLBACKS"} <= named
@@ -87,13 +105,28 @@ def test_every_variable_in_the_text_is_one() -> None:
 
 def test_the_table_of_providers_is_true() -> None:
     rows = {row.id: row for row in CATALOG}
-    shown = [re.findall(r"`([a-z_]+)`", line) for line in TABLE]
+    shown = [re.findall(r"`([a-z_]+)`", line) for line in PROVIDERS]
     assert len([name for names in shown for name in names]) >= 10
-    for line, names in zip(TABLE, shown, strict=True):
+    for line, names in zip(PROVIDERS, shown, strict=True):
         for name in names:
             assert rows[name].local or f"`{rows[name].key_variable}`" in line
 
 
-def test_the_table_leads_to_the_page_of_all_providers() -> None:
-    assert any("(docs/providers.md)" in line for line in TABLE)
-    assert (ROOT / "docs/providers.md").is_file()
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]*)(?:#([a-z-]+))?\)", TEXT)
+    headings = {
+        re.sub(r"[^a-z -]", "", name.lower()).replace(" ", "-") for name in re.findall(r"^## (.*)$", TEXT, re.M)
+    }
+    assert {"docs/providers.md", "docs/configuration.md", "docs/troubleshooting.md"} <= {path for path, _ in links}
+    assert [path for path, _ in links if path and not (ROOT / path).exists()] == []
+    assert [anchor for path, anchor in links if not path and anchor not in headings] == []
+
+
+def test_the_picture_is_a_small_picture_behind_the_two_commands() -> None:
+    first, second, picture = TEXT.find("make run\n"), TEXT.find(" claude -p hi\n"), TEXT.find("](docs/picture.svg)")
+    assert 0 < first < second < picture < TEXT.find("\n## ")
+    shown = (ROOT / "docs/picture.svg").read_text(encoding="utf-8")
+    assert shown.startswith("<svg ")
+    assert len(shown) < 150_000
+    # Pages show it from a place where nothing else is fetched.
+    assert re.findall(r"url\(https?:|(?<!xmlns=)\"https?://(?!www\.w3\.org)", shown) == []

@@ -70,9 +70,11 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.doctor import doctor
 
         return doctor(load_from_process(options.config), options.json)
+    from gateway.cli.banner import STYLES
     from gateway.cli.check import report
+    from gateway.cli.out import show
 
-    print(report(load_from_process(options.config)))
+    show(report(load_from_process(options.config)), STYLES)
     return 0
 
 

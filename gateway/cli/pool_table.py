@@ -12,6 +12,12 @@ Json = Any
 Row = tuple[str, str, str, str, str]
 
 HEAD: Row = ("provider", "key", "state", "in flight", "used")
+STYLES = {
+    r"\A.*": "bold",
+    r"\bready\b": "green",
+    r"\b(limited|rested|spent)(?=:)": "yellow",
+    r"\brefused(?=:)": "red",
+}
 LONGEST = 80  # characters of a name that clients may have chosen
 DEMO = "demo"
 
