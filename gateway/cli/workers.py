@@ -25,7 +25,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from gateway.cli.admin_token import with_admin_token
 from gateway.cli.banner import STYLES, banner
 from gateway.cli.local_runtimes import find
-from gateway.cli.out import show
+from gateway.cli.out import say, show
 from gateway.settings import Settings
 from gateway.settings.load import METRICS_FOLDER
 from gateway.settings.worker_environment import worker_environment
