@@ -32,7 +32,7 @@ TARGET = ROOT / "docs" / "picture.svg"
 COLUMNS = 100
 WIDE = 180  # columns of a screen from which something is taken out
 # What changes from one run to the next, and what many fonts lack.
-STEADY = ((r"\w+ for \d+s", "Worked for 1s"), (r"\b4\d s\b", "45 s"), ("⎿", "└"), ("⏵", "▶"))
+STEADY = ((r"[A-Z]\w+ for \d+s", "Worked for 1s"), (r"\b4\d s\b", "45 s"), ("⎿", "└"), ("⏵", "▶"))
 PORT = 8082  # what the picture shows; what is used is any free one
 REFUSED, LIMITED, GOOD = "gsk-made-up-key-00a7c1", "gsk-made-up-key-005e92", "gsk-made-up-key-00f4d8"
 BROKEN = 'def total(prices: list[float]) -> str:\n    """What the customer pays."""\n    return str(sum(prices))\n'

@@ -177,5 +177,7 @@ def _flags(options: argparse.Namespace) -> dict[str, str]:
 
 def _problems(error: ConfigError) -> str:
     count = len(error.problems)
-    heading = f"Keyturn cannot start: the configuration has {count} problem{'s' if count > 1 else ''}."
+    if count == 1:
+        return f"Keyturn cannot start: {error.problems[0]}"
+    heading = f"Keyturn cannot start: the configuration has {count} problems."
     return "\n".join([heading, *(f"  {problem}" for problem in error.problems)])

@@ -13,6 +13,7 @@ import iterfzf  # type: ignore[import-untyped]
 
 STARTS = "Enter starts claude with it, Esc leaves"
 NO_GATEWAY = "no gateway runs: start one with `keyturn serve`"
+WIDE = 130  # columns, from which on the preview has its place beside the list
 NOTHING_CHOSEN = (1, 130)  # no match, or Esc and Ctrl+C
 
 
@@ -20,12 +21,11 @@ class NoFzf(Exception):
     """One plain sentence: why no list can be shown, and what to do."""
 
 
-def find(path: str | None) -> str:
+def find(path: str | None, bundled: str | Path | None = iterfzf.BUNDLED_EXECUTABLE) -> str:
     """fzf as ``path`` (the value of PATH) has it, else the one that came with this installation."""
     found = shutil.which("fzf", path=path)
     if found:
         return found
-    bundled = iterfzf.BUNDLED_EXECUTABLE
     if bundled and Path(bundled).is_file():
         return str(bundled)
     raise NoFzf("fzf is not installed: install it (brew install fzf, apt install fzf), or name a model with --model.")
@@ -56,6 +56,7 @@ def choose(
 
 def _options(folder: str, header: str) -> list[str]:
     # Each preview is a file: a program started for every move of the cursor would be felt.
+    beside = shutil.get_terminal_size().columns >= WIDE
     show = f'type "{folder}\\{{1}}"' if os.name == "nt" else f"cat '{folder}'/{{1}}"
     return [
         "--delimiter=\t",
@@ -66,7 +67,7 @@ def _options(folder: str, header: str) -> list[str]:
         "--reverse",
         "--no-sort",
         f"--preview={show}",
-        "--preview-window=right,45%,wrap",
+        f"--preview-window={'right,45%' if beside else 'down,50%'},wrap",
     ]
 
 

@@ -160,7 +160,7 @@ async def test_an_unreadable_file_is_named(
 ) -> None:
     monkeypatch.setenv("CLAUDE_PICK_ENV_FILE", str(home / "not-there.env"))
     assert await picked("--list") == 2
-    assert "not-there.env" in capsys.readouterr().err
+    assert "not-there.env" in one_line(capsys)
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
