@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from gateway.cli.completion import PROGRAMS, SHELLS, script
+from gateway.cli.completion import SHELLS, script
+from tests.checkout import made_in
 from tests.e2e.terminal import Terminal, on_terminal
 from tests.gateway_process import ROOT
 from tests.readme import blocks
@@ -39,16 +39,7 @@ def shell(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout after make run, its claude-pick, and the programs of its .venv."""
-    place = tmp_path / "keyturn"
-    programs = place / ".venv" / "bin"
-    programs.mkdir(parents=True)
-    shutil.copy(ROOT / "claude-pick", place)
-    for name, function in zip(PROGRAMS, ("main", "pick_main"), strict=True):
-        lines = [f"#!{sys.executable}", f"from gateway.cli import {function}", f"raise SystemExit({function}())"]
-        (programs / name).write_text("\n".join(lines))
-        (programs / name).chmod(0o755)
-    return place
+    return made_in(tmp_path)
 
 
 @contextmanager
