@@ -96,7 +96,7 @@ def test_what_is_known_of_a_model_shows_beside_it(shell: Screen) -> None:
     assert "context   131,072 tokens" in shown
     assert "answer    up to 65,536 tokens" in shown
     assert "price     in $" in shown
-    assert "groq-01  limited: rate limited, " in shown
+    assert "groq-01  rate limited, " in shown
     assert "131k  1 of 2 ready" in shown
     assert not [key for key in (LIMITED, GOOD) if key in shown]
 
