@@ -32,7 +32,13 @@ TARGET = ROOT / "docs" / "picture.svg"
 COLUMNS = 100
 WIDE = 180  # columns of a screen from which something is taken out
 # What changes from one run to the next, and what many fonts lack.
-STEADY = ((r"[A-Z]\w+ for \d+s", "Worked for 1s"), (r"\b4\d s\b", "45 s"), ("⎿", "└"), ("⏵", "▶"))
+STEADY = (
+    (r"[A-Z]\w+ for \d+s", "Worked for 1s"),
+    (r"\b4\d s\b", "45 s"),
+    (r"\b3\d min\b", "30 min"),
+    ("⎿", "└"),
+    ("⏵", "▶"),
+)
 PORT = 8082  # what the picture shows; what is used is any free one
 REFUSED, LIMITED, GOOD = "gsk-made-up-key-00a7c1", "gsk-made-up-key-005e92", "gsk-made-up-key-00f4d8"
 BROKEN = 'def total(prices: list[float]) -> str:\n    """What the customer pays."""\n    return str(sum(prices))\n'
@@ -77,11 +83,17 @@ def main() -> None:
     program, terminal = find_claude(), shutil.which("tmux")
     if program is None or terminal is None:
         sys.exit(f"The picture needs tmux (apt install tmux) and Claude Code {VERSION} (make e2e installs it).")
-    with TemporaryDirectory() as folder, ChatUpstream() as upstream, tmux(terminal, Path(folder)) as server:
-        upstream.always(_provider)
-        windows = list(_windows(server, upstream, program, Path(folder)))
-    target.write_text(drawn(windows), encoding="utf-8")
+    target.write_text(picture(program, terminal), encoding="utf-8")
     print(f"{target}: {target.stat().st_size} bytes")
+
+
+def picture(program: Path, terminal: str) -> str:
+    """The SVG: what Claude Code, ``program``, and the gateway of this checkout show. ``terminal`` is tmux."""
+    # What tmux ends may still write while the folder goes.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as name, ChatUpstream() as upstream:
+        upstream.always(_provider)
+        with tmux(terminal, Path(name)) as server:
+            return drawn(list(_windows(server, upstream, program, Path(name))))
 
 
 def _provider(request: Request) -> Reply:
