@@ -30,6 +30,9 @@ def _blocks() -> tuple[Block, ...]:
 
 
 BLOCKS = _blocks()
+STARTS = tuple(
+    line for block in BLOCKS if block.kind == "sh" for line in block.code.splitlines() if " claude" in f" {line}"
+)  # of claude, outside Clients
 
 
 def blocks(section: str, *kinds: str) -> list[Block]:

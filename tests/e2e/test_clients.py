@@ -18,7 +18,7 @@ from pygments.token import Token  # type: ignore[import-untyped]
 
 from tests.e2e.claude import QUIET, RUN_WITHIN
 from tests.gateway_process import GatewayProcess, running_gateway
-from tests.readme import BLOCKS, URL, Block, blocks
+from tests.readme import STARTS, TEXT, URL, Block, blocks
 from tests.upstream import ChatUpstream, Upstream, message, openai_chat, text
 
 CLI, FISH, POWERSHELL, ALIASES = (
@@ -27,7 +27,7 @@ CLI, FISH, POWERSHELL, ALIASES = (
     blocks("Clients", "bash")[1],
 )
 SETTINGS, VSCODE, JETBRAINS, CC_SWITCH = blocks("Clients", "json")
-FIRST = next(block for block in BLOCKS if block.code.endswith(" claude -p hi\n"))
+FIRST, SUFFIX = STARTS
 NAMES = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN")
 
 
@@ -39,9 +39,10 @@ class Desk:
     programs: Path
     url: str
 
-    def code(self, block: Block) -> str:
-        assert URL in block.code
-        return block.code.replace(URL, self.url)
+    def code(self, block: Block | str) -> str:
+        text = block if isinstance(block, str) else block.code
+        assert URL in text
+        return text.replace(URL, self.url)
 
     def run(self, *command: str, **more: str) -> str:
         """What it printed. Nothing is inherited but PATH."""
@@ -81,6 +82,8 @@ def gateway(upstream: Upstream, kimi: ChatUpstream, tmp_path: Path) -> Iterator[
         "KIMI_BASE_URL": kimi.base_url,
         "GROQ_API_KEY": "sk-3",
         "GROQ_BASE_URL": kimi.base_url,
+        "OPENROUTER_API_KEY": "sk-4",
+        "OPENROUTER_BASE_URL": upstream.url,
         "MODEL": "anthropic/claude-x",
     }
     with running_gateway(tmp_path / "gateway", environ) as process:
@@ -100,10 +103,15 @@ def desk(program: Path, gateway: GatewayProcess, tmp_path: Path) -> Desk:
     return Desk(home, programs, gateway.url)
 
 
-@pytest.mark.parametrize("block", [FIRST, CLI], ids=["first", "clients"])
+@pytest.mark.parametrize("block", [FIRST, CLI.code], ids=["first", "clients"])
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_the_cli_from_bash_and_zsh(desk: Desk, shell: str, block: Block) -> None:
+def test_the_cli_from_bash_and_zsh(desk: Desk, shell: str, block: str) -> None:
     assert "Hello from the pool" in desk.run(found(shell), "-c", desk.code(block))
+
+
+def test_a_suffix_chooses_the_model(desk: Desk, upstream: Upstream) -> None:
+    assert "Hello from the pool" in desk.run("bash", "-c", desk.code(SUFFIX))
+    assert {request.model for request in upstream.posts("/v1/messages")} == {"z-ai/glm-4.7"}
 
 
 def test_the_cli_from_fish(desk: Desk) -> None:
@@ -135,6 +143,17 @@ def test_the_clients_own_settings_win_over_the_environment(desk: Desk) -> None:
 
 
 def test_vs_code(desk: Desk) -> None:
+    """Without its entry the client that the extension runs asks for a login, which is what its login screen is."""
+    bare = subprocess.run(
+        ["claude", "-p", "hi"],
+        cwd=desk.home,
+        env={"PATH": f"{desk.programs}:{os.environ['PATH']}", "HOME": str(desk.home), **QUIET},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=RUN_WITHIN,
+    )
+    assert (bare.returncode, "Please run /login" in bare.stdout) == (1, True)
     pairs = json.loads(desk.code(VSCODE))["claudeCode.environmentVariables"]
     assert [set(pair) for pair in pairs] == [{"name", "value"}] * 2
     assert "Hello from the pool" in desk.claude({pair["name"]: pair["value"] for pair in pairs})
@@ -143,6 +162,8 @@ def test_vs_code(desk: Desk) -> None:
 def test_jetbrains(desk: Desk) -> None:
     settings: dict[str, Any] = json.loads(desk.code(JETBRAINS))
     assert list(settings) == ["env"]
+    assert "`~/.jetbrains/acp.json`" in TEXT
+    assert r"`C:\Users\%USERNAME%\AppData\Roaming\JetBrains\acp-agents\installed.json`" in TEXT
     assert "Hello from the pool" in desk.claude(settings["env"])
 
 
