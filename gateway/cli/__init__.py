@@ -141,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _with_pick(pick: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The options of ``pick``, which ``claude-pick`` has too."""
+    pick.epilog = "All other arguments are claude's; -- ends those of pick."
     pick.add_argument("--list", action="store_true", help="print the models, one a line")
     model = pick.add_argument("--model", default="", metavar="REF", help="provider/model, instead of choosing in fzf")
     model.completer = models  # type: ignore[attr-defined]  # argcomplete's own way
