@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from gateway.pick import fzf
 from tests.checkout import made_in
+from tests.e2e.claude import QUIET
 from tests.e2e.tmux import Screen, tmux
+from tests.eventually import eventually
 from tests.gateway_process import ROOT, GatewayProcess, running_gateway
 from tests.upstream import ChatUpstream, Reply, Request, free_port, json_reply, openai_chat
 
 LIMITED, GOOD = "gsk-pick-limited-5e92", "gsk-pick-good-f4d8"
-SMALL = {"id": "vendor/small-one", "context_window": 32768, "max_completion_tokens": 4096}
+SMALL: dict[str, Any] = {"id": "vendor/small-one", "context_window": 32768, "max_completion_tokens": 4096}
 LISTED = {"data": [{"id": "openai/gpt-oss-120b"}, SMALL]}
 TELLS = '#!/bin/sh\necho "started: $*"; env | grep -e ANTHROPIC -e CLAUDE_ | sort; echo over\n'
 
@@ -25,27 +29,39 @@ TELLS = '#!/bin/sh\necho "started: $*"; env | grep -e ANTHROPIC -e CLAUDE_ | sor
 def provider(request: Request) -> Reply:
     if LIMITED in (request.header("authorization") or ""):
         return openai_chat.error(429, "Rate limit reached", headers=[("retry-after", "90")])
-    return openai_chat.completion(openai_chat.text("OK"))(request)
+    return openai_chat.completion(openai_chat.text("It answers"))(request)
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
+def groq() -> Iterator[ChatUpstream]:
+    with ChatUpstream() as scripted:
+        scripted.always(provider)
+        scripted.on("/v1/models", json_reply(LISTED))
+        yield scripted
+
+
+@pytest.fixture
+def gateway(groq: ChatUpstream, tmp_path: Path) -> Iterator[GatewayProcess]:
     """One of its two keys is limited, each may be used 500 times, and one call was made."""
-    with ChatUpstream() as groq:
-        groq.always(provider)
-        groq.on("/v1/models", json_reply(LISTED))
-        environ = {
-            "GROQ_API_KEYS": f"{LIMITED} {GOOD}",
-            "GROQ_BASE_URL": groq.base_url,
-            "GROQ_KEY_USAGE_LIMIT": "500",
-            "MODEL": "groq/openai/gpt-oss-120b",
-            "CATALOG_REFRESH": "3600",
-        }
-        with running_gateway(tmp_path, environ) as process:
-            body = {"model": "claude-x", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
-            asked = httpx.post(f"{process.url}/v1/messages", json=body, headers={"x-api-key": "any"}, trust_env=False)
-            assert asked.status_code == 200
-            yield process
+    environ = {
+        "GROQ_API_KEYS": f"{LIMITED} {GOOD}",
+        "GROQ_BASE_URL": groq.base_url,
+        "GROQ_KEY_USAGE_LIMIT": "500",
+        "MODEL": "groq/openai/gpt-oss-120b",
+        "CATALOG_REFRESH": "3600",
+    }
+    with running_gateway(tmp_path, environ) as process:
+        body = {"model": "claude-x", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+        asked = httpx.post(f"{process.url}/v1/messages", json=body, headers={"x-api-key": "any"}, trust_env=False)
+        assert asked.status_code == 200
+        asyncio.run(eventually(lambda: listed(process)))
+        yield process
+
+
+async def listed(gateway: GatewayProcess) -> bool:
+    """Whether the gateway has the provider's own list by now."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return SMALL["id"] in (await client.get(f"{gateway.url}/v1/models?limit=1000")).text
 
 
 @pytest.fixture
@@ -124,6 +140,22 @@ def test_a_pick_is_given_to_claude_with_its_room_and_is_the_first_of_the_next_li
     shell.wait_for("groq/openai/gpt-oss-120b")
     again = shell.shown()
     assert again.index("groq/vendor/small-one") < again.index("groq/openai/gpt-oss-120b")
+
+
+def test_the_real_client_keeps_to_what_the_model_may_answer(
+    shell: Screen, groq: ChatUpstream, programs: Path, program: Path
+) -> None:
+    quiet = " ".join(f"{name}={value}" for name, value in QUIET.items())
+    (programs / "claude").write_text(f'#!/bin/sh\nexec env {quiet} "{program}" --no-session-persistence "$@"\n')
+    shell.press("claude-pick -p 'Say hello'", "Enter")
+    shell.wait_for("groq/vendor/small-one")
+    shell.press("small")
+    shell.wait_for("1/2")
+    shell.press("Enter")
+    shell.wait_for("It answers")
+    asked = [request.json for request in groq.chats if request.model == "vendor/small-one"]
+    assert asked
+    assert {body.get("max_completion_tokens") or body.get("max_tokens") for body in asked} == {4096}
 
 
 @pytest.mark.parametrize("shell", ["alone"], indirect=True)
