@@ -9,7 +9,7 @@ BIN = .venv/bin
 PARALLEL = --numprocesses auto --dist worksteal
 
 .PHONY: help run test check e2e bench chaos format lint spell guard types imports suite cov newcomer lock hooks clean setup \
-	setup-dev image up down
+	setup-dev image up down docs picture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,14 @@ suite: setup-dev
 
 cov: setup-dev ## the same tests with branch coverage and its floor, which takes twice as long
 	@$(BIN)/python -m pytest $(PARALLEL) --cov --ignore=tests/e2e $(ARGS)
+
+docs: setup ## make .env.example, docs/providers.md and docs/configuration.md anew from the settings and the catalog
+	@$(BIN)/python -m gateway.cli.env_example > .env.example
+	@$(BIN)/python -m gateway.cli.providers_table > docs/providers.md
+	@$(BIN)/python -m gateway.cli.configuration_page > docs/configuration.md
+
+picture: setup-dev ## make docs/picture.svg anew (tmux, and the real Claude Code CLI, which it installs under .e2e)
+	@claude=$$(scripts/claude-cli.sh) && KEYTURN_TEST_CLAUDE="$$claude" $(BIN)/python -m scripts.picture
 
 newcomer: ## make run in a clean clone, twice, as the README has it
 	@scripts/newcomer.sh

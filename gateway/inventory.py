@@ -133,9 +133,13 @@ class Inventory:
         except NoList as error:
             structlog.get_logger().debug("models_not_listed", provider=provider.config.id, reason=str(error))
             return False
-        self._lists[provider.config.id] = {model.id: model for model in models}
-        self.version += 1
+        self.hold(provider.config.id, models)
         return True
+
+    def hold(self, provider: str, models: Iterable[Listed]) -> None:
+        """A provider's list came."""
+        self._lists[provider] = {model.id: model for model in models}
+        self.version += 1
 
     async def aclose(self) -> None:
         """Ends the looks that are under way."""

@@ -1,12 +1,13 @@
 #!/bin/sh
 # The README's first minute, as a newcomer has it: a clean clone in a path with a space, `make run` twice, one answer
-# from the demo each time, and a clean stop. Needs git, make and Python; prints a line per step.
+# from the demo each time, and a clean stop. Needs git, make and Python; prints a line per step, with its seconds.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 place=$(mktemp -d)
 clone="$place/a path with a space/keyturn"
 run=
 trap '[ -z "$run" ] || kill "$run" 2>/dev/null || true; rm -rf "$place"' EXIT
+began=$(date +%s)
 git clone --quiet "$here" "$clone"
 cd "$clone"
 
@@ -35,6 +36,7 @@ for round in first second; do
         sleep 0.1
     done
     .venv/bin/python -c "$ask" "$port"
+    took=$(($(date +%s) - began))
     # From another folder and by its absolute path, as an alias has it.
     (cd / && HOME="$place" CLAUDE_PICK_PORT="$port" "$clone/claude-pick" --list) | grep -qx demo/demo
     pkill -TERM -P "$run" 2>/dev/null || kill "$run"
@@ -42,5 +44,6 @@ for round in first second; do
     run=
     [ "$round" = second ] || rm -rf .venv  # claude-pick may come before make run
     [ "$round" = second ] || "$clone/claude-pick" --help >/dev/null 2>&1
-    echo "newcomer: $round make run served an answer and stopped"
+    echo "newcomer: $round make run served an answer after $took s, and stopped"
+    began=$(date +%s)
 done

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from gateway.cli.completion import SHELLS, complete, models, script
 from gateway.settings import load_from_process
 from providers.errors import ConfigError
 from providers.version import VERSION
@@ -30,12 +31,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def pick_main() -> int:
     """``claude-pick``: what it does not know itself is for claude."""
+    complete(_with_pick(argparse.ArgumentParser(prog="claude-pick", allow_abbrev=False)))
     return main(["pick", *sys.argv[1:]])
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "version":
         print(f"keyturn {VERSION}")
+        return 0
+    if options.command == "completion":
+        print(script(options.shell), end="")
         return 0
     # Each command imports what it needs: `check` starts in a third of the time without the web framework.
     if options.command == "init":
@@ -57,12 +62,14 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.doctor import doctor
 
         return doctor(load_from_process(options.config), options.json)
+    from gateway.cli.banner import STYLES
     from gateway.cli.check import report, schema_text
+    from gateway.cli.out import show
 
     if options.schema:
         print(schema_text())
         return 0
-    print(report(load_from_process(options.config)))
+    show(report(load_from_process(options.config)), STYLES)
     return 0
 
 
@@ -80,6 +87,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
+    complete(parser)
     options, further = parser.parse_known_args(argv)
     if options.command == "pick":
         options.arguments = further[1:] if further[:1] == ["--"] else further
@@ -118,18 +126,12 @@ def _parser() -> argparse.ArgumentParser:
         "check", aliases=["check-config"], help="check the configuration and show what it amounts to"
     )
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of keyturn.toml, for editors")
-    pick = commands.add_parser(
-        "pick",
-        help="choose a model and start claude with it; further arguments are claude's",
-        allow_abbrev=False,  # --print is claude's own
-    )
-    pick.add_argument("--list", action="store_true", help="print the models, one a line")
-    pick.add_argument("--model", default="", metavar="REF", help="provider/model, instead of choosing in fzf")
-    pick.add_argument(
-        "--print-env",
-        choices=("shell", "vscode", "jetbrains", "cc-switch"),
-        default="",
-        help="print the variables for a client instead of starting one",
+    _with_pick(
+        commands.add_parser(
+            "pick",
+            help="choose a model and start claude with it; further arguments are claude's",
+            allow_abbrev=False,  # --print is claude's own
+        )
     )
     doctor = commands.add_parser("doctor", help="ask each key for each model, and say what to mend")
     doctor.add_argument("--json", action="store_true", help="as JSON")
@@ -137,10 +139,32 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="as JSON, the way GET /admin/pool sends it")
     status.add_argument("--ui", action="store_true", help="print where the status page is, and its password")
     status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
-    for command in (serve, worker, check, doctor, pick, status):
-        command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
+    completion = commands.add_parser("completion", help="print what makes a shell complete these commands")
+    completion.add_argument("shell", choices=SHELLS)
+    for command in (serve, worker, check, doctor, status):
+        _with_config(command)
     commands.add_parser("version", help="print the version")
     return parser
+
+
+def _with_pick(pick: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The options of ``pick``, which ``claude-pick`` has too."""
+    pick.epilog = "All other arguments are claude's; -- ends those of pick."
+    pick.add_argument("--list", action="store_true", help="print the models, one a line")
+    model = pick.add_argument("--model", default="", metavar="REF", help="provider/model, instead of choosing in fzf")
+    model.completer = models  # type: ignore[attr-defined]  # argcomplete's own way
+    pick.add_argument(
+        "--print-env",
+        choices=("shell", "vscode", "jetbrains", "cc-switch"),
+        default="",
+        help="print the variables for a client instead of starting one",
+    )
+    _with_config(pick)
+    return pick
+
+
+def _with_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
 
 
 def _count(text: str) -> int:
@@ -162,5 +186,7 @@ def _flags(options: argparse.Namespace) -> dict[str, str]:
 
 def _problems(error: ConfigError) -> str:
     count = len(error.problems)
-    heading = f"Keyturn cannot start: the configuration has {count} problem{'s' if count > 1 else ''}."
+    if count == 1:
+        return f"Keyturn cannot start: {error.problems[0]}"
+    heading = f"Keyturn cannot start: the configuration has {count} problems."
     return "\n".join([heading, *(f"  {problem}" for problem in error.problems)])

@@ -17,6 +17,13 @@ TAIL = 4  # characters of a key that may be shown
 LONG_ENOUGH = 16  # for its tail to give nothing away
 KEYS_SHOWN = 4
 EXAMPLE = "open_router"  # whose variable a newcomer is shown
+STYLES = {
+    r"(?m)^\w+": "bold cyan",
+    r"(?m)^warning(.*(\n {8,}.*)*)": "yellow",
+    r"PROTECTED MODE|\bOPEN(?=:)": "bold yellow",
+    r"\bno (key|base URL)(?=:)": "red",
+    r"(?m)(?<= )ANTHROPIC_BASE_URL=.* claude$": "bold green",
+}
 TO_UNPROTECT = ("ANTHROPIC_AUTH_TOKEN=<a token you choose>", "KEYTURN_ALLOW_OPEN=true")
 
 

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from gateway.app import TIME
 from gateway.cli.banner import columns
-from gateway.cli.out import say
+from gateway.cli.out import say, show
 from gateway.doctor.findings import Finding, State, Verdict, keyless, verdicts
 from gateway.doctor.plan import duties, subjects
 from gateway.doctor.probes import Doctor
@@ -28,8 +28,14 @@ from providers.dialects import discover
 from providers.registry import Registry
 
 PATIENCE = 60.0  # seconds that one answer may take
-HEAD = ("provider", "key", "model", "state", "first token", "streams", "tools", "thinking", "left")
-COLOURS = {State.OK: "green", State.LIMITED: "yellow", State.FAILED: "red"}
+HEAD = ("provider", "key", "model", "state", "first token", "streams", "tools", "thinking", "quota left")
+STYLES = {
+    r"\A.*": "bold",
+    r"(?m)^\S+/\S+$": "bold cyan",
+    r"(?m)(?<=  )ok(?= )|(?<=  )works(?=: .* answers)": "green",
+    r"(?m)(?<=  )limited(?= )": "yellow",
+    r"(?m)(?<=  )failed(?= )|(?<=  )cannot work(?=: )": "red",
+}
 
 
 def doctor(settings: Settings, as_json: bool = False, patience: float = PATIENCE) -> int:
@@ -39,7 +45,7 @@ def doctor(settings: Settings, as_json: bool = False, patience: float = PATIENCE
     if as_json:
         say(json.dumps(report(findings, found), indent=2))
     elif sys.stdout.isatty():
-        _show(findings, found)
+        show(grouped(findings, found), STYLES)
     else:
         say(text(findings, found))
     return 1 if any(verdict.state is State.FAILED for verdict in found) else 0
@@ -89,26 +95,23 @@ def report(findings: Sequence[Finding], found: Sequence[Verdict]) -> dict[str, A
 
 
 def text(findings: Sequence[Finding], found: Sequence[Verdict]) -> str:
-    """The same for people, without colours."""
-    parts = [columns([HEAD, *map(_cells, findings)]), columns([_tier(verdict) for verdict in found])]
-    problems = [line for finding in findings if finding.kind for line in _problem(finding)]
-    return "\n\n".join("\n".join(part) for part in (*parts, problems) if part)
+    """The same for programs that read lines: each with all that was found of a key and a model."""
+    return _with_verdicts(columns([HEAD, *map(_cells, findings)]), findings, found)
 
 
-def _show(findings: Sequence[Finding], found: Sequence[Verdict]) -> None:
-    console = Console(highlight=False)
-    table = Table(*HEAD, box=None, header_style="bold", pad_edge=False)
-    for finding in findings:
-        cells = _cells(finding)
-        table.add_row(*cells[:3], f"[{COLOURS[finding.state]}]{cells[3]}[/]", *cells[4:])
-    console.print(table)
-    console.print()
-    for verdict in found:
-        name, words = _tier(verdict)
-        console.print(f"{name:8} [{COLOURS[verdict.state]}]{words}[/]", soft_wrap=True)
-    for finding in findings:
-        if finding.kind:
-            console.print("\n" + "\n".join(_problem(finding)), markup=False, soft_wrap=True)
+def grouped(findings: Sequence[Finding], found: Sequence[Verdict]) -> str:
+    """The same for people, narrow enough for a terminal: each model with its keys below."""
+    rows = [("  key", *HEAD[3:]), *((f"  {key}", *more) for _, key, _, *more in map(_cells, findings))]
+    head, *lines = columns(rows)
+    by_model = groupby(zip(findings, lines, strict=True), key=lambda pair: str(pair[0].ref))
+    return _with_verdicts(
+        [head, *(line for ref, pairs in by_model for line in (ref, *(each for _, each in pairs)))], findings, found
+    )
+
+
+def _with_verdicts(table: list[str], findings: Sequence[Finding], found: Sequence[Verdict]) -> str:
+    problems = ["\n".join(_problem(finding)) for finding in findings if finding.kind]
+    return "\n\n".join(["\n".join(table), "\n".join(columns([_tier(verdict) for verdict in found])), *problems])
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from gateway.cli.banner import url
 from gateway.cli.out import say
-from gateway.cli.running import NoAnswer, pool, served
-from gateway.pick import fzf, recents
+from gateway.cli.running import NoAnswer, NoGateway, pool, served
+from gateway.pick import client_settings, fzf, recents
 from gateway.pick.launch import DROPPED, FORMATS, Room, environment
 from gateway.pick.offers import Offer, lines, offers, preview
 from gateway.settings import Settings
@@ -39,6 +39,11 @@ class Wanted:
     print_as: str = ""
     arguments: tuple[str, ...] = ()
 
+    @property
+    def starts(self) -> bool:
+        """Whether claude is to be started, and nothing printed."""
+        return not (self.list_only or self.print_as)
+
 
 def pick(wanted: Wanted, config: Path | None = None) -> int:
     """Runs claude in this process's place; returns the exit status where it does not come to that."""
@@ -51,23 +56,40 @@ def pick(wanted: Wanted, config: Path | None = None) -> int:
 
 def _picked(wanted: Wanted, picking: Picking) -> int:
     settings = picking.settings
-    found = _offers(picking)
+    items, running = _items(settings, must_run=wanted.starts and bool(wanted.model))
+    found = _offers(items, picking)
     if wanted.list_only:
         say("\n".join(offer.ref for offer in found))
         return 0
-    offer = _named(wanted.model, found, settings) if wanted.model else _chosen(found, picking)
+    offer = _named(wanted.model, found, settings) if wanted.model else _chosen(found, picking, running)
     if offer is None:
         return LEFT
-    recents.remember(picking.recent, offer.ref)
     own = environment(url(settings, settings.port), _token(settings), offer.ref, offer.room)
+    if wanted.starts:
+        _check(own, picking)
+        if not running:
+            served(settings)  # it may have been started meanwhile
+    recents.remember(picking.recent, offer.ref)
     if wanted.print_as:
         say(FORMATS[wanted.print_as](own))
         return 0
     return _start(own, wanted.arguments, picking.environ)
 
 
-def _offers(picking: Picking) -> list[Offer]:
-    found = offers(served(picking.settings))
+def _items(settings: Settings, must_run: bool) -> tuple[list[Any], bool]:
+    """What the gateway lists, and that it runs; else what its providers list. Raises NoAnswer."""
+    try:
+        return served(settings), True
+    except NoGateway:
+        if must_run:
+            raise
+        from gateway.cli.provider_lists import listed  # the transports take their time to import
+
+        return listed(settings), False
+
+
+def _offers(items: Sequence[Any], picking: Picking) -> list[Offer]:
+    found = offers(items)
     if only := picking.provider:
         known = names(picking.settings.routing.specs.values())
         if only not in known:
@@ -76,6 +98,14 @@ def _offers(picking: Picking) -> list[Offer]:
     if not found:
         raise CannotPick("The gateway offers no model. `keyturn check` shows what is configured.")
     return found
+
+
+def _check(own: Mapping[str, str], picking: Picking) -> None:
+    """What would make the client ask another model than the one that was picked is told before it starts."""
+    paths = client_settings.files(picking.environ, Path(os.path.expanduser("~")), Path.cwd())
+    if found := client_settings.overruling(paths, own):
+        path, name = found
+        raise CannotPick(f"{path} sets {name}, which wins over what is picked here: take it out of `env` there.")
 
 
 def _named(model: str, found: Sequence[Offer], settings: Settings) -> Offer:
@@ -87,7 +117,7 @@ def _named(model: str, found: Sequence[Offer], settings: Settings) -> Offer:
     return next((offer for offer in found if offer.ref == ref), Offer(ref, Room(), {}))
 
 
-def _chosen(found: Sequence[Offer], picking: Picking) -> Offer | None:
+def _chosen(found: Sequence[Offer], picking: Picking, running: bool) -> Offer | None:
     if not sys.stdin.isatty():
         raise CannotPick("There is no terminal to choose in: name a model with --model; --list shows them.")
     program = fzf.find(picking.environ.get("PATH"))
@@ -95,7 +125,7 @@ def _chosen(found: Sequence[Offer], picking: Picking) -> Offer | None:
     ordered = [by_ref[ref] for ref in recents.first(by_ref, recents.load(picking.recent))]
     health = _health(picking.settings)
     previews = [preview(each, health) for each in ordered]
-    number = fzf.choose(program, lines(ordered, health), previews, picking.environ)
+    number = fzf.choose(program, lines(ordered, health), previews, picking.environ, running)
     return None if number is None else ordered[number]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.cli.banner import columns
@@ -10,8 +10,15 @@ from gateway.words import spell
 
 Json = Any
 Row = tuple[str, str, str, str, str]
+Aside = tuple[str, str]  # a model under a key, and why the key rests for it
 
 HEAD: Row = ("provider", "key", "state", "in flight", "used")
+STYLES = {
+    r"\A.*": "bold",
+    r"\bready\b": "green",
+    r"\b(limited|rested|spent)(?=:)": "yellow",
+    r"\brefused(?=:)": "red",
+}
 LONGEST = 80  # characters of a name that clients may have chosen
 DEMO = "demo"
 
@@ -20,8 +27,18 @@ def table(pool: Json) -> str:
     """Every key of the providers that are configured or were used, with the models that it rests for; after them,
     what holds for all of a provider.
     """
-    rows = columns([HEAD, *(row for provider in _shown(pool["providers"]) for row in _rows(provider))])
-    return "\n".join([*rows, *_whereabouts(pool.get("state", {}))])
+    rows = [row for provider in _shown(pool["providers"]) for row in _rows(provider)]
+    return "\n".join([*_aligned(rows), *_whereabouts(pool.get("state", {}))])
+
+
+def _aligned(rows: Sequence[Row | Aside]) -> Iterator[str]:
+    """The keys' columns do not grow with the names of models, so that they fit a terminal."""
+    whole: list[Row | Aside] = [HEAD, *(row for row in rows if len(row) == len(HEAD))]
+    left, middle = (max(len(row[column]) for row in whole) for column in (0, 1))
+    lines = iter(columns(whole))
+    yield next(lines)
+    for row in rows:
+        yield next(lines) if len(row) == len(HEAD) else f"{'':{left}}  {row[0]:{middle}}  {row[1]}"
 
 
 def _whereabouts(state: Json) -> Iterator[str]:
@@ -33,11 +50,11 @@ def _whereabouts(state: Json) -> Iterator[str]:
         yield f"state kept in {state['at']}"
 
 
-def _rows(provider: Json) -> Iterator[Row]:
+def _rows(provider: Json) -> Iterator[Row | Aside]:
     for number, key in enumerate(provider["keys"]):
         name = "" if number else provider["provider"]
         yield name, key["label"], _state(key), str(key["in_flight"]), _used(key)
-        yield from (_beside(f"  {_plain(rest['model'])}", _why(rest)) for rest in key["rests"] if rest["model"])
+        yield from ((f"  {_plain(rest['model'])}", _why(rest)) for rest in key["rests"] if rest["model"])
     yield from (_beside(_whose(rest), _why(rest)) for rest in provider["rests"])
     queue, limits = provider["queue"], provider["limits"]
     if queue["waiting"]:
@@ -45,7 +62,7 @@ def _rows(provider: Json) -> Iterator[Row]:
         yield _beside("queue", f"{queue['waiting']} of at most {queue['limit']}{slots}")
     if provider["retry_budget"] < 1:
         yield _beside("repeats", f"{provider['retry_budget']:.0%} left")
-    yield from (_beside(f"  {_plain(each['model'])}", _learned(each)) for each in provider["learned"])
+    yield from ((f"  {_plain(each['model'])}", _learned(each)) for each in provider["learned"])
 
 
 def _beside(name: str, words: str) -> Row:

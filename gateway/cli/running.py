@@ -22,6 +22,10 @@ class NoAnswer(Exception):
     """One plain sentence: why there is nothing to show, and what to do."""
 
 
+class NoGateway(NoAnswer):
+    """Nobody listens there."""
+
+
 def pool(settings: Settings, url: str | None = None) -> tuple[str, Any]:
     """What GET /admin/pool says, as it came and read. Raises NoAnswer."""
     address = _address(settings, url)
@@ -45,7 +49,8 @@ def status_page(settings: Settings, url: str | None = None) -> str:
 def served(settings: Settings, url: str | None = None) -> list[Any]:
     """The items of GET /v1/models. Raises NoAnswer."""
     address = _address(settings, url)
-    reply = _answer(settings, address, "/v1/models?limit=1000", [token.secret for token in settings.tokens[:1]])
+    tokens = [token.secret for token in settings.tokens[:1]]
+    reply = _answer(settings, address, "/v1/models?limit=1000", tokens, "CLAUDE_PICK_PORT")
     if reply.status_code == 401:
         raise NoAnswer(
             f"The gateway at {address} wants a client's token: set ANTHROPIC_AUTH_TOKEN to the one that it was "
@@ -61,14 +66,17 @@ def served(settings: Settings, url: str | None = None) -> list[Any]:
     raise NoAnswer(f"What answers at {address} is no Keyturn that knows /v1/models (HTTP {reply.status_code}).")
 
 
-def _answer(settings: Settings, address: httpx.URL, path: str, tokens: list[Secret]) -> httpx.Response:
+def _answer(
+    settings: Settings, address: httpx.URL, path: str, tokens: list[Secret], place: str = "--url"
+) -> httpx.Response:
+    """``place`` is what says where the gateway is."""
     try:
         return _ask(address.join(path), tokens, _trust(settings, address))
     except httpx.TimeoutException as error:
         raise NoAnswer(f"The gateway at {address} does not answer within {WITHIN:g} seconds.") from error
     except httpx.TransportError as error:
-        raise NoAnswer(
-            f"No gateway answers at {address}. Start one with `keyturn serve`, or say with --url where it is."
+        raise NoGateway(
+            f"No gateway answers at {address}. Start one with `keyturn serve`, or say with {place} where it is."
         ) from error
 
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from gateway.cli.admin_token import with_admin_token
-from gateway.cli.banner import banner
+from gateway.cli.banner import STYLES, banner
 from gateway.cli.local_runtimes import find
-from gateway.cli.out import say
+from gateway.cli.out import say, show
 from gateway.settings import Settings
 from providers.secret import Secret
 
@@ -122,7 +122,8 @@ class Server(uvicorn.Server):
 
     async def announce(self, port: int) -> None:
         """It listens on ``port``."""
-        say(banner(self._settings, port, await find(self._settings.providers, own_port=port)))
+        offers = await find(self._settings.providers, own_port=port)
+        show(banner(self._settings, port, offers), STYLES)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if running := len(self.server_state.tasks):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from gateway.cli.out import say
-from gateway.cli.pool_table import table
+from gateway.cli.out import say, show
+from gateway.cli.pool_table import STYLES, table
 from gateway.cli.running import NoAnswer, pool, status_page
 from gateway.settings import Settings
 
@@ -20,7 +20,10 @@ def status(settings: Settings, url: str | None = None, as_json: bool = False, pa
             say(status_page(settings, url))
             return 0
         text, found = pool(settings, url)
-        say(text if as_json else table(found))
+        if as_json:
+            say(text)
+        else:
+            show(table(found), STYLES)
     except NoAnswer as problem:
         print(problem, file=sys.stderr)
         return 1

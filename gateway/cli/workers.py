@@ -23,9 +23,9 @@ from tempfile import TemporaryDirectory
 from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.cli.admin_token import with_admin_token
-from gateway.cli.banner import banner
+from gateway.cli.banner import STYLES, banner
 from gateway.cli.local_runtimes import find
-from gateway.cli.out import say
+from gateway.cli.out import say, show
 from gateway.settings import Settings
 from gateway.settings.load import METRICS_FOLDER
 from gateway.settings.worker_environment import worker_environment
@@ -59,7 +59,7 @@ def supervise(settings: Settings, sockets: Sequence[socket.socket], workers: int
 
         def ready() -> None:
             offers = asyncio.run(find(own.providers, own_port=port))
-            say(banner(own, port, offers))
+            show(banner(own, port, offers), STYLES)
 
         return crew.run(ready)
 

@@ -11,6 +11,9 @@ from tempfile import TemporaryDirectory
 
 import iterfzf  # type: ignore[import-untyped]
 
+STARTS = "Enter starts claude with it, Esc leaves"
+NO_GATEWAY = "no gateway runs: start one with `keyturn serve`"
+WIDE = 130  # columns, from which on the preview has its place beside the list
 NOTHING_CHOSEN = (1, 130)  # no match, or Esc and Ctrl+C
 
 
@@ -18,24 +21,25 @@ class NoFzf(Exception):
     """One plain sentence: why no list can be shown, and what to do."""
 
 
-def find(path: str | None) -> str:
+def find(path: str | None, bundled: str | Path | None = iterfzf.BUNDLED_EXECUTABLE) -> str:
     """fzf as ``path`` (the value of PATH) has it, else the one that came with this installation."""
     found = shutil.which("fzf", path=path)
     if found:
         return found
-    bundled = iterfzf.BUNDLED_EXECUTABLE
     if bundled and Path(bundled).is_file():
         return str(bundled)
     raise NoFzf("fzf is not installed: install it (brew install fzf, apt install fzf), or name a model with --model.")
 
 
-def choose(program: str, lines: Sequence[str], previews: Sequence[str], environ: Mapping[str, str]) -> int | None:
-    """The number of the line that a person chose; None where they left."""
+def choose(
+    program: str, lines: Sequence[str], previews: Sequence[str], environ: Mapping[str, str], running: bool = True
+) -> int | None:
+    """The number of the line that a person chose; None where they left. ``running`` is whether a gateway is."""
     with TemporaryDirectory(prefix="keyturn-") as folder:
         for number, text in enumerate(previews):
             Path(folder, str(number)).write_text(text, encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - a program by its full path, and options of our own
-            [program, *_options(folder)],
+            [program, *_options(folder, STARTS if running else NO_GATEWAY)],
             input="\n".join(f"{number}\t{line}" for number, line in enumerate(lines)),
             stdout=subprocess.PIPE,
             text=True,
@@ -50,19 +54,20 @@ def choose(program: str, lines: Sequence[str], previews: Sequence[str], environ:
     return int(chosen)
 
 
-def _options(folder: str) -> list[str]:
+def _options(folder: str, header: str) -> list[str]:
     # Each preview is a file: a program started for every move of the cursor would be felt.
+    beside = shutil.get_terminal_size().columns >= WIDE
     show = f'type "{folder}\\{{1}}"' if os.name == "nt" else f"cat '{folder}'/{{1}}"
     return [
         "--delimiter=\t",
         "--with-nth=2",
         "--prompt=model> ",
-        "--header=Enter starts claude with it, Esc leaves",
+        f"--header={header}",
         "--height=80%",
         "--reverse",
         "--no-sort",
         f"--preview={show}",
-        "--preview-window=right,45%,wrap",
+        f"--preview-window={'right,45%' if beside else 'down,50%'},wrap",
     ]
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from gateway.pick.launch import Room
 from gateway.routing import ALIAS
+from gateway.words import spell
 
 Json = Any
 MILLION = 1_000_000
-WIDEST = 60  # characters of the first column
+REFUSED = "refused"  # a key that serves nothing, whatever is left of it
+WIDEST = 52  # characters of the first column
 _PRICES = {"input": "in", "output": "out", "cache_read": "cached"}
 
 
@@ -69,7 +71,7 @@ def _line(offer: Offer, width: int, pool: Mapping[str, Json]) -> str:
 
 def preview(offer: Offer, pool: Mapping[str, Json]) -> str:
     """All that is known of it, for the window beside the list."""
-    return "\n".join([offer.ref, "", *_facts(offer), *_health(offer, pool.get(offer.provider))])
+    return "\n".join([offer.ref, *_facts(offer), *_health(offer, pool.get(offer.provider))])
 
 
 def _facts(offer: Offer) -> Iterator[str]:
@@ -85,12 +87,13 @@ def _health(offer: Offer, provider: Json) -> Iterator[str]:
         yield "keys      not known: the gateway's admin token is not to be had here"
         return
     model = offer.ref.partition("/")[2]
+    width = max((len(key["label"]) for key in provider["keys"]), default=0)
     yield f"keys      {_ready(provider)}"
     for key in provider["keys"]:
-        yield f"  {key['label']:16} {_state(key, model)}{_left(key)}"
+        yield f"  {key['label']:{width}}  {_state(key, model)}{_left(key)}"
     for rest in provider["rests"]:
         if rest["model"] in (None, model):
-            yield f"  {'all of them':16} {rest['why']}{_until(rest)}"
+            yield f"  all of them: {rest['why']}{_until(rest)}"
 
 
 def _ready(provider: Json) -> str:
@@ -109,11 +112,13 @@ def _state(key: Json, model: str) -> str:
 
 
 def _left(key: Json) -> str:
-    return f", {key['usage_limit'] - key['used']} of {key['usage_limit']} calls left" if key["usage_limit"] else ""
+    if not key["usage_limit"] or key["state"] == REFUSED:
+        return ""
+    return f", {key['usage_limit'] - key['used']} of {key['usage_limit']} calls left"
 
 
 def _until(rest: Json) -> str:
-    return f", {rest['seconds']:.0f} s" if rest["seconds"] else ""
+    return f", {spell(rest['seconds'])}" if rest["seconds"] else ""
 
 
 def _thousands(tokens: int) -> str:

@@ -18,7 +18,7 @@ OLDER = "1.0.56"
 RUN_WITHIN = 60.0
 _ROOT = Path(__file__).resolve().parents[2]
 _INSTALLED = ".e2e"
-_QUIET = {
+QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL": "1",
     "DISABLE_TELEMETRY": "1",
@@ -122,7 +122,7 @@ class Claude:
     def environment(self, token: str) -> Mapping[str, str]:
         """Nothing inherited but PATH."""
         own = {"PATH": os.environ["PATH"], "HOME": str(self.home)}
-        return {**own, **_QUIET, "ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_AUTH_TOKEN": token}
+        return {**own, **QUIET, "ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_AUTH_TOKEN": token}
 
 
 def end_group(process: subprocess.Popen[Any]) -> None:

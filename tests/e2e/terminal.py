@@ -30,6 +30,7 @@ class Terminal:
         self._master = master
         self._written = b""
         self._more = threading.Condition()
+        self._over = threading.Event()
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
@@ -52,6 +53,15 @@ class Terminal:
         """Wait until these words show; blanks do not count."""
         self.wait_until(lambda terminal: re.sub(r"\s+", "", words) in terminal.text)
 
+    @property
+    def written(self) -> bytes:
+        """All of it, as it came."""
+        return self._written
+
+    def wait_until_over(self) -> None:
+        """Wait until the last program on it has ended."""
+        assert self._over.wait(SHOWN_WITHIN), self.text[-2000:]
+
     def read_all(self) -> None:
         try:
             while piece := os.read(self._master, 65536):
@@ -60,6 +70,7 @@ class Terminal:
                     self._more.notify_all()
         except OSError:  # EIO: the last program on the other end is gone
             pass
+        self._over.set()
 
 
 @contextmanager

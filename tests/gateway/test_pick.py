@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pick import recents
+from gateway.pick import client_settings, fzf, recents
 from gateway.pick.launch import DROPPED, FORMATS, SMALLEST_WINDOW, Room, environment, limits
 from gateway.pick.offers import Offer, lines, offers, preview
 
@@ -55,7 +55,7 @@ def test_window_output_and_price_are_read() -> None:
     shown = preview(offer, POOL)
     assert "131,072 tokens" in shown
     assert "in $0.5 a million tokens" in shown
-    assert "groq-02          limited: rate limited, 42 s" in shown
+    assert "groq-02  limited: rate limited, 42 s" in shown
 
 
 def test_a_model_that_rests_says_so_and_other_models_do_not() -> None:
@@ -147,3 +147,46 @@ def test_only_so_many_are_kept_and_a_broken_file_is_none(tmp_path: Path) -> None
     path.write_text("{not json")
     assert recents.load(path) == []
     recents.remember(tmp_path / "picked.json" / "below", "groq/a")
+
+
+def test_fzf_comes_from_path_else_with_the_installation_else_the_next_step_is_named(tmp_path: Path) -> None:
+    own = tmp_path / "fzf"
+    own.write_text("#!/bin/sh\nexit 2\n")
+    own.chmod(0o755)
+    assert fzf.find(str(tmp_path)) == str(own)
+    assert Path(fzf.find("/nowhere")).is_file()
+    for bundled in (None, tmp_path / "not-there"):
+        with pytest.raises(fzf.NoFzf, match="--model"):
+            fzf.find("/nowhere", bundled)
+
+
+def test_an_fzf_that_fails_is_named_with_the_next_step(tmp_path: Path) -> None:
+    own = tmp_path / "fzf"
+    own.write_text("#!/bin/sh\nexit 2\n")
+    own.chmod(0o755)
+    with pytest.raises(fzf.NoFzf, match=f"{own} failed with status 2: name a model with --model"):
+        fzf.choose(str(own), ["groq/a"], [""], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{}", None),
+        ("not JSON", None),
+        ('{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8082", "DISABLE_TELEMETRY": "1"}}', None),
+        ('{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}}', "ANTHROPIC_BASE_URL"),
+        ('{"env": {"ANTHROPIC_API_KEY": "sk-1"}}', "ANTHROPIC_API_KEY"),
+        ('{"env": {"CLAUDE_CODE_USE_BEDROCK": "1"}}', "CLAUDE_CODE_USE_BEDROCK"),
+    ],
+)
+def test_what_would_send_the_client_elsewhere(tmp_path: Path, text: str, found: str | None) -> None:
+    (tmp_path / ".claude").mkdir()
+    (tmp_path / ".claude/settings.json").write_text(text)
+    paths = client_settings.files({}, tmp_path, tmp_path / "work")
+    seen = client_settings.overruling(paths, environment(URL, "", "groq/a", Room()))
+    assert (seen and seen[1]) == found
+
+
+def test_the_clients_own_folder_may_be_elsewhere(tmp_path: Path) -> None:
+    first, *_ = client_settings.files({"CLAUDE_CONFIG_DIR": "/elsewhere"}, tmp_path, tmp_path)
+    assert first == Path("/elsewhere/settings.json")

@@ -1,4 +1,7 @@
-"""docs/troubleshooting.md: every symptom is made to happen, and Keyturn does what the page says."""
+"""docs/troubleshooting.md: every symptom is made to happen, and Keyturn does what the page says.
+
+The login screen of VS Code is what its client says without the variables: tests/e2e/test_clients.py has that one.
+"""
 
 from __future__ import annotations
 
@@ -105,10 +108,13 @@ async def test_a_cut(upstream: Upstream, tmp_path: Path) -> None:
         upstream.script(stream(*begun, Cut()))
         seen = await client.post("/v1/messages", json=ask(stream=True))
         counted = await gateway.metric("keyturn_attempts_total", reason="cut")
+        async with gateway.admin() as operator:
+            lines = (await operator.get("/metrics")).text.splitlines()
     assert "Whole" in hidden.text
     assert "event: error" in seen.text
     assert "message_stop" not in seen.text
     assert counted == 2
+    assert [line for line in lines if "cut" in line and 'provider="anthropic"' in line]
 
 
 @shows("429, 5xx and overload")
@@ -178,3 +184,5 @@ def test_every_symptom_of_the_page_is_made_to_happen() -> None:
     for name, section in SECTIONS.items():
         for part in ("*What Keyturn does.*", "*See the cause.*", "*Change.*"):
             assert section.count(part) == 1, name
+        cause = section.partition("*See the cause.*")[2].partition("*Change.*")[0]
+        assert re.search(r"`(keyturn |claude-pick|curl |grep |/admin/)", cause), f"{name}: no command shows the cause"

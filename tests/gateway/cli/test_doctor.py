@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.doctor import doctor
+from gateway.cli.doctor import doctor, grouped
 from gateway.doctor.findings import FIXES, Finding, State, fix, quota, verdicts
 from gateway.doctor.plan import Duty, duties, subjects
 from gateway.routing import Ref
@@ -124,6 +124,52 @@ def test_a_tier_without_an_answer_is_named_and_the_status_is_1(place: Place, cap
     assert "haiku    cannot work: ollama/qwen3 does not answer, and nothing takes over" in out
     assert "opus     works: anthropic/claude-x answers" in out
     assert "Start Ollama on this machine, or say in OLLAMA_BASE_URL where it is." in out
+
+
+def test_without_a_network_each_provider_is_told_in_one_line_with_the_next_step(place: Place, capsys: Capture) -> None:
+    with refusing() as nobody:
+        code, found = examined(capsys, place.load({"GROQ_API_KEY": GOOD, "GROQ_BASE_URL": nobody}))
+    (probe,) = found["probes"]
+    assert code == 1
+    assert probe["kind"] == "unreachable"
+    assert probe["says"] == "the connection was refused"
+    assert probe["fix"] == "Look at this machine's network, at GROQ_BASE_URL and at GROQ_PROXY."
+
+
+def test_the_names_in_json_stay_as_they_are(place: Place, capsys: Capture) -> None:
+    with Upstream() as upstream:
+        upstream.always(claude)
+        _, found = examined(capsys, place.load(environ(upstream, f"{BAD} {GOOD}", MODEL="anthropic/claude-x")))
+    assert list(found) == ["ok", "tiers", "probes"]
+    assert {tuple(tier) for tier in found["tiers"]} == {("name", "target", "state", "answered_by")}
+    names = "provider model key state kind says fix first_content streams tools thinking quota"
+    assert {tuple(probe) for probe in found["probes"]} == {tuple(names.split())}
+    assert {tier["name"] for tier in found["tiers"]} == {"default", "opus", "sonnet", "haiku"}
+
+
+def test_a_narrow_terminal_has_each_model_once_and_its_keys_below() -> None:
+    findings = [
+        Finding("groq", "a/b", "groq-01", State.FAILED, ErrorKind.KEY_REFUSED, "no", "Put a valid key into X."),
+        Finding("groq", "a/b", "work", first_content=0.2, streams=True, tools=True, quota="29 of 30 requests"),
+        Finding("kimi", "k", "kimi-01", State.LIMITED, ErrorKind.RATE_LIMITED, "slow down", "Wait."),
+    ]
+    found = verdicts([Duty("default", Ref("groq", "a/b"), (Ref("groq", "a/b"),))], findings)
+    assert grouped(findings, found).splitlines() == [
+        "  key      state    first token  streams  tools  thinking  quota left",
+        "groq/a/b",
+        "  groq-01  failed   -            -        -      -         -",
+        "  work     ok       0.20 s       yes      yes    -         29 of 30 requests",
+        "kimi/k",
+        "  kimi-01  limited  -            -        -      -         -",
+        "",
+        "default  works: groq/a/b answers",
+        "",
+        "groq-01, a/b: no",
+        "  Put a valid key into X.",
+        "",
+        "kimi-01, k: slow down",
+        "  Wait.",
+    ]
 
 
 def test_a_fallback_keeps_a_tier_alive(place: Place, capsys: Capture) -> None:

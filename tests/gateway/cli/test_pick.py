@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cli import main
 from tests.serving import Gateway, serving
-from tests.upstream import free_port
+from tests.upstream import ChatUpstream, free_port, json_reply, refusing
 
 TOKEN = "a-client-token"
 
@@ -116,12 +116,51 @@ async def test_without_a_gateway_the_next_step_is_named(
     assert "keyturn serve" in one_line(capsys)
 
 
+async def test_without_a_gateway_the_list_is_the_providers(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDE_PICK_PORT", str(free_port()))
+    async with ChatUpstream() as upstream:
+        upstream.on("/v1/models", json_reply({"data": [{"id": "vendor/brand-new"}]}))
+        lines = ["GROQ_API_KEY=gsk-1", f"GROQ_BASE_URL={upstream.base_url}", "MODEL_HAIKU=groq/tiny"]
+        (home / "picks.env").write_text("\n".join(lines))
+        assert await picked("--list") == 0
+        assert {"groq/vendor/brand-new", "groq/tiny"} <= set(capsys.readouterr().out.splitlines())
+        assert await picked("--model", "groq/tiny", "--print-env", "shell") == 0
+        assert "groq/tiny" in capsys.readouterr().out
+
+
+async def test_without_a_network_the_models_of_the_settings_are_left(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDE_PICK_PORT", str(free_port()))
+    with refusing() as nobody:
+        (home / "picks.env").write_text(f"GROQ_API_KEY=gsk-1\nGROQ_BASE_URL={nobody}\nMODEL=groq/one\n")
+        assert await picked("--list") == 0
+    assert capsys.readouterr().out.splitlines() == ["groq/one"]
+
+
+@pytest.mark.parametrize("place", [".claude/settings.json", "work/.claude/settings.local.json"])
+async def test_a_setting_of_the_clients_that_would_win_is_named(
+    at: Gateway, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path = home / place
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"env": {"ANTHROPIC_AUTH_TOKEN": "another-token:kimi/k2"}}))
+    (home / "work").mkdir(exist_ok=True)
+    monkeypatch.chdir(home / "work")
+    assert await picked("--model", "groq/a") == 1
+    line = one_line(capsys)
+    assert f"{path} sets ANTHROPIC_AUTH_TOKEN" in line
+    assert "another-token" not in line
+
+
 async def test_an_unreadable_file_is_named(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAUDE_PICK_ENV_FILE", str(home / "not-there.env"))
     assert await picked("--list") == 2
-    assert "not-there.env" in capsys.readouterr().err
+    assert "not-there.env" in one_line(capsys)
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
