@@ -6,9 +6,11 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from gateway.app import TIME, TRANSPORTS, Observers
+from gateway.app import TIME
 from gateway.endpoints.models import ModelList
 from gateway.inventory import Inventory
+from gateway.lasting import LOGINS, TRANSPORTS
+from gateway.observers import Observers
 from gateway.settings import Settings
 from gateway.state.memory import MemoryStore
 from providers.dialects import discover
@@ -26,7 +28,7 @@ def listed(settings: Settings) -> list[Any]:
 
 async def _listed(settings: Settings) -> list[Any]:
     store = MemoryStore(TIME.clock, TIME.wall)
-    registry = Registry(settings.providers, discover(), TRANSPORTS, store, Observers(), TIME)
+    registry = Registry(settings.providers, discover(), TRANSPORTS, store, Observers(), TIME, LOGINS)
     inventory = Inventory(TIME, None)
     asked = [registry.get(config.id) for config in settings.providers if config.chosen and config.usable]
     try:
