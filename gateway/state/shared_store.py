@@ -19,8 +19,10 @@ from gateway.state.redis_store import RedisStore
 from providers.ports import Time
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement, Snapshot
 
-RETRY = 1.0  # seconds, about, between two looks at a server that is away
-BEAT = 5  # looks between two signs of life
+LOOK = 0.2  # seconds between two looks at how things are
+RETRY = 1.0  # seconds, about, between two questions to a server that is away
+CALM = 10.0  # seconds after which the first question comes with the next look: most servers only stumbled
+BEAT = 25  # looks between two signs of life
 CONNECTING = 2.0  # seconds that a connection may take when no request waits for it
 
 
@@ -51,6 +53,7 @@ class SharedStore:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         records: Records | None = None,
         book: FactBook | None = None,
+        retry: float = RETRY,
     ) -> None:
         """``records`` and ``book`` are what else is at its server."""
         self.records = records
@@ -61,7 +64,10 @@ class SharedStore:
         self._time = time
         self._observers = observers
         self._sleep = sleep
+        self._retry = retry
         self._since = 0.0  # when it went away
+        self._back = float("-inf")  # when it came back
+        self._next = 0.0  # when it is asked again
         self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> SharedStore:
@@ -135,18 +141,25 @@ class SharedStore:
 
     def _lost(self, error: StoreAway) -> None:
         if self.away is None:
-            self.away, self._since = error, self._time.clock()
+            now = self._time.clock()
+            self.away, self._since = error, now
+            self._next = now if now - self._back > CALM else now + self._pause()
             for each in self._observers:
                 each.store_lost(error.reason, str(error))
+
+    def _pause(self) -> float:
+        """Not the same for all processes, or they would all come at one moment."""
+        return self._retry * (0.8 + 0.4 * random.random())  # noqa: S311 - no secret
 
     async def _keep(self) -> None:
         """Gives signs of life to a server that is there, and looks for one that is not."""
         look = 0
         while True:
-            await self._sleep(RETRY * (0.8 + 0.4 * random.random()))  # noqa: S311 - so that not all come at one moment
+            await self._sleep(LOOK)
             look += 1
             if self.away is not None:
-                await self._try_again()
+                if self._time.clock() >= self._next:
+                    await self._try_again()
             elif look % BEAT == 0:
                 await self._tell(self._redis.beat())
 
@@ -155,7 +168,8 @@ class SharedStore:
             await self._redis.reconnect(CONNECTING)
             await self._redis.return_from(self._since)
         except StoreAway:
+            self._next = self._time.clock() + self._pause()
             return
-        self.away = None
+        self.away, self._back = None, self._time.clock()
         for each in self._observers:
-            each.store_returned(self._time.clock() - self._since)
+            each.store_returned(self._back - self._since)

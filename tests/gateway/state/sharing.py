@@ -96,7 +96,7 @@ async def replica(
     moments = replace(TIME, clock=lambda: time.monotonic() + ahead)
     line = Line(redis_client(address), deadline)
     redis = RedisStore(line, Names(prefix), moments.clock, mirrors, life)
-    store = SharedStore(redis, mirrors, moments, (told,), looks.sleep)
+    store = SharedStore(redis, mirrors, moments, (told,), looks.sleep, retry=0.0)
     async with store:
         desk = Desk(store, HandClock(), _leases=(f"{id(store)}-{number}" for number in range(10**9)))
         yield Replica(desk, store, line, told, looks)
