@@ -28,7 +28,7 @@ class StoreMetrics:
         self._up.set(1)
         self._lost = Counter(
             "keyturn_store_lost",
-            "Times that the store of the shared state went away, by why",
+            "Times that the store of the shared state went away or answered late, by why",
             ("reason",),
             registry=registry,
         )
@@ -38,9 +38,12 @@ class StoreMetrics:
     def store_waited(self, seconds: float) -> None:
         self._waits.observe(seconds)
 
-    def store_lost(self, reason: str, words: str) -> None:
+    def store_lost(self, reason: str) -> None:
         self._up.set(0)
         self._lost.labels(reason).inc()
+
+    def store_away(self, reason: str, words: str) -> None:
+        return
 
     def store_returned(self, seconds: float) -> None:
         self._up.set(1)

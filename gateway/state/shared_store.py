@@ -13,7 +13,7 @@ from typing import Protocol
 
 from gateway.state.facts import FactBook
 from gateway.state.mirror import Mirrors
-from gateway.state.reasons import StoreAway
+from gateway.state.reasons import SLOW, StoreAway
 from gateway.state.records import Records
 from gateway.state.redis_store import RedisStore
 from providers.ports import Time
@@ -24,6 +24,7 @@ RETRY = 1.0  # seconds, about, between two questions to a server that is away
 CALM = 10.0  # seconds after which the first question comes with the next look: most servers only stumbled
 BEAT = 25  # looks between two signs of life
 CONNECTING = 2.0  # seconds that a connection may take when no request waits for it
+DOUBT = 0.5  # seconds in which a server that answered late is asked at every look, and nobody is told that it is away
 
 
 class StoreObserver(Protocol):
@@ -32,11 +33,14 @@ class StoreObserver(Protocol):
     def store_waited(self, seconds: float) -> None:
         """For so long an attempt waited to be admitted by the server, or to find out that it is away."""
 
-    def store_lost(self, reason: str, words: str) -> None:
-        """``reason`` is one of line.REASONS; ``words`` are the server's, or the system's."""
+    def store_lost(self, reason: str) -> None:
+        """From now on nobody waits for it. ``reason`` is one of reasons.REASONS."""
+
+    def store_away(self, reason: str, words: str) -> None:
+        """It was no stumble; ``words`` are the server's, or the system's."""
 
     def store_returned(self, seconds: float) -> None:
-        """It was away for so long."""
+        """It was lost for so long."""
 
 
 class SharedStore:
@@ -65,6 +69,7 @@ class SharedStore:
         self._observers = observers
         self._sleep = sleep
         self._retry = retry
+        self._told = False  # that it is away
         self._since = 0.0  # when it went away
         self._back = float("-inf")  # when it came back
         self._next = 0.0  # when it is asked again
@@ -142,10 +147,18 @@ class SharedStore:
     def _lost(self, error: StoreAway) -> None:
         if self.away is None:
             now = self._time.clock()
-            self.away, self._since = error, now
-            self._next = now if now - self._back > CALM else now + self._pause()
+            calm = now - self._back > CALM
+            self.away, self._since, self._told = error, now, False
+            self._next = now if calm else now + self._pause()
             for each in self._observers:
-                each.store_lost(error.reason, str(error))
+                each.store_lost(error.reason)
+            if error.reason != SLOW:
+                self._tell_away(error)
+
+    def _tell_away(self, error: StoreAway) -> None:
+        self._told = True
+        for each in self._observers:
+            each.store_away(error.reason, str(error))
 
     def _pause(self) -> float:
         """Not the same for all processes, or they would all come at one moment."""
@@ -165,10 +178,13 @@ class SharedStore:
 
     async def _try_again(self) -> None:
         try:
-            await self._redis.reconnect(CONNECTING)
+            await self._redis.reconnect(CONNECTING if self._told else DOUBT / 2)
             await self._redis.return_from(self._since)
-        except StoreAway:
-            self._next = self._time.clock() + self._pause()
+        except StoreAway as error:
+            now = self._time.clock()
+            if not self._told and now - self._since >= DOUBT:
+                self._tell_away(error)
+            self._next = now + self._pause() if self._told else now
             return
         self.away, self._back = None, self._time.clock()
         for each in self._observers:

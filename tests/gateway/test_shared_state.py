@@ -79,6 +79,19 @@ async def knows(client: httpx.AsyncClient, name: str) -> bool:
     return (await client.get(f"/admin/explain/{name}", headers=ADMIN)).status_code == 200
 
 
+async def told(capsys: pytest.CaptureFixture[str], words: str) -> str:
+    """All that was said until these words were."""
+    said = ""
+
+    async def heard() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return words in said
+
+    await eventually(heard)
+    return said
+
+
 @pytest.mark.parametrize("name", REASONS)
 async def test_a_redis_that_is_away_is_an_operators_concern_and_no_clients(
     tmp_path: Path, redis: RedisServer, name: str, capsys: pytest.CaptureFixture[str]
@@ -99,11 +112,12 @@ async def test_a_redis_that_is_away_is_an_operators_concern_and_no_clients(
             f": away ({REASONS[name].replace('_', ' ')}), this process goes by itself"
         )
         assert (await client.post("/admin/keys/groq-01/rest", json={}, headers=ADMIN)).status_code == 200
+        said = await told(capsys, "redis is away")
         await fault.mends()
         await eventually(lambda: is_whole(client))
         assert (await client.post("/v1/messages", json=ASK)).status_code == 200
         assert await states(client) == {"groq-01": "rested", "groq-02": "ready"}
-    said = capsys.readouterr().out
+    said += capsys.readouterr().out
     assert said.count("redis is away") == said.count("redis is back") == 1
     assert "gsk-" not in said
 
