@@ -86,11 +86,16 @@ async def every_answer(gateway: Gateway, upstream: Upstream) -> list[str]:
     """Each is the end of a request; the ids of these."""
     session = {"x_claude_code_session_id": "5f0c6b1e-0000-4000-8000-000000000001"}
     ids = []
+    upstream.always(message(text(WORDS["answer"])))
     async with gateway.client(SECRETS["client token"], **session) as client, gateway.admin() as admin:
         for number, answer in enumerate(answers()):
-            upstream.always(answer)
-            reply = await client.post("/v1/messages", json=conversation(stream=number % 2 > 0, max_tokens=5000))
+            before = len(upstream.requests)
+            # A model for each, so that no other answer's rest keeps it from being asked.
+            asked = conversation(model=f"anthropic/model-{number}", stream=number % 2 > 0, max_tokens=5000)
+            upstream.script(answer)
+            reply = await client.post("/v1/messages", json=asked)
             ids.append(reply.headers["request-id"])
+            assert len(upstream.requests) > before, f"answer {number} was never given"
             for key in ("anthropic-01", "anthropic-02"):
                 assert (await admin.post(f"/admin/keys/{key}/wake")).status_code == 200
         await admin.post("/admin/keys/anthropic-02/rest", json={"seconds": 600})
@@ -107,6 +112,7 @@ async def open_request(gateway: Gateway, upstream: Upstream) -> AsyncIterator[No
         gateway.client(SECRETS["client token"]) as client,
         client.stream("POST", "/v1/messages", json=conversation(stream=True)) as reply,
     ):
+        assert reply.status_code == 200, await reply.aread()
         yield
         go_on.set()
         await reply.aread()
@@ -123,14 +129,14 @@ async def everything(client: Redis) -> tuple[str, dict[str, int]]:
 
 
 async def _value(client: Redis, name: bytes) -> Any:
-    match (await client.type(name)).decode():
-        case "hash":
+    match await client.type(name):
+        case b"hash":
             return await client.hgetall(name)
-        case "zset":
+        case b"zset":
             return await client.zrange(name, 0, -1, withscores=True)
-        case "list":
+        case b"list":
             return await client.lrange(name, 0, -1)
-        case "string":
+        case b"string":
             return await client.get(name)
         case other:
             raise AssertionError(other)
