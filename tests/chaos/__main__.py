@@ -87,7 +87,7 @@ async def _limits(table: Table, size: Size, folder: Path, upstream: Upstream) ->
             enough = kept.utilisation >= 0.95 or size is SMALL
             table.add("  of what the limits allow", f"{kept.utilisation:.1%}", "95 %", enough)
             table.add("  gateways that called Redis away", str(sum(fleet.away)), "0", sum(fleet.away) == 0)
-            table.add("  times that Redis answered late", str(await runs.stumbles(fleet)), "", True)
+            table.add("  times that Redis answered late", str(await runs.stumbles(fleet)), "(the machine's)", True)
             spread = await runs.refused(upstream, fleet.gateways[1:], size.at_once, "sk-0")
             table.add(
                 "a key refused: last asked after the first 401", f"{spread * 1e3:.1f} ms", "50 ms", spread <= 0.05
@@ -112,10 +112,9 @@ async def _outage(table: Table, size: Size, folder: Path, upstream: Upstream, na
         found.late <= max(size.processes, 2 * found.waited) if found.waited else found.late == 0,
     )
     table.add("  in any 6 s", f"at most {found.most} with a key", "30 + in flight", found.most <= 30 + found.at_once)
-    said = sum(times > 0 for times in found.said)
-    least = 0 if name in HEAL else size.processes
-    once = max(found.said) <= 1 and said >= least
-    table.add("  gateways that said so, once each", f"{sum(found.said)} of {said}", "all" if least else "any", once)
+    lost, least = sum(found.said), 0 if name in HEAL else size.processes
+    wanted = f"{least}, each once" if least else "each at most once"
+    table.add("  gateways that said so", f"{lost} times", wanted, lost >= least and max(found.said) <= 1)
     table.add("  all whole again after", f"{found.recovery:.1f} s", "5 s", found.recovery <= 5.0)
 
 

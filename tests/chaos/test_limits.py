@@ -41,6 +41,7 @@ async def test_limits_hold_across_eight_processes_and_a_dead_ones_slots_come_bac
     # Where the machine was so busy that Redis was late, processes kept to their part for a while.
     slots = 10 + (PROCESSES if lost else 0)
     assert max(upstream.most.values()) <= slots
-    assert found.most <= RATE + max(upstream.most.values())
+    # What was let through before a window and arrives in it had a slot all the while.
+    assert found.most <= RATE + slots, (found, lost)
     assert max(busiest(sorted(times), 60.0) for times in upstream.arrivals.values()) <= 300
     assert found.utilisation >= (0.8 if lost else 0.95), (found, lost)

@@ -151,7 +151,7 @@ async def test_what_is_in_redis_and_how_long(tmp_path: Path, redis: RedisServer)
             ids = await every_answer(gateway, upstream)
 
             async def told() -> bool:
-                return ids[-1] in (await everything(client))[0]
+                return ids[-1].encode() in await client.hgetall("keyturn:{stories}:texts")
 
             await eventually(told)
             async with open_request(gateway, upstream):
