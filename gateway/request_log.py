@@ -119,6 +119,9 @@ class RequestLog:
     def store_waited(self, seconds: float) -> None:
         return
 
+    def store_settled(self, seconds: float) -> None:
+        return
+
     def store_lost(self, reason: str) -> None:
         self._store_told = False
 

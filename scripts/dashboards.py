@@ -40,8 +40,7 @@ def quantile(share: float, histogram: str, by: str = "", where: str = "") -> str
 
 OK = 'outcome="ok"'
 FAILED = 'outcome="failed"'
-CACHED = 'type="cache_read"'
-ALL_INPUT = 'type=~"input|cache_read|cache_write"'
+CACHED = 'kind="read"'
 OVERVIEW = (
     Panel(
         "Answered, share of requests",
@@ -69,6 +68,7 @@ OVERVIEW = (
         [(f"3600 * {rate('keyturn_cost_usd_total', 'provider')}", "{{provider}}")],
         "currencyUSD",
     ),
+    Panel("Reloads of the settings", [(rate("keyturn_config_reload_total", "result"), "{{result}}")], "cps"),
     Panel("Versions running", [("sum by (version) (keyturn_build_info)", "{{version}}")], kind="stat"),
 )
 KEYS = (
@@ -221,8 +221,8 @@ COST = (
         "Input read from a cache, share",
         [
             (
-                f"{rate('keyturn_tokens_total', 'provider', CACHED)} / "
-                f"{rate('keyturn_tokens_total', 'provider', ALL_INPUT)}",
+                f"{rate('keyturn_cache_tokens_total', 'provider', CACHED)} / "
+                f"{rate('keyturn_cache_tokens_total', 'provider')}",
                 "{{provider}}",
             )
         ],

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from gateway.metrics import OUTCOMES, STAGES, Metrics
-from gateway.metrics.calls import KINDS
+from gateway.metrics.calls import CACHED, KINDS
 from middleware.context import RequestContext
 from providers.errors import ErrorKind
 from providers.keys import STATES
@@ -25,7 +25,7 @@ SERIES = re.compile(r"\bkeyturn_[a-z_0-9]+")
 ALL_SERIES = re.compile(r"\b(?:keyturn|gen_ai)_[a-z_0-9]+(?=[\[{ )]|$)(?<!_name)(?<!_model)(?<!_type)")
 SELECTOR = re.compile(r"(keyturn_[a-z_]+)\{([^}]*)\}")
 LABEL = re.compile(r'(\w+)(=~|!=|=)"([^"]*)"')
-STORE = {"keyturn_store_up", "keyturn_store_lost_total"}  # there where the state is shared
+STORE = {"keyturn_redis_degraded", "keyturn_redis_lost_total"}  # there where the state is shared
 
 
 def generator() -> ModuleType:
@@ -106,6 +106,7 @@ def test_selectors_and_groups_use_labels_that_exist() -> None:
         "stage": set(STAGES),
         "reason": {kind.value for kind in ErrorKind},
         "type": set(KINDS),
+        "kind": set(CACHED.values()),
     }
     for expression in [*expressions(list(BOARDS.values())), *alerts()]:
         for name, selector in SELECTOR.findall(expression):

@@ -26,6 +26,7 @@ from gateway.cli.admin_token import with_admin_token
 from gateway.cli.banner import banner
 from gateway.cli.local_runtimes import find
 from gateway.cli.out import say
+from gateway.metrics.reloads import Reloads
 from gateway.settings import Settings
 from gateway.settings.load import METRICS_FOLDER
 from gateway.settings.worker_environment import worker_environment
@@ -55,7 +56,8 @@ def supervise(settings: Settings, sockets: Sequence[socket.socket], workers: int
     with with_admin_token(settings, port) as own, TemporaryDirectory(prefix="keyturn-metrics-") as metrics:
         environment = worker_environment(Path(metrics), own.admin_token)
         command = [sys.executable, "-m", "gateway.cli", "worker", *options, "--workers", str(workers)]
-        crew = Crew(command, environment, [each.fileno() for each in sockets], workers, own.drain_timeout)
+        listeners = [each.fileno() for each in sockets]
+        crew = Crew(command, environment, listeners, workers, own.drain_timeout, Reloads(Path(metrics)))
 
         def ready() -> None:
             offers = asyncio.run(find(own.providers, own_port=port))
@@ -86,13 +88,20 @@ class Crew:
     """All workers, those too that are about to serve or to leave."""
 
     def __init__(
-        self, command: Sequence[str], environment: dict[str, str], listeners: Sequence[int], count: int, drain: float
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        listeners: Sequence[int],
+        count: int,
+        drain: float,
+        reloads: Reloads,
     ) -> None:
         self._command = [*command, "--listeners", ",".join(map(str, listeners))]
         self._environment = environment
         self._listeners = listeners
         self._count = count
         self._drain = drain + SPARE
+        self._reloads = reloads
         self._serving: list[Worker] = []
         self._coming: list[Worker] = []
         self._leaving: list[Worker] = []
@@ -160,7 +169,9 @@ class Crew:
             worker.leave(self._drain)
         self._leaving += self._serving
         self._serving, self._coming = self._coming, []
-        if not self._begun:
+        if self._begun:
+            self._reloads.count("ok")
+        else:
             self._begun = True
             ready()
 
@@ -185,6 +196,7 @@ class Crew:
         self._leaving += self._coming
         self._coming = []
         if self._begun:
+            self._reloads.count("failed")
             say("The new workers did not start; those of before go on.")
         elif not self._stopping:
             self._status = status if status > 0 else 1

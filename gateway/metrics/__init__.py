@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.local_answers import Probe
+from gateway.metrics import reloads
 from gateway.metrics.calls import OTHER, CallMetrics, Price
 from gateway.metrics.children import Children
 from middleware.context import RequestContext
@@ -161,6 +162,7 @@ class Metrics:
             self._repairs.labels(kind.value)
         for probe in Probe:
             self._local.labels(probe.kind)
+        reloads.instrument(self.registry)
         build = self._gauge("keyturn_build_info", "Always 1", ("version",), "livemax")
         build.labels(VERSION).set(1)
         self._asked, self._tried = Children(self._requests), Children(self._attempts)

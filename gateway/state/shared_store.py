@@ -33,6 +33,9 @@ class StoreObserver(Protocol):
     def store_waited(self, seconds: float) -> None:
         """For so long an attempt waited to be admitted by the server, or to find out that it is away."""
 
+    def store_settled(self, seconds: float) -> None:
+        """So long it took to tell the server of an attempt's end."""
+
     def store_lost(self, reason: str) -> None:
         """From now on nobody waits for it. ``reason`` is one of reasons.REASONS."""
 
@@ -111,7 +114,10 @@ class SharedStore:
 
     async def settle(self, provider: str, lease: str, settlement: Settlement) -> None:
         if self._redis.has(provider, lease):
+            began, there = self._time.clock(), self.away is None
             await self._tell(self._redis.settle(provider, lease, settlement, later=self._later))
+            for each in self._observers if there else ():
+                each.store_settled(self._time.clock() - began)
         else:
             self._mirrors[provider].settle(lease, settlement, self._time.clock())
 

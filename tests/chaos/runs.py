@@ -96,13 +96,14 @@ async def outage(upstream: Upstream, fleet: Fleet, fault: Fault, at_once: int, s
 async def late(fleet: Fleet) -> int:
     """Waits for the store beyond 100 ms."""
     pages = [_values(page) for page in await _pages(fleet)]
-    waits = "keyturn_store_wait_seconds"
-    return int(sum(page[f"{waits}_count"] - page[f'{waits}_bucket{{le="0.1"}}'] for page in pages))
+    every = 'keyturn_redis_seconds_count{op="admit"}'
+    in_time = 'keyturn_redis_seconds_bucket{le="0.1",op="admit"}'
+    return int(sum(page[every] - page[in_time] for page in pages))
 
 
 async def stumbles(fleet: Fleet) -> int:
     """How often a gateway went on without Redis, and be it for a fifth of a second."""
-    series = "keyturn_store_lost_total{"
+    series = "keyturn_redis_lost_total{"
     pages = [_values(page) for page in await _pages(fleet)]
     return int(sum(value for page in pages for name, value in page.items() if name.startswith(series)))
 

@@ -100,13 +100,13 @@ async def test_a_redis_that_is_away_is_an_operators_concern_and_no_clients(
         assert (await client.post("/v1/messages", json=ASK)).status_code == 200
         assert await ready(client) == {"status": "ready"}
         assert re.fullmatch(r"state in Redis, 127.0.0.1:\d+, database 0", (await status(client))[-1])
-        assert await metric(client, "keyturn_store_up") == 1
+        assert await metric(client, "keyturn_redis_degraded") == 0
         await fault.breaks()
         answers = await asyncio.gather(*(client.post("/v1/messages", json=ASK) for _ in range(20)))
         assert {answer.status_code for answer in answers} == {200}
         assert await ready(client) == {"status": "degraded", "reason": f"redis: {REASONS[name]}"}
-        assert await metric(client, "keyturn_store_up") == 0
-        assert await metric(client, f'keyturn_store_lost_total{{reason="{REASONS[name]}"}}') == 1
+        assert await metric(client, "keyturn_redis_degraded") == 1
+        assert await metric(client, f'keyturn_redis_lost_total{{reason="{REASONS[name]}"}}') == 1
         assert await states(client) == {"groq-01": "ready", "groq-02": "ready"}
         assert (await status(client))[-1].endswith(
             f": away ({REASONS[name].replace('_', ' ')}), this process goes by itself"

@@ -30,9 +30,13 @@ class Told:
     away: list[tuple[str, str]] = field(default_factory=list)
     returned: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    settled: list[float] = field(default_factory=list)
 
     def store_waited(self, seconds: float) -> None:
         self.waits.append(seconds)
+
+    def store_settled(self, seconds: float) -> None:
+        self.settled.append(seconds)
 
     def store_lost(self, reason: str) -> None:
         self.lost.append(reason)
