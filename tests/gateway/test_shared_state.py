@@ -182,10 +182,10 @@ async def test_a_providers_own_limit_is_each_gateways_part_while_redis_is_away(
 ) -> None:
     async with Upstream() as upstream:
         environ = upstream_env(upstream.url) | ONE_ATTEMPT | {"REDIS_URL": redis.url, "MODEL": "anthropic/m"}
-        environ |= {"ANTHROPIC_UPSTREAM_RATE_LIMIT": "100", "KEYTURN_PROCESSES": "4", "ANTHROPIC_AUTH_TOKEN": ""}
+        environ |= {"ANTHROPIC_UPSTREAM_RATE_LIMIT": "8", "KEYTURN_PROCESSES": "4", "ANTHROPIC_AUTH_TOKEN": ""}
         upstream.always(stream(*FRAMES))
         async with gateway(tmp_path, **environ) as one:
             redis.kill()
             answers = [await one.post("/v1/messages", json=ASK | {"stream": True}) for _ in range(2)]
             assert [answer.status_code for answer in answers] == [200, 429]
-            assert "its limit is used up (requests); it serves again in 3 seconds" in answers[1].text
+            assert re.search(r"its limit is used up \(requests\); it serves again in [23]\d seconds", answers[1].text)
