@@ -68,6 +68,7 @@ OVERVIEW = (
         [(f"3600 * {rate('keyturn_cost_usd_total', 'provider')}", "{{provider}}")],
         "currencyUSD",
     ),
+    Panel("Gateways without their Redis", [("sum(keyturn_redis_degraded)", "away")], kind="stat"),
     Panel("Reloads of the settings", [(rate("keyturn_config_reload_total", "result"), "{{result}}")], "cps"),
     Panel("Versions running", [("sum by (version) (keyturn_build_info)", "{{version}}")], kind="stat"),
 )
@@ -190,6 +191,12 @@ STREAMS = (
         ],
         "s",
     ),
+    Panel(
+        "Redis, median and p99",
+        [(quantile(share, "keyturn_redis_seconds", "op"), f"p{share * 100:g} {{{{op}}}}") for share in (0.5, 0.99)],
+        "s",
+    ),
+    Panel("Redis lost or late, by reason", [(rate("keyturn_redis_lost_total", "reason"), "{{reason}}")], "cps"),
     Panel("Keyturn's own time, p95", [(quantile(0.95, "keyturn_overhead_seconds", "phase"), "{{phase}}")], "s"),
     Panel(
         "Answers that ended early",
