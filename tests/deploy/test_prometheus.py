@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import time
@@ -33,6 +34,7 @@ from tests.upstream import (
 from tests.upstream.anthropic import block_delta, block_start, message_start
 
 WITHIN = 40.0
+SHOWN = 4  # results of a panel in the table that KEYTURN_TEST_PICTURES asks for
 KEYS = "sk-prom-one-aaaaaa sk-prom-two-bbbbbb"
 TOKEN_FILE = "/tmp/keyturn-metrics-token"  # noqa: S108 - of the container, where nobody else is
 TOO_MANY = "max_tokens: 5000 > 4096, which is the maximum allowed number of output tokens for claude-opus-4-8."
@@ -204,15 +206,29 @@ def unanswered(gateway: GatewayProcess, url: str) -> list[str]:
     records = [("rule", rule["record"], rule["expr"]) for group in RULES for rule in group["rules"] if "record" in rule]
     left = [*expressions, *records]
 
+    rows: list[str] = []
+
+    def found(key: tuple[str, str, str]) -> bool:
+        results = query(url, _instant(key[2]))
+        rows.extend(f"{key[0]:<20}{key[1]:<42}{_row(each)}" for each in results[:SHOWN])
+        return bool(results)
+
     def none_left() -> bool:
-        left[:] = [key for key in left if not query(url, _instant(key[2]))]
+        left[:] = [key for key in left if not found(key)]
         return not left
 
     try:
         until(gateway.process, none_left)
     except AssertionError:
         return [f"{board}: {title}: {expression}" for board, title, expression in left]
+    if pictures := os.environ.get("KEYTURN_TEST_PICTURES"):
+        Path(pictures, "dashboards.txt").write_text("\n".join(sorted(rows)) + "\n")
     return []
+
+
+def _row(result: Any) -> str:
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(result["metric"].items()) if name != "__name__")
+    return f"{result['value'][1]:<24}{labels}"
 
 
 def _instant(expression: str) -> str:
