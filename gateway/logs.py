@@ -163,6 +163,9 @@ def _secrets(settings: Settings) -> Iterator[str]:
         yield from (value for name, value in provider.headers if _CREDENTIAL.search(name))
         if provider.proxy:
             yield from _of_url(provider.proxy.reveal())
+    if settings.redis:
+        sentinels = settings.redis.options.get("sentinel_password", "")
+        yield from filter(None, (settings.redis.password and settings.redis.password.reveal(), sentinels))
     if settings.traces:
         yield from (value for name, value in settings.traces.headers if _CREDENTIAL.search(name))
 

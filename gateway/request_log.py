@@ -30,6 +30,7 @@ class RequestLog:
         """
         self._events = logging.INFO if ferryllm else logging.DEBUG
         self._words = words
+        self._store_told = False  # that it is away
 
     def incoming(self, context: RequestContext) -> None:
         """The request was read and is well formed."""
@@ -123,11 +124,21 @@ class RequestLog:
     def store_waited(self, seconds: float) -> None:
         return
 
-    def store_lost(self, reason: str, words: str) -> None:
+    def store_settled(self, seconds: float) -> None:
+        return
+
+    def store_lost(self, reason: str) -> None:
+        self._store_told = False
+
+    def store_away(self, reason: str, words: str) -> None:
+        self._store_told = True
         self._log.error("redis is away: each process keeps to its part of all limits", reason=reason, words=words)
 
     def store_returned(self, seconds: float) -> None:
-        self._log.warning("redis is back", away_seconds=round(seconds, 1))
+        if self._store_told:
+            self._log.warning("redis is back", away_seconds=round(seconds, 1))
+        else:
+            self._log.info("redis answered late", away_seconds=round(seconds, 1))
 
     @property
     def _tells_events(self) -> bool:

@@ -14,21 +14,22 @@ class StoreMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waits = Histogram(
-            "keyturn_store_wait_seconds",
-            "Waits to be admitted by the store of the shared state",
+            "keyturn_redis_seconds",
+            "Waits for Redis: for an admission, or for it to be away; for a settlement, which no client waits for",
+            ("op",),
             registry=registry,
             buckets=WAITS,
         )
-        self._up = Gauge(
-            "keyturn_store_up",
-            "0 while the store of the shared state is away",
+        self._admitted, self._settled = self._waits.labels("admit"), self._waits.labels("settle")
+        self._degraded = Gauge(
+            "keyturn_redis_degraded",
+            "1 while Redis is away and this process keeps to its part of all limits",
             registry=registry,
-            multiprocess_mode="livemin",
+            multiprocess_mode="livemax",
         )
-        self._up.set(1)
         self._lost = Counter(
-            "keyturn_store_lost",
-            "Times that the store of the shared state went away, by why",
+            "keyturn_redis_lost",
+            "Times that Redis went away or answered late, by why",
             ("reason",),
             registry=registry,
         )
@@ -36,11 +37,17 @@ class StoreMetrics:
             self._lost.labels(reason)
 
     def store_waited(self, seconds: float) -> None:
-        self._waits.observe(seconds)
+        self._admitted.observe(seconds)
 
-    def store_lost(self, reason: str, words: str) -> None:
-        self._up.set(0)
+    def store_settled(self, seconds: float) -> None:
+        self._settled.observe(seconds)
+
+    def store_lost(self, reason: str) -> None:
+        self._degraded.set(1)
         self._lost.labels(reason).inc()
 
+    def store_away(self, reason: str, words: str) -> None:
+        return
+
     def store_returned(self, seconds: float) -> None:
-        self._up.set(1)
+        self._degraded.set(0)

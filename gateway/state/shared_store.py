@@ -13,15 +13,18 @@ from typing import Protocol
 
 from gateway.state.facts import FactBook
 from gateway.state.mirror import Mirrors
-from gateway.state.reasons import StoreAway
+from gateway.state.reasons import SLOW, StoreAway
 from gateway.state.records import Records
 from gateway.state.redis_store import RedisStore
 from providers.ports import Time
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement, Snapshot
 
-RETRY = 1.0  # seconds, about, between two looks at a server that is away
-BEAT = 5  # looks between two signs of life
+LOOK = 0.2  # seconds between two looks at how things are
+RETRY = 1.0  # seconds, about, between two questions to a server that is away
+CALM = 10.0  # seconds after which the first question comes with the next look: most servers only stumbled
+BEAT = 25  # looks between two signs of life
 CONNECTING = 2.0  # seconds that a connection may take when no request waits for it
+DOUBT = 0.5  # seconds in which a server that answered late is asked at every look, and nobody is told that it is away
 
 
 class StoreObserver(Protocol):
@@ -30,11 +33,17 @@ class StoreObserver(Protocol):
     def store_waited(self, seconds: float) -> None:
         """For so long an attempt waited to be admitted by the server, or to find out that it is away."""
 
-    def store_lost(self, reason: str, words: str) -> None:
-        """``reason`` is one of line.REASONS; ``words`` are the server's, or the system's."""
+    def store_settled(self, seconds: float) -> None:
+        """So long it took to tell the server of an attempt's end."""
+
+    def store_lost(self, reason: str) -> None:
+        """From now on nobody waits for it. ``reason`` is one of reasons.REASONS."""
+
+    def store_away(self, reason: str, words: str) -> None:
+        """It was no stumble; ``words`` are the server's, or the system's."""
 
     def store_returned(self, seconds: float) -> None:
-        """It was away for so long."""
+        """It was lost for so long."""
 
 
 class SharedStore:
@@ -51,6 +60,7 @@ class SharedStore:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         records: Records | None = None,
         book: FactBook | None = None,
+        retry: float = RETRY,
     ) -> None:
         """``records`` and ``book`` are what else is at its server."""
         self.records = records
@@ -61,7 +71,11 @@ class SharedStore:
         self._time = time
         self._observers = observers
         self._sleep = sleep
+        self._retry = retry
+        self._told = False  # that it is away
         self._since = 0.0  # when it went away
+        self._back = float("-inf")  # when it came back
+        self._next = 0.0  # when it is asked again
         self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> SharedStore:
@@ -100,7 +114,10 @@ class SharedStore:
 
     async def settle(self, provider: str, lease: str, settlement: Settlement) -> None:
         if self._redis.has(provider, lease):
+            began, there = self._time.clock(), self.away is None
             await self._tell(self._redis.settle(provider, lease, settlement, later=self._later))
+            for each in self._observers if there else ():
+                each.store_settled(self._time.clock() - began)
         else:
             self._mirrors[provider].settle(lease, settlement, self._time.clock())
 
@@ -135,27 +152,46 @@ class SharedStore:
 
     def _lost(self, error: StoreAway) -> None:
         if self.away is None:
-            self.away, self._since = error, self._time.clock()
+            now = self._time.clock()
+            calm = now - self._back > CALM
+            self.away, self._since, self._told = error, now, False
+            self._next = now if calm else now + self._pause()
             for each in self._observers:
-                each.store_lost(error.reason, str(error))
+                each.store_lost(error.reason)
+            if error.reason != SLOW:
+                self._tell_away(error)
+
+    def _tell_away(self, error: StoreAway) -> None:
+        self._told = True
+        for each in self._observers:
+            each.store_away(error.reason, str(error))
+
+    def _pause(self) -> float:
+        """Not the same for all processes, or they would all come at one moment."""
+        return self._retry * (0.8 + 0.4 * random.random())  # noqa: S311 - no secret
 
     async def _keep(self) -> None:
         """Gives signs of life to a server that is there, and looks for one that is not."""
         look = 0
         while True:
-            await self._sleep(RETRY * (0.8 + 0.4 * random.random()))  # noqa: S311 - so that not all come at one moment
+            await self._sleep(LOOK)
             look += 1
             if self.away is not None:
-                await self._try_again()
+                if self._time.clock() >= self._next:
+                    await self._try_again()
             elif look % BEAT == 0:
                 await self._tell(self._redis.beat())
 
     async def _try_again(self) -> None:
         try:
-            await self._redis.reconnect(CONNECTING)
+            await self._redis.reconnect(CONNECTING if self._told else DOUBT / 2)
             await self._redis.return_from(self._since)
-        except StoreAway:
+        except StoreAway as error:
+            now = self._time.clock()
+            if not self._told and now - self._since >= DOUBT:
+                self._tell_away(error)
+            self._next = now + self._pause() if self._told else now
             return
-        self.away = None
+        self.away, self._back = None, self._time.clock()
         for each in self._observers:
-            each.store_returned(self._time.clock() - self._since)
+            each.store_returned(self._back - self._since)

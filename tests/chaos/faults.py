@@ -10,7 +10,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError
 
-from tests.redis_server import RedisServer
+from tests.eventually import eventually
+from tests.redis_server import RedisServer, redis_server
 from tests.slow_proxy import slow_proxy
 
 REASONS = {
@@ -21,7 +22,9 @@ REASONS = {
     "out of memory": "out_of_memory",
     "password": "refused",
 }
+HEAL = ("restarted empty", "failed over")  # these end without anybody's doing
 SLOW = 0.2  # seconds
+WATCH = ("down-after-milliseconds mymaster 300", "failover-timeout mymaster 3000")
 
 
 @dataclass(frozen=True)
@@ -36,22 +39,56 @@ class Fault:
 
 @asynccontextmanager
 async def faults(name: str, server: RedisServer) -> AsyncIterator[Fault]:
-    """One of REASONS."""
-    if name != "slow":
-        yield Fault(name, server.url, lambda: _break(name, server), lambda: _mend(name, server))
-        return
+    """One of REASONS or HEAL."""
+    match name:
+        case "slow":
+            async with _slowed(server) as fault:
+                yield fault
+        case "failed over":
+            async with watched(server) as (url, _):
+                yield Fault(name, url, lambda: _break("killed", server), _nothing)
+        case _:
+            yield Fault(name, server.url, lambda: _break(name, server), lambda: _mend(name, server))
+
+
+@asynccontextmanager
+async def _slowed(server: RedisServer) -> AsyncIterator[Fault]:
     async with slow_proxy(server.port) as proxy:
 
         async def delay(seconds: float) -> None:
             proxy.delay = seconds
 
-        yield Fault(name, f"redis://127.0.0.1:{proxy.port}", lambda: delay(SLOW), lambda: delay(0.0))
+        yield Fault("slow", f"redis://127.0.0.1:{proxy.port}", lambda: delay(SLOW), lambda: delay(0.0))
+
+
+@asynccontextmanager
+async def watched(master: RedisServer) -> AsyncIterator[tuple[str, RedisServer]]:
+    """A Sentinel watches over it: its URL, and the replica that it puts in its place."""
+    monitor = f"monitor mymaster 127.0.0.1 {master.port} 1"
+    with (
+        redis_server(("replicaof", f"127.0.0.1 {master.port}")) as second,
+        redis_server(sentinel=(monitor, *WATCH)) as sentinel,
+    ):
+        async with plain(sentinel.port) as watcher:
+
+            async def knows_a_replica() -> bool:
+                return bool(await say(watcher, "SENTINEL", "REPLICAS", "mymaster"))
+
+            await eventually(knows_a_replica)
+        yield f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster", second
+
+
+async def _nothing() -> None:
+    return
 
 
 async def _break(name: str, server: RedisServer) -> None:
     match name:
         case "killed":
             server.kill()
+        case "restarted empty":
+            server.kill()
+            server.start()
         case "hung":
             server.freeze()
         case "read only":

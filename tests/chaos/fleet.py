@@ -37,9 +37,13 @@ class Fleet:
     gateways: list[GatewayProcess]
 
     @property
-    def lost(self) -> int:
-        """How often a gateway found Redis away."""
-        return sum(gateway.stderr.count("redis is away") for gateway in self.gateways)
+    def away(self) -> list[int]:
+        """How often each gateway said that Redis is away."""
+        return [gateway.stderr.count("redis is away") for gateway in self.gateways]
+
+    @property
+    def living(self) -> list[GatewayProcess]:
+        return [gateway for gateway in self.gateways if gateway.process.poll() is None]
 
     def kill(self, number: int) -> None:
         """Gives it no time to say anything."""

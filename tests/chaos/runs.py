@@ -6,7 +6,9 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from tests.chaos.faults import Fault
+from aiohttp import ClientSession
+
+from tests.chaos.faults import HEAL, Fault
 from tests.chaos.fleet import HELD, Fleet, Limit, Served, ask, client, requests, traffic
 from tests.chaos.measure import Kept, busiest, kept
 from tests.chaos.upstream import Upstream
@@ -57,10 +59,11 @@ class Outage:
 
     requests: int
     failed: int
-    late: int  # waits of gateways for their store beyond 100 ms
+    waited: int  # waits of gateways for their store beyond 100 ms, before the fault
+    late: int  # the same, from then on
     most: int  # requests with a key in any 6 seconds
     at_once: int  # with a key
-    lost: int  # gateways that said so
+    said: list[int]  # how often each gateway said so
     recovery: float  # seconds from the mending until the last gateway was whole again
 
 
@@ -69,33 +72,68 @@ async def outage(upstream: Upstream, fleet: Fleet, fault: Fault, at_once: int, s
     upstream.begin_again()
     async with traffic(fleet.gateways, at_once) as served:
         await asyncio.sleep(seconds)
+        before, said = await late(fleet), fleet.away
         await fault.breaks()
-        await asyncio.sleep(seconds)
-        lost = fleet.lost
-        await fault.mends()
-        recovery = await _until_whole(fleet)
-    late = sum([await _late(gateway) for gateway in fleet.gateways])
+        if fault.name in HEAL:
+            recovery = await _until_whole(fleet, seconds)
+        else:
+            await asyncio.sleep(seconds)
+            await fault.mends()
+            recovery = await _until_whole(fleet)
     most = max(busiest(sorted(times), 6.0) for times in upstream.arrivals.values())
-    at_once = max(upstream.most.values())
-    return Outage(len(served.seconds), served.failed, late, most, at_once, lost, recovery)
+    return Outage(
+        len(served.seconds),
+        served.failed,
+        before,
+        await late(fleet) - before,
+        most,
+        max(upstream.most.values()),
+        [after - earlier for after, earlier in zip(fleet.away, said, strict=True)],
+        recovery,
+    )
 
 
-async def _late(gateway: GatewayProcess) -> int:
-    """Waits for the store beyond 100 ms, as the gateway's own metrics have them."""
-    async with client() as session, session.get(f"{gateway.url}/metrics") as reply:
-        lines = [line.split() for line in (await reply.text()).splitlines()]
-    found = {name: float(value) for name, value, *_ in (line for line in lines if len(line) == 2)}
-    within = found['keyturn_store_wait_seconds_bucket{le="0.1"}']
-    return int(found["keyturn_store_wait_seconds_count"] - within)
+async def late(fleet: Fleet) -> int:
+    """Waits for the store beyond 100 ms."""
+    pages = [_values(page) for page in await _pages(fleet)]
+    every = 'keyturn_redis_seconds_count{op="admit"}'
+    in_time = 'keyturn_redis_seconds_bucket{le="0.1",op="admit"}'
+    return int(sum(page[every] - page[in_time] for page in pages))
 
 
-async def _until_whole(fleet: Fleet) -> float:
-    began = time.monotonic()
+async def stumbles(fleet: Fleet) -> int:
+    """How often a gateway went on without Redis, and be it for a fifth of a second."""
+    series = "keyturn_redis_lost_total{"
+    pages = [_values(page) for page in await _pages(fleet)]
+    return int(sum(value for page in pages for name, value in page.items() if name.startswith(series)))
+
+
+async def _pages(fleet: Fleet) -> list[str]:
+    """The metrics of each gateway that lives."""
     async with client() as session:
-        for gateway in fleet.gateways:
-            while time.monotonic() - began < LONG:
-                async with session.get(f"{gateway.url}/readyz") as reply:
-                    if (await reply.json())["status"] == "ready":
-                        break
-                await asyncio.sleep(LOOK)
-    return time.monotonic() - began
+        replies = [await session.get(f"{gateway.url}/metrics") for gateway in fleet.living]
+        return [await reply.text() for reply in replies]
+
+
+def _values(page: str) -> dict[str, float]:
+    lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+async def _until_whole(fleet: Fleet, least: float = 0.0) -> float:
+    """Seconds until no gateway was degraded any more; looks for ``least`` seconds, before which one may become it."""
+    began = whole = time.monotonic()
+    async with client() as session:
+        while time.monotonic() - began < LONG:
+            ready = [await _is_ready(session, gateway) for gateway in fleet.living]
+            if not all(ready):
+                whole = time.monotonic()
+            elif time.monotonic() - began >= least:
+                break
+            await asyncio.sleep(LOOK)
+    return whole - began
+
+
+async def _is_ready(session: ClientSession, gateway: GatewayProcess) -> bool:
+    async with session.get(f"{gateway.url}/readyz") as reply:
+        return bool((await reply.json())["status"] == "ready")

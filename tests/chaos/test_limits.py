@@ -10,7 +10,7 @@ import pytest
 from gateway.state.redis_store import LIFE
 from tests.chaos.fleet import Limit, running_fleet
 from tests.chaos.measure import busiest
-from tests.chaos.runs import killed, limits
+from tests.chaos.runs import killed, limits, stumbles
 from tests.chaos.upstream import running_upstream
 from tests.redis_server import INSTALL, binary, redis_server
 
@@ -36,11 +36,12 @@ async def test_limits_hold_across_eight_processes_and_a_dead_ones_slots_come_bac
                 found, back = await asyncio.gather(
                     limits(upstream, fleet.gateways[1:], REQUESTS, 64, limit), killed(upstream, fleet)
                 )
-                lost = fleet.lost
+                lost = await stumbles(fleet)
     assert back <= LIFE + 2.0
-    # Where the machine was so busy that Redis answered late, each process kept to its part for a second.
+    # Where the machine was so busy that Redis was late, processes kept to their part for a while.
     slots = 10 + (PROCESSES if lost else 0)
     assert max(upstream.most.values()) <= slots
-    assert found.most <= RATE + max(upstream.most.values())
+    # What was let through before a window and arrives in it had a slot all the while.
+    assert found.most <= RATE + slots, (found, lost)
     assert max(busiest(sorted(times), 60.0) for times in upstream.arrivals.values()) <= 300
     assert found.utilisation >= (0.8 if lost else 0.95), (found, lost)

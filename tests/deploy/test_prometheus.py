@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import time
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from tests.gateway_process import ROOT, GatewayProcess, running_gateway
+from tests.redis_server import INSTALL, RedisServer, binary, redis_server
 from tests.test_observability_files import BOARDS, RULES
 from tests.upstream import (
     ChatUpstream,
@@ -32,10 +34,10 @@ from tests.upstream import (
 from tests.upstream.anthropic import block_delta, block_start, message_start
 
 WITHIN = 40.0
+SHOWN = 4  # results of a panel in the table that KEYTURN_TEST_PICTURES asks for
 KEYS = "sk-prom-one-aaaaaa sk-prom-two-bbbbbb"
 TOKEN_FILE = "/tmp/keyturn-metrics-token"  # noqa: S108 - of the container, where nobody else is
-# What nothing in this run brings about: a refusal that teaches a limit, a Redis that is away.
-QUIET = {"keyturn_learned_limit", "keyturn_store_up"}
+TOO_MANY = "max_tokens: 5000 > 4096, which is the maximum allowed number of output tokens for claude-opus-4-8."
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -144,6 +146,8 @@ async def load(gateway: GatewayProcess, anthropic: Upstream, groq: ChatUpstream)
         parts = frames("claude-opus-4-8", [text("Hello", pieces=5)])
         anthropic.script(stream(*parts[:4], Pause(0.05), *parts[4:6], Pause(0.05), *parts[6:]))
         await call(stream=True)
+        anthropic.script(error(400, "invalid_request_error", TOO_MANY))
+        await call(max_tokens=5000)
         anthropic.script(error(529, "overloaded_error", "busy"), error(529, "overloaded_error", "busy"))
         await call()
         anthropic.script(stream(*begun, Cut()))
@@ -156,6 +160,13 @@ async def load(gateway: GatewayProcess, anthropic: Upstream, groq: ChatUpstream)
 
 
 async def test_every_panel_and_every_rule_finds_its_data(tmp_path: Path) -> None:
+    if binary() is None:
+        pytest.skip(INSTALL)
+    with redis_server() as redis:
+        await _every_panel_and_every_rule(tmp_path, redis)
+
+
+async def _every_panel_and_every_rule(tmp_path: Path, redis: RedisServer) -> None:
     async with Upstream() as anthropic, ChatUpstream() as groq:
         env = {
             "ANTHROPIC_UPSTREAM_API_KEYS": KEYS,
@@ -168,6 +179,7 @@ async def test_every_panel_and_every_rule_finds_its_data(tmp_path: Path) -> None
             "MODEL": "anthropic/claude-opus-4-8",
             "MODEL_FALLBACKS": "nvidia_nim/z",
             "PROVIDER_RETRY_BASE_DELAY": "0.01",
+            "REDIS_URL": redis.url,
         }
         with running_gateway(tmp_path / "gateway", env) as gateway, prometheus(tmp_path / "prometheus", gateway) as url:
             await load(gateway, anthropic, groq)
@@ -184,24 +196,39 @@ async def test_every_panel_and_every_rule_finds_its_data(tmp_path: Path) -> None
 
 
 def unanswered(gateway: GatewayProcess, url: str) -> list[str]:
-    """The panels whose expressions return nothing, tried until all but the quiet ones do."""
+    """The panels and recorded series whose expressions return nothing, tried until all return something."""
     expressions = {
         (name, panel["title"], target["expr"]): None
         for name, board in BOARDS.items()
         for panel in board["panels"]
         for target in panel["targets"]
     }
-    left = [key for key in expressions if not any(series in key[2] for series in QUIET)]
+    records = [("rule", rule["record"], rule["expr"]) for group in RULES for rule in group["rules"] if "record" in rule]
+    left = [*expressions, *records]
+
+    rows: list[str] = []
+
+    def found(key: tuple[str, str, str]) -> bool:
+        results = query(url, _instant(key[2]))
+        rows.extend(f"{key[0]:<20}{key[1]:<42}{_row(each)}" for each in results[:SHOWN])
+        return bool(results)
 
     def none_left() -> bool:
-        left[:] = [key for key in left if not query(url, _instant(key[2]))]
+        left[:] = [key for key in left if not found(key)]
         return not left
 
     try:
         until(gateway.process, none_left)
     except AssertionError:
         return [f"{board}: {title}: {expression}" for board, title, expression in left]
+    if pictures := os.environ.get("KEYTURN_TEST_PICTURES"):
+        Path(pictures, "dashboards.txt").write_text("\n".join(sorted(rows)) + "\n")
     return []
+
+
+def _row(result: Any) -> str:
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(result["metric"].items()) if name != "__name__")
+    return f"{result['value'][1]:<24}{labels}"
 
 
 def _instant(expression: str) -> str:

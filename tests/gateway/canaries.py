@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.gateway.voices import GOOD, Pairs, Voice
-from tests.serving import Json, ask
+from tests.serving import Gateway, Json, ask
 from tests.upstream import Answer, Reply
 
 # Every canary has a shape of its own, so that a hit says what leaked.
@@ -21,6 +24,7 @@ SECRETS = {
     "admin token": "canary-admin-5d70",
     "metrics token": "canary-metrics-c2f8",
     "proxy password": "canary-proxy-c5e8",
+    "password of Redis": "canary-redis-60fe",
     "key of the collector": "canary-otlp-a4a4",
     "cookie": "canary-cookie-77aa",
     "query": "canary-query-19db",
@@ -38,6 +42,20 @@ WORDS = {
 ALL = SECRETS | WORDS
 SAID_TO_THE_CLIENT = ("words of an upstream",)  # an upstream's refusal of a request is the client's to read
 ECHO = f"you sent {SECRETS['upstream key']} and {SECRETS['second key']}: {WORDS['words of an upstream']}"
+
+TOKENS = {
+    "ANTHROPIC_AUTH_TOKEN": SECRETS["client token"],
+    "KEYTURN_ADMIN_TOKEN": SECRETS["admin token"],
+    "METRICS_TOKEN": SECRETS["metrics token"],
+}
+TRACED = {
+    "KEYTURN_TRACES": "true",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+    "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRETS['key of the collector']}",
+}
+FILE = {"LOG_FILE": "keyturn.log", "LOG_FILE_LEVEL": "DEBUG"}
+STORIES = 40
+PAGES = ("/", "/metrics", "/v1/models", "/health", "/readyz", "/admin/pool", "/ui", "/ui/page.js", "/nowhere")
 
 
 def conversation(**more: Any) -> Json:
@@ -88,3 +106,39 @@ def hits(page: str, but: Collection[str] = ()) -> list[str]:
         for name, word in ALL.items()
         if word in page and name not in but
     ]
+
+
+@dataclass
+class Shown:
+    """All that a gateway showed, by where: what may hold which canaries, and what none."""
+
+    home: Path
+    pages: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
+
+    def add(self, page: str, *but: str) -> None:
+        """``but`` may be in it."""
+        self.pages.append((page, but))
+
+    def log_of(self, gateway: Gateway, *but: str) -> None:
+        self.add(gateway.log.text, *but)
+        self.add((self.home / "keyturn.log").read_text(), *but)
+
+    @property
+    def leaks(self) -> list[str]:
+        spans = "\n".join(span.to_json() for span in self.exporter.get_finished_spans())
+        return [hit for page, but in [*self.pages, (spans, ())] for hit in hits(page, but)]
+
+
+async def every_page(gateway: Gateway, shown: Shown) -> None:
+    """All that is there to read, as an operator and as nobody, and the stories of requests of every kind."""
+    lines = map(json.loads, (shown.home / "keyturn.log").read_text().splitlines())
+    ids = [line["request_id"] for line in lines if "request_id" in line]
+    some = list(dict.fromkeys(ids))[:: len(set(ids)) // STORIES + 1]
+    stories = [f"{path}/{each}" for each in some for path in ("/admin/explain", "/ui/requests")]
+    async with gateway.admin() as admin, gateway.client(SECRETS["wrong token"]) as nobody:
+        for path in (*PAGES, *stories):
+            admin.headers["authorization"] = f"Bearer {SECRETS['admin token']}"
+            shown.add(seen(await admin.get(path)))
+        for path in PAGES:
+            shown.add(seen(await nobody.get(f"{path}?key={SECRETS['query']}")))

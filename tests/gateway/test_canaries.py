@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from gateway.cli.banner import banner
 from gateway.cli.check import report
@@ -23,70 +22,36 @@ from gateway.cli.doctor import doctor
 from gateway.cli.status import status
 from gateway.settings import Settings, load
 from providers.catalog import CATALOG
-from tests.gateway.canaries import ALL, ECHO, SAID_TO_THE_CLIENT, SECRETS, WORDS, Leaky, conversation, hits, seen
+from tests.gateway.canaries import (
+    ALL,
+    ECHO,
+    FILE,
+    SAID_TO_THE_CLIENT,
+    SECRETS,
+    TOKENS,
+    TRACED,
+    WORDS,
+    Leaky,
+    Shown,
+    conversation,
+    every_page,
+    seen,
+)
 from tests.gateway.fault_shapes import SHAPES, Way
 from tests.gateway.faults import Rig, rigged
 from tests.gateway.place import Place
 from tests.gateway.voices import VOICES, Voice
 from tests.gateway_process import ONE_ATTEMPT, running_gateway, upstream_env
 from tests.providers.socks import socks_proxy
-from tests.serving import Gateway, leave, post, serving
+from tests.serving import leave, post, serving
 from tests.upstream import Answer, Hang, Reply, Upstream, error, json_reply, message, refusing, text
 from tests.upstream.bare_client import connected
 from tests.virtual_http import LoopMoments, in_virtual_time
 
 A_MONTH = 32 * 86400.0  # seconds; whatever rests is back by then
-TOKENS = {
-    "ANTHROPIC_AUTH_TOKEN": SECRETS["client token"],
-    "KEYTURN_ADMIN_TOKEN": SECRETS["admin token"],
-    "METRICS_TOKEN": SECRETS["metrics token"],
-}
-TRACED = {
-    "KEYTURN_TRACES": "true",
-    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
-    "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRETS['key of the collector']}",
-}
 RAW = {"LOG_RAW_API_PAYLOADS": "true", "LOG_RAW_SSE_EVENTS": "true", "LOG_API_ERROR_TRACEBACKS": "true"}
-FILE = {"LOG_FILE": "keyturn.log", "LOG_FILE_LEVEL": "DEBUG"}
 LIMITS = {"PROVIDER_MAX_RETRIES": "1", "QUEUE_MAX_WAIT": "0.01"}
 EITHER_KEY = (SECRETS["upstream key"], SECRETS["second key"])
-STORIES = 40
-PAGES = ("/", "/metrics", "/v1/models", "/health", "/readyz", "/admin/pool", "/ui", "/ui/page.js", "/nowhere")
-
-
-@dataclass
-class Shown:
-    """All that a gateway showed, by where: what may hold which canaries, and what none."""
-
-    home: Path
-    pages: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
-
-    def add(self, page: str, *but: str) -> None:
-        """``but`` may be in it."""
-        self.pages.append((page, but))
-
-    def log_of(self, gateway: Gateway, *but: str) -> None:
-        self.add(gateway.log.text, *but)
-        self.add((self.home / "keyturn.log").read_text(), *but)
-
-    @property
-    def leaks(self) -> list[str]:
-        spans = "\n".join(span.to_json() for span in self.exporter.get_finished_spans())
-        return [hit for page, but in [*self.pages, (spans, ())] for hit in hits(page, but)]
-
-
-async def every_page(gateway: Gateway, shown: Shown) -> None:
-    """All that is there to read, as an operator and as nobody, and the stories of requests of every kind."""
-    ids = [line["request_id"] for line in map(json.loads, (shown.home / "keyturn.log").read_text().splitlines())]
-    some = list(dict.fromkeys(ids))[:: len(set(ids)) // STORIES + 1]
-    stories = [f"{path}/{each}" for each in some for path in ("/admin/explain", "/ui/requests")]
-    async with gateway.admin() as admin, gateway.client(SECRETS["wrong token"]) as nobody:
-        for path in (*PAGES, *stories):
-            admin.headers["authorization"] = f"Bearer {SECRETS['admin token']}"
-            shown.add(seen(await admin.get(path)))
-        for path in PAGES:
-            shown.add(seen(await nobody.get(f"{path}?key={SECRETS['query']}")))
 
 
 async def ask_for(rig: Rig, streamed: bool, **more: Any) -> httpx.Response:
@@ -166,7 +131,7 @@ async def test_with_the_raw_switches_on_keys_and_tokens_are_seen_nowhere_still(t
         await ask_for(rig, way.streamed, **said)
         await rig.gateway.settled()
         # What a client says of other people's secrets is known for none.
-        shown.log_of(rig.gateway, *WORDS, "wrong token", "cookie", "query", "proxy password")
+        shown.log_of(rig.gateway, *WORDS, "wrong token", "cookie", "query", "proxy password", "password of Redis")
         await every_page(rig.gateway, shown)
         assert WORDS["prompt"] in rig.gateway.log.text
         assert WORDS["words of an upstream"] in rig.gateway.log.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import fakeredis
 import pytest
@@ -16,8 +16,10 @@ from gateway.state.mirror import Mirrors
 from gateway.state.redis_store import RedisStore
 from gateway.state.redis_text import Names
 from tests.gateway.state.support import Desk, HandClock
-from tests.redis_server import INSTALL, RedisServer, binary, redis_server
+from tests.redis_server import INSTALL, RedisServer, binaries, redis_server
 
+NONE = "no-redis"
+VERSIONS = tuple(binaries()) or (NONE,)
 YEARS = 1e9  # seconds: a lease outlives whatever a test does to the clock
 _numbers = itertools.count()
 
@@ -32,11 +34,26 @@ def clock() -> HandClock:
 
 
 @pytest.fixture(scope="session")
-def real_redis() -> Iterator[RedisServer]:
-    """One server for all tests; each has a prefix of its own."""
-    if binary() is None:
+def servers_by_version() -> Iterator[dict[str, RedisServer]]:
+    """One server of each version for all tests; each has a prefix of its own."""
+    with ExitStack() as stack:
+        yield {version: stack.enter_context(redis_server(version=version)) for version in binaries()}
+
+
+@pytest.fixture(params=VERSIONS)
+def real_redis(request: pytest.FixtureRequest, servers_by_version: dict[str, RedisServer]) -> RedisServer:
+    """A server that many tests use."""
+    if request.param == NONE:
         pytest.skip(INSTALL)
-    with redis_server() as server:
+    return servers_by_version[request.param]
+
+
+@pytest.fixture(params=VERSIONS)
+def own_redis(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """A server that a test may break."""
+    if request.param == NONE:
+        pytest.skip(INSTALL)
+    with redis_server(version=request.param) as server:
         yield server
 
 
@@ -51,7 +68,7 @@ async def shared_desk(client: Client, clock: HandClock, most: int) -> AsyncItera
         await line.aclose()
 
 
-@pytest.fixture(params=["memory", "fakeredis", "redis"])
+@pytest.fixture(params=["memory", "fakeredis", *VERSIONS])
 async def desk(request: pytest.FixtureRequest, clock: HandClock) -> AsyncIterator[Desk]:
     match request.param:
         case "memory":
@@ -59,9 +76,9 @@ async def desk(request: pytest.FixtureRequest, clock: HandClock) -> AsyncIterato
         case "fakeredis":
             async with shared_desk(fakeredis.FakeAsyncRedis(), clock, 100) as desk:
                 yield desk
-        case "redis":
-            server: RedisServer = request.getfixturevalue("real_redis")
-            async with shared_desk(Redis(port=server.port), clock, 1000) as desk:
+        case _ if request.param == NONE:
+            pytest.skip(INSTALL)
+        case version:
+            servers: dict[str, RedisServer] = request.getfixturevalue("servers_by_version")
+            async with shared_desk(Redis(port=servers[version].port), clock, 1000) as desk:
                 yield desk
-        case other:
-            raise AssertionError(other)

@@ -26,15 +26,23 @@ LOOKS = 5  # after which, a second apart, a store has its server again
 class Told:
     """What observers of the store were told."""
 
-    lost: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    away: list[tuple[str, str]] = field(default_factory=list)
     returned: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    settled: list[float] = field(default_factory=list)
 
     def store_waited(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def store_lost(self, reason: str, words: str) -> None:
-        self.lost.append((reason, words))
+    def store_settled(self, seconds: float) -> None:
+        self.settled.append(seconds)
+
+    def store_lost(self, reason: str) -> None:
+        self.lost.append(reason)
+
+    def store_away(self, reason: str, words: str) -> None:
+        self.away.append((reason, words))
 
     def store_returned(self, seconds: float) -> None:
         self.returned.append(seconds)
@@ -76,6 +84,12 @@ class Replica:
         """A sign of life."""
         await self.looks.look(BEAT)
 
+    async def is_known_to_be_away(self) -> None:
+        """Where it may be that the server only stumbled, after some questions."""
+        async with asyncio.timeout(SOON):
+            while not self.told.away:
+                await self.looks.look()
+
     async def comes_back(self) -> None:
         """Its server, which is there again."""
         for _ in range(LOOKS):
@@ -96,7 +110,7 @@ async def replica(
     moments = replace(TIME, clock=lambda: time.monotonic() + ahead)
     line = Line(redis_client(address), deadline)
     redis = RedisStore(line, Names(prefix), moments.clock, mirrors, life)
-    store = SharedStore(redis, mirrors, moments, (told,), looks.sleep)
+    store = SharedStore(redis, mirrors, moments, (told,), looks.sleep, retry=0.0)
     async with store:
         desk = Desk(store, HandClock(), _leases=(f"{id(store)}-{number}" for number in range(10**9)))
         yield Replica(desk, store, line, told, looks)

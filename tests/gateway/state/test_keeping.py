@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from gateway.settings.redis_address import SINGLE, RedisAddress
 from gateway.state.facts import FactBook
 from gateway.state.keeping import KeptInFile, KeptInRedis
 from gateway.state.ledger import Ledger
 from gateway.state.line import Line
 from gateway.state.memory import MemoryStore
 from gateway.state.plain import Clocks, plain, restore
+from gateway.state.redis_client import redis_client
 from gateway.state.redis_text import Names
 from gateway.state.state_file import StateFile
 from providers.dialects import discover
@@ -249,7 +251,7 @@ async def test_processes_tell_each_other_what_they_found_out(real_redis: RedisSe
 
 
 async def test_without_the_server_each_goes_on_with_its_own() -> None:
-    line, life = Line(Redis(port=1), 5.0), Life(NOON)
+    line, life = Line(redis_client(RedisAddress(SINGLE, (("127.0.0.1", 1),))), 5.0), Life(NOON)
     keeping = life.book(line, Names("x:"))
     await keeping.begin()
     life.learn()

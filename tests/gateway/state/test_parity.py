@@ -224,7 +224,7 @@ def _in_order(rests: Sequence[RestState]) -> tuple[RestState, ...]:
     return tuple(sorted((replace(each, seconds=round(each.seconds, 4)) for each in rests), key=repr))
 
 
-@pytest.mark.parametrize("examples", [60])
+@pytest.mark.parametrize("examples", [30])
 def test_the_scripts_do_what_the_ledger_does(real_redis: RedisServer, examples: int) -> None:
     Parity.server = real_redis
     run_state_machine_as_test(

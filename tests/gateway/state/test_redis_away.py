@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,19 +15,10 @@ from tests.chaos.faults import REASONS, faults, plain
 from tests.gateway.state.conftest import unique_prefix
 from tests.gateway.state.sharing import Replica, replica
 from tests.gateway.state.support import HOUR, REFUSED, keys
-from tests.redis_server import INSTALL, RedisServer, binary, redis_server
+from tests.redis_server import RedisServer
 from tests.slow_proxy import slow_proxy
 
 BUSY = 1.0  # seconds that a busy machine may add to what is measured here
-
-
-@pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """A server that a test may break."""
-    if binary() is None:
-        pytest.skip(INSTALL)
-    with redis_server() as server:
-        yield server
 
 
 async def _served(of: Replica, pool: tuple[Candidate, ...]) -> float:
@@ -49,17 +39,19 @@ async def test_no_request_fails_and_all_is_well_after(own_redis: RedisServer, na
         await fault.breaks()
         waits = await asyncio.gather(*(_served(one, pool) for _ in range(50)))
         assert max(waits) < DEADLINE + BUSY
-        assert [reason for reason, _ in one.told.lost] == [REASONS[name]]
+        assert one.told.lost == [REASONS[name]]
         assert one.store.away is not None
         again = [await _served(one, pool) for _ in range(50)]
         assert sorted(again)[25] < DEADLINE / 10, "nobody else waits for a server that is known to be away"
 
+        await one.is_known_to_be_away()
+        assert [reason for reason, _ in one.told.away] == [REASONS[name]]
         await one.desk.ok(early)
         late = await one.desk.take(pool[::-1])
         await one.desk.failed(await one.desk.take(pool), REFUSED)
         await fault.mends()
         await one.comes_back()
-        assert len(one.told.lost) == len(one.told.returned) == 1
+        assert len(one.told.lost) == len(one.told.away) == len(one.told.returned) == 1
 
         async with replica(own_redis.url, prefix) as other:
             seen = (await other.desk.seen(pool)).keys
@@ -70,6 +62,18 @@ async def test_no_request_fails_and_all_is_well_after(own_redis: RedisServer, na
             assert (await other.desk.refusal(pool[:1])).reason == "key_refused"
             await one.desk.ok(late)
             assert (await other.desk.key(pool[2])).in_flight == 0
+
+
+async def test_a_server_that_answers_late_once_is_no_matter_for_people(own_redis: RedisServer) -> None:
+    pool = keys(1)
+    async with replica(own_redis.url, unique_prefix()) as one:
+        own_redis.freeze()
+        assert await one.desk.serve(pool) == "k1"
+        own_redis.thaw()
+        await one.comes_back()
+        assert (one.told.lost, one.told.away, len(one.told.returned)) == (["slow"], [], 1)
+        assert await one.desk.serve(pool) == "k1"
+        assert (await one.desk.key(pool[0])).turns == 2
 
 
 async def test_a_server_that_comes_back_empty_is_told_what_is_open(own_redis: RedisServer) -> None:

@@ -173,7 +173,7 @@ class Crowd(RuleBasedStateMachine):
         return self.runner.run(verb)
 
 
-@pytest.mark.parametrize("examples", [40])
+@pytest.mark.parametrize("examples", [25])
 def test_no_bound_is_ever_broken(real_redis: RedisServer, examples: int) -> None:
     Crowd.server = real_redis
     run_state_machine_as_test(

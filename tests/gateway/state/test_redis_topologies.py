@@ -15,7 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from providers.spec import Limits
-from tests.chaos.faults import plain, say
+from tests.chaos.faults import plain, say, watched
 from tests.eventually import eventually
 from tests.gateway.state.conftest import unique_prefix
 from tests.gateway.state.sharing import replica
@@ -135,34 +135,22 @@ async def test_after_a_failover_the_new_master_is_used() -> None:
     if binary() is None:
         pytest.skip(INSTALL)
     prefix, pool = unique_prefix(), keys(2)
-    with redis_server() as master, redis_server(("replicaof", f"127.0.0.1 {master.port}")) as second:
-        watch = (
-            f"monitor mymaster 127.0.0.1 {master.port} 1",
-            "down-after-milliseconds mymaster 300",
-            "failover-timeout mymaster 3000",
-        )
-        with redis_server(sentinel=watch) as sentinel:
-            url = f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster"
-            async with replica(url, prefix) as one, plain(second.port) as follower, plain(sentinel.port) as watcher:
-                await eventually(lambda: _knows_a_replica(watcher))
-                await one.desk.failed(await one.desk.take(pool), REFUSED)
-                await eventually(lambda: _has(follower, prefix))
-                master.kill()
-                assert await one.desk.serve(pool) == "k2"
-                assert one.store.away is not None
+    with redis_server() as master:
+        async with watched(master) as (url, second), replica(url, prefix) as one, plain(second.port) as follower:
+            await one.desk.failed(await one.desk.take(pool), REFUSED)
+            await eventually(lambda: _has(follower, prefix))
+            master.kill()
+            assert await one.desk.serve(pool) == "k2"
+            assert one.store.away is not None
 
-                async def back() -> bool:
-                    await one.looks.look()
-                    return one.store.away is None
+            async def back() -> bool:
+                await one.looks.look()
+                return one.store.away is None
 
-                await eventually(back)
-                assert await one.desk.serve(pool) == "k2"
-                assert (await one.desk.refusal(pool[:1])).reason == "key_refused", "replicated, or told again"
-                assert (await follower.info("replication"))["role"] == "master"
-
-
-async def _knows_a_replica(watcher: Redis) -> bool:
-    return bool(await say(watcher, "SENTINEL", "REPLICAS", "mymaster"))
+            await eventually(back)
+            assert await one.desk.serve(pool) == "k2"
+            assert (await one.desk.refusal(pool[:1])).reason == "key_refused", "replicated, or told again"
+            assert (await follower.info("replication"))["role"] == "master"
 
 
 async def _has(client: Redis, prefix: str) -> bool:
