@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from itertools import count, repeat
@@ -23,7 +22,6 @@ from providers.turns import Turns
 from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
-APART = 0.005  # seconds between two looks at limits that other processes share
 MOST_WORDS = 2000  # characters of an upstream's error that its attempt keeps
 STATES = ("ready", "limited", "refused", "spent", "rested")
 
@@ -93,7 +91,7 @@ class KeyPool:
         self._observer = observer
         self._time = time
         self._lease_ids = map("{}-{}".format, repeat(secrets.token_hex(8)), count())
-        self._waiting: dict[asyncio.Future[None], float] = {}  # since when
+        self._changed: Callable[[], None] = _nobody
         self.counts_tokens = any(
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
         )
@@ -119,9 +117,6 @@ class KeyPool:
         """Whether a key is left that this call was not sent with and that does not rest."""
         now = self._time.clock()
         return any(each.id not in wish.tried and not each.view.rests_now(wish.model, now) for each in self._candidates)
-
-    def rests(self, key: Key, model: str) -> bool:
-        return bool(key.candidate.view.rests) and key.candidate.view.rests_now(model, self._time.clock())
 
     async def admit(self, lease: str, wish: Wish) -> tuple[Key, Admission]:
         """Raises NoneFits."""
@@ -223,32 +218,9 @@ class KeyPool:
         """The key with this label. Raises KeyError."""
         return self._by_label[label]
 
-    async def pause(self, seconds: float, since: float) -> None:
-        """Sleeps, or until something about the keys changed. ``since``: when the call began to wait.
-
-        Where other processes take from the same limits, all who wait would look at one moment, and the same ones win
-        each time: who has waited longest looks first, and processes not quite at once.
-        """
-        if seconds <= 0:
-            return
-        if self.keeps_traffic:
-            older = sum(each < since for each in self._waiting.values())
-            seconds += APART * (older + self._time.chance())
-        changed = asyncio.get_running_loop().create_future()
-        self._waiting[changed] = since
-        sleeping = asyncio.ensure_future(self._time.sleep(seconds))
-        try:
-            await asyncio.wait((changed, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._waiting.pop(changed, None)
-            changed.cancel()
-            sleeping.cancel()
-
-    def _changed(self) -> None:
-        """Whoever waits for a key looks again, the longest waiting first."""
-        for waiting in sorted(self._waiting, key=self._waiting.__getitem__):
-            if not waiting.done():
-                waiting.set_result(None)
+    def watch(self, changed: Callable[[], None]) -> None:
+        """``changed`` is called when something did that those who wait for a key may be glad of."""
+        self._changed = changed
 
 
 class Lease(AbstractAsyncContextManager["Lease", None]):
@@ -282,13 +254,6 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         self._held, admission = await self._pool.admit(self._id, self._wish)
         self._probe, self.passed = admission.probe, admission.passed
         return self
-
-    async def renew(self) -> None:
-        """Another key where this one has come to rest meanwhile. Raises NoneFits."""
-        if self._pool.rests(self.key, self._wish.model):
-            await self._pool.settle(self._id, self.key, Settlement("abandoned"))
-            self._held = None
-            await self.__aenter__()
 
     def begin(self, attempt: Attempt) -> None:
         """The request goes out now."""
@@ -366,6 +331,10 @@ def _key(
     # A key without a named account is an account of its own.
     candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits)
     return Key(label, variable, secret, candidate, weight, account)
+
+
+def _nobody() -> None:
+    """Nobody waits."""
 
 
 def _verdict(error: BaseException | None) -> tuple[str, str]:

@@ -47,7 +47,8 @@ class Provider:
         self.config = config
         self.pool = pool
         self.time = time
-        self.gate = Gate(config.traffic, elsewhere=pool.keeps_traffic)
+        self.gate = Gate(config.traffic, time, elsewhere=pool.keeps_traffic)
+        pool.watch(self.gate.changed)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self.measures = measures or Measures()

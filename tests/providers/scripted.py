@@ -15,6 +15,7 @@ from gateway.state.memory import MemoryStore
 from providers.answer import StreamAnswer
 from providers.call import Call, UpstreamRequest
 from providers.errors import ErrorKind, UpstreamFailure
+from providers.fair_line import NOBODY, Caller
 from providers.secret import Secret
 from providers.spec import KeySource, Limits, ProviderConfig, Traffic
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement
@@ -164,10 +165,18 @@ class Stage:
     live: Rig
     script: Script
 
-    async def ask(self, session: str = "", stream: bool = True, deadline: float = 240.0, **terms: Any) -> str:
+    async def ask(
+        self,
+        session: str = "",
+        stream: bool = True,
+        deadline: float = 240.0,
+        caller: Caller = NOBODY,
+        **terms: Any,
+    ) -> str:
         """The answer's text, read to its end. ``terms`` as for ``Rig.open``. Raises UpstreamFailure."""
+        asked = _call(session, stream, caller)
         async with ShieldedStack() as stack:
-            answer = await self.live.open(_call(session, stream), stack, **{"once": False, **terms}, deadline=deadline)
+            answer = await self.live.open(asked, stack, **{"once": False, **terms}, deadline=deadline)
             if not isinstance(answer, StreamAnswer):
                 return str(json.loads(answer.body)["content"][0]["text"])
             sent = answer.held
@@ -188,8 +197,8 @@ class Stage:
         return self.script.story
 
 
-def _call(session: str, stream: bool) -> Call:
-    return replace(call(stream=stream), session=session)
+def _call(session: str, stream: bool, caller: Caller) -> Call:
+    return replace(call(stream=stream), session=session, caller=caller)
 
 
 def _texts(sent: bytes) -> list[bytes]:
