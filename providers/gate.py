@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from types import TracebackType
 
 from aiolimiter import AsyncLimiter
 
 from providers.fair_line import NOBODY, Caller, FairLine, Waiter
 from providers.keys import NoneFits
+from providers.lanes import ClosedLanes
 from providers.ports import Time
 from providers.spec import Traffic
 from providers.waiting_room import WaitingRoom
@@ -45,14 +45,6 @@ class Place(Waiter):
             self.called.set_result(chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class _Closed:
-    """A lane in which nobody looks for a key before ``until``, on the Clock."""
-
-    until: float
-    opening: asyncio.Task[None]
-
-
 class Gate:
     """One per provider and process. Without limits it costs nothing."""
 
@@ -68,7 +60,7 @@ class Gate:
         self.free = self._slots is None and self._window is None  # nothing is limited here
         self._room: WaitingRoom[Place] = WaitingRoom(traffic.queue_limit)
         self._line: FairLine[Place] = FairLine()
-        self._closed: dict[str, _Closed] = {}
+        self._closed = ClosedLanes(time, self._advance)
         self._chosen: Place | None = None
         self._token = False  # one of the window's, taken for whoever comes next
         self._filling: asyncio.Task[None] | None = None  # takes it
@@ -128,8 +120,8 @@ class Gate:
     def changed(self) -> None:
         """Something about the keys did: whoever waits for one looks again."""
         if self._closed:
-            for lane in list(self._closed):
-                self._open(lane)
+            for lane in tuple(self._closed):
+                self._closed.open(lane)
             self._advance()
 
     def forget(self, place: Place) -> None:
@@ -142,8 +134,7 @@ class Gate:
 
     def backlog(self, token: str = "", lane: str = "") -> int:
         """Whole seconds, at least 1, in which this token's next call may expect to pass."""
-        closed = self._closed.get(lane)
-        seconds = closed.until - self._time.clock() if closed else 1.0
+        seconds = self._closed.left(lane)
         if self.traffic.rate is not None:
             seconds = max(seconds, self._room.position(token) * self.traffic.window / self.traffic.rate)
         return max(1, math.ceil(seconds))
@@ -195,22 +186,24 @@ class Gate:
 
     def _advance(self) -> None:
         """The next turn, as soon as there is room."""
-        if self._chosen is not None or not self._line or (self._slots is not None and self.held >= self._slots):
+        if self._chosen is not None:
             return
-        place = self._line.first(self._closed)
-        if place is not None and not self._has_room:
-            self._filling = self._filling or asyncio.ensure_future(self._fill())
-        elif place is not None:
+        place = None if self._full else self._line.first(self._closed)
+        if place is None:
+            self._token = False  # used later, it could be one too many of a window
+        elif self._has_room:
             self._choose(place)
             place.call(True)
-        else:
-            self._token = False  # used later, it could be one too many of a window
+        elif self._filling is None:
+            self._filling = asyncio.ensure_future(self._fill())
+
+    @property
+    def _full(self) -> bool:
+        return self._slots is not None and self.held >= self._slots
 
     @property
     def _has_room(self) -> bool:
-        if self._slots is not None and self.held >= self._slots:
-            return False
-        return self._window is None or self._token or self._window.has_capacity()
+        return not self._full and (self._window is None or self._token or self._window.has_capacity())
 
     def _leave(self) -> None:
         self.held -= 1
@@ -240,7 +233,7 @@ class Gate:
     def _tidy(self, lane: str) -> None:
         """Nothing runs for those who wait where nobody does."""
         if lane not in self._line:
-            self._open(lane)
+            self._closed.open(lane)
         if not self._line and self._filling is not None:
             self._filling.cancel()
             self._filling = None
@@ -256,17 +249,7 @@ class Gate:
             return
         if self._elsewhere:
             seconds += APART * self._lot(lane)
-        opening = asyncio.ensure_future(self._reopen(lane, seconds))
-        self._closed[lane] = _Closed(self._time.clock() + seconds, opening)
-
-    async def _reopen(self, lane: str, seconds: float) -> None:
-        await self._time.sleep(seconds)
-        del self._closed[lane]
-        self._advance()
-
-    def _open(self, lane: str) -> None:
-        if closed := self._closed.pop(lane, None):
-            closed.opening.cancel()
+        self._closed.close(lane, seconds)
 
     def _lot(self, lane: str) -> float:
         """Of 0 to 1. Of several processes that draw, each has the lowest as often as tokens wait there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -85,28 +86,47 @@ class Watched:
             assert abs(ahead) <= 2
 
 
+Step = Callable[[Watched], object]
+
+
+def _adds(token: str, rank: Rank, lane: str) -> Step:
+    return lambda watched: watched.add(token, rank, lane)
+
+
+def _serves(closed: tuple[str, ...]) -> Step:
+    return lambda watched: watched.serve(closed)
+
+
+def _removes(number: int) -> Step:
+    def step(watched: Watched) -> None:
+        if watched.here:
+            watched.remove(watched.here[number % len(watched.here)])
+
+    return step
+
+
+def _charges(token: str) -> Step:
+    def step(watched: Watched) -> None:
+        if watched.here:
+            watched.line.charge(token)
+
+    return step
+
+
 STEPS = st.one_of(
-    st.tuples(st.just("add"), st.sampled_from(TOKENS), st.sampled_from(Rank), st.sampled_from(LANES)),
-    st.tuples(st.just("serve"), st.sampled_from([(), ("big",), ("small",), ("big", "small")])),
-    st.tuples(st.just("remove"), st.integers(0, 50)),
-    st.tuples(st.just("charge"), st.sampled_from(TOKENS)),
+    st.builds(_adds, st.sampled_from(TOKENS), st.sampled_from(Rank), st.sampled_from(LANES)),
+    st.builds(_serves, st.sampled_from([(), ("big",), ("small",), ("big", "small")])),
+    st.builds(_removes, st.integers(0, 50)),
+    st.builds(_charges, st.sampled_from(TOKENS)),
 )
 
 
 @property_test
 @given(st.lists(STEPS, max_size=50))
-def test_whatever_comes_and_leaves_nobody_is_lost_or_passed_too_often(steps: list[tuple[str, ...]]) -> None:
+def test_whatever_comes_and_leaves_nobody_is_lost_or_passed_too_often(steps: list[Step]) -> None:
     watched = Watched()
     for step in steps:
-        match step:
-            case ("add", token, Rank() as rank, lane):
-                watched.add(token, rank, lane)
-            case ("serve", tuple() as closed):
-                watched.serve(closed)
-            case ("remove", int() as number) if watched.here:
-                watched.remove(watched.here[number % len(watched.here)])
-            case ("charge", str() as token) if watched.here:
-                watched.line.charge(token)
+        step(watched)
     while watched.here:
         assert watched.serve() is not None
 

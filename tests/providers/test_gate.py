@@ -122,6 +122,21 @@ async def test_those_who_wait_for_the_window_pass_in_the_order_in_which_they_cam
     assert order == list(range(12))
 
 
+@virtual
+async def test_whoever_leaves_with_the_turn_takes_its_part_of_the_window_along() -> None:
+    """It was taken for then. Used later, it would be one more than the window has."""
+    gate = at_the_gate(Traffic(rate=1, window=10.0))
+    passed: list[float] = []
+    await passage(gate, passed=passed)
+    with pytest.raises(KeyError):
+        async with gate.turn():
+            raise KeyError
+    await asyncio.sleep(5.0)
+    await asyncio.gather(*(passage(gate, passed=passed) for _ in range(2)))
+    assert most_in_a_window(passed, 10.0) == 1
+    await intact(gate)
+
+
 # Slots
 
 
