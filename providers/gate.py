@@ -17,10 +17,14 @@ from providers.keys import NoneFits
 from providers.lanes import ClosedLanes
 from providers.ports import Time
 from providers.spec import Traffic
+from providers.state import Admission
 from providers.waiting_room import WaitingRoom
 from providers.windows import spacing
+from providers.yielding import Yielding
 
 APART = 0.01  # seconds, at most, between the looks that processes take at limits that they share
+LOOK = 0.1  # seconds between two of one process, for a slot that another one may give back
+PAUSE = 0.12  # seconds in which all of them have looked
 
 
 class QueueFull(Exception):
@@ -61,6 +65,7 @@ class Gate:
         self._room: WaitingRoom[Place] = WaitingRoom(traffic.queue_limit)
         self._line: FairLine[Place] = FairLine()
         self._closed = ClosedLanes(time, self._advance)
+        self._yielding = Yielding()
         self._chosen: Place | None = None
         self._token = False  # one of the window's, taken for whoever comes next
         self._filling: asyncio.Task[None] | None = None  # takes it
@@ -110,19 +115,21 @@ class Gate:
             place.called = None
             self.forget(place)
 
-    def refused(self, place: Place, seconds: float) -> None:
-        """It waits for a key, and nobody in its lane need look for one before that. Raises QueueFull."""
+    def refused(self, place: Place, admission: Admission) -> None:
+        """It waits for a key, and nobody in its lane need look for one before there is one. Raises QueueFull."""
         if place not in self._room:
             self._join(place)
             self._line.add(place)
-        self._close(place.lane, seconds)
+        self._close(place.lane, admission)
 
-    def changed(self) -> None:
-        """Something about the keys did: whoever waits for one looks again."""
-        if self._closed:
-            for lane in tuple(self._closed):
-                self._closed.open(lane)
-            self._advance()
+    def changed(self, freed: bool = False) -> None:
+        """Something about the keys did: whoever waits for one looks again. ``freed``: a lease has ended."""
+        if not self._closed:
+            return
+        if freed and self._elsewhere and self._yielding.due(self._room.tokens):
+            self._yielding.leaves()
+            self._closed.hold(PAUSE)
+        self._closed.open()
 
     def forget(self, place: Place) -> None:
         """It waits no longer."""
@@ -166,7 +173,7 @@ class Gate:
         if error is None:
             self._passed(place)
         elif isinstance(error, NoneFits) and place.lane in self._line:
-            self._close(place.lane, error.admission.wait)
+            self._close(place.lane, error.admission)
         self._release(place)
 
     def _choose(self, place: Place) -> None:
@@ -180,6 +187,7 @@ class Gate:
         if place in self._room:
             self._room.leave(place)
             self._line.served(place)
+            self._yielding.took()
             self._tidy(place.lane)
         elif self._line:
             self._line.charge(place.caller.token)
@@ -233,23 +241,26 @@ class Gate:
     def _tidy(self, lane: str) -> None:
         """Nothing runs for those who wait where nobody does."""
         if lane not in self._line:
-            self._closed.open(lane)
+            self._closed.forget(lane)
         if not self._line and self._filling is not None:
             self._filling.cancel()
             self._filling = None
 
     # -- lanes
 
-    def _close(self, lane: str, seconds: float) -> None:
+    def _close(self, lane: str, admission: Admission) -> None:
         for place in list(self._line.waiting(lane)):
             if not place.stays and place is not self._chosen:
                 self.forget(place)
                 place.call(False)
-        if lane in self._closed or lane not in self._line or seconds <= 0:
+        if lane in self._closed or lane not in self._line or admission.wait <= 0:
             return
+        seconds, slots = admission.wait, admission.reason == "concurrency"
         if self._elsewhere:
-            seconds += APART * self._lot(lane)
-        self._closed.close(lane, seconds)
+            seconds = (min(LOOK, seconds) if slots else seconds) + APART * self._lot(lane)
+        if slots:
+            self._yielding.refused()
+        self._closed.close(lane, seconds, slots)
 
     def _lot(self, lane: str) -> float:
         """Of 0 to 1. Of several processes that draw, each has the lowest as often as tokens wait there."""

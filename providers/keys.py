@@ -91,7 +91,7 @@ class KeyPool:
         self._observer = observer
         self._time = time
         self._lease_ids = map("{}-{}".format, repeat(secrets.token_hex(8)), count())
-        self._changed: Callable[[], None] = _nobody
+        self._changed: Callable[[bool], None] = _nobody
         self.counts_tokens = any(
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
         )
@@ -145,7 +145,7 @@ class KeyPool:
 
     async def proved(self, lease: str) -> None:
         await self._store.proved(self.provider, lease)
-        self._changed()
+        self._changed(False)
 
     def served(self, session: str, key: Key) -> None:
         """The key began to answer a call of this session."""
@@ -168,7 +168,7 @@ class KeyPool:
         try:
             await self._store.settle(self.provider, lease, settlement)
         finally:
-            self._changed()
+            self._changed(True)
 
     def order(self, failure: UpstreamFailure) -> RestOrder | None:
         """What rests after a failure here."""
@@ -191,14 +191,14 @@ class KeyPool:
 
     async def wake(self, key: Key) -> None:
         await self._store.wake(self.provider, key.candidate)
-        self._changed()
+        self._changed(False)
 
     async def wake_all(self) -> None:
         """Every key, and the provider itself."""
         for key in self.keys:
             await self._store.wake(self.provider, key.candidate)
         await self._store.wake(self.provider, None)
-        self._changed()
+        self._changed(False)
 
     async def snapshot(self) -> Snapshot:
         return await self._store.snapshot(self.provider, self._candidates)
@@ -218,8 +218,8 @@ class KeyPool:
         """The key with this label. Raises KeyError."""
         return self._by_label[label]
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """``changed`` is called when something did that those who wait for a key may be glad of."""
+    def watch(self, changed: Callable[[bool], None]) -> None:
+        """``changed`` is called when something did that those who wait for a key may be glad of: did a lease end?"""
         self._changed = changed
 
 
@@ -333,7 +333,7 @@ def _key(
     return Key(label, variable, secret, candidate, weight, account)
 
 
-def _nobody() -> None:
+def _nobody(_: bool) -> None:
     """Nobody waits."""
 
 

@@ -13,6 +13,8 @@ from providers.ports import Time
 class _Closed:
     until: float  # on the Clock
     opening: asyncio.Task[None]
+    slots: bool
+    held: bool  # nothing opens it earlier
 
 
 class ClosedLanes(Collection[str]):
@@ -37,13 +39,25 @@ class ClosedLanes(Collection[str]):
         closed = self._closed.get(lane)
         return closed.until - self._time.clock() if closed else 0.0
 
-    def close(self, lane: str, seconds: float) -> None:
-        """An open one."""
+    def close(self, lane: str, seconds: float, slots: bool = False, held: bool = False) -> None:
+        """``slots``: what is missing there is a slot. ``held``: ``open`` leaves it as it is."""
+        self.forget(lane)
         opening = asyncio.ensure_future(self._reopen(lane, seconds))
-        self._closed[lane] = _Closed(self._time.clock() + seconds, opening)
+        self._closed[lane] = _Closed(self._time.clock() + seconds, opening, slots, held)
 
-    def open(self, lane: str) -> None:
-        """Earlier than it would; ``opened`` is not called."""
+    def open(self) -> None:
+        """All that are not held, earlier than they would."""
+        for lane in [lane for lane, closed in self._closed.items() if not closed.held]:
+            self.forget(lane)
+        self._opened()
+
+    def hold(self, seconds: float) -> None:
+        """All where slots are missing stay closed for so long."""
+        for lane in [lane for lane, closed in self._closed.items() if closed.slots]:
+            self.close(lane, seconds, slots=True, held=True)
+
+    def forget(self, lane: str) -> None:
+        """Nobody waits there."""
         if closed := self._closed.pop(lane, None):
             closed.opening.cancel()
 

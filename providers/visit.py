@@ -16,7 +16,7 @@ from providers.gate import Place, QueueFull
 from providers.keys import Lease, NoneFits, Wish
 from providers.ports import Attempt, Step
 from providers.provider import Provider
-from providers.state import Passed
+from providers.state import Admission, Passed
 from providers.unwinding import to_the_end
 
 SLACK = 0.05  # seconds that a call waits on which was told how long: its turn comes a little later
@@ -43,7 +43,7 @@ class Visit:
         self._errand = Errand(config.retries, config.traffic, terms, provider.budget, len(provider.pool.keys))
         self._next = 0.0  # seconds until the next attempt
         self._room: int | None = None  # tokens for the answer, where the last refusal counted them
-        self._for_a_limit = False
+        self._refusal: Admission | None = None  # what the last attempt was, where there was no key for it
         self._place: Place | None = None
         counts = provider.pool.counts_tokens
         self._tokens = provider.measures.corrected(call.estimate, model)() if counts else 0
@@ -104,7 +104,7 @@ class Visit:
         patience = 0.0 if self._terms.once else self._errand.patience(began)
         place = self._placed()
         patient = patience > 0 and (place.stays or not gate.shut(self._model))
-        slack = SLACK if self._for_a_limit else 0.0
+        slack = SLACK if self._refusal else 0.0
         try:
             # Without patience nothing is waited for but the store.
             async with asyncio.timeout(patience + slack if patience else None), gate.turn(place, patient):
@@ -118,7 +118,7 @@ class Visit:
             took = self._now - began
             self._errand.waited += took
             if took >= NOTED:
-                self._note("waited", "limit", took) if self._for_a_limit else self._note("queued", "", took)
+                self._note("waited", "limit", took) if self._refusal else self._note("queued", "", took)
         return lease
 
     def _placed(self) -> Place:
@@ -156,7 +156,7 @@ class Visit:
             self._note("refused", error.admission.reason, error.admission.wait, error.admission.passed)
         else:
             self._note("refused", "queue_full" if isinstance(error, QueueFull) else "queue_wait", 0.0)
-        self._next, self._for_a_limit = wait or 0.0, isinstance(error, NoneFits)
+        self._next, self._refusal = wait or 0.0, error.admission if isinstance(error, NoneFits) else None
         return wait is not None
 
     def _wait(self, _: RetryCallState) -> float:
@@ -166,8 +166,8 @@ class Visit:
         """Nothing is held meanwhile but a place in the queue. Raises QueueFull."""
         if seconds <= 0:
             return
-        if self._for_a_limit:  # the next attempt waits for its turn
-            self._provider.gate.refused(self._placed(), seconds)
+        if self._refusal:  # the next attempt waits for its turn
+            self._provider.gate.refused(self._placed(), self._refusal)
             return
         began = self._now
         await self._provider.gate.rest(Place(self._call.caller), seconds)

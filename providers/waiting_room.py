@@ -31,6 +31,11 @@ class WaitingRoom(Generic[W]):
         ranks = self._members.get(waiter.caller.token)
         return ranks is not None and waiter in ranks[waiter.caller.rank]
 
+    @property
+    def tokens(self) -> int:
+        """Those that anybody waits of."""
+        return len(self._sizes)
+
     def join(self, waiter: W, kept: W | None = None) -> W | None:
         """Who has no place now: nobody, another (never ``kept``), or ``waiter`` itself."""
         loser = None

@@ -158,6 +158,12 @@ class DistantStore(MemoryStore):
         await asyncio.sleep(0)
 
 
+class CommonStore(DistantStore):
+    """One that keeps the providers' own limits too, for many processes."""
+
+    keeps_traffic = True
+
+
 @dataclass
 class Stage:
     """A live provider and its upstream."""
@@ -221,11 +227,15 @@ def scripted(keys: Sequence[str], accounts: Mapping[str, str] | None = None, **c
 
 @asynccontextmanager
 async def stage(
-    outcomes: Mapping[str, Sequence[Outcome]], chance: float = 0.0, stores: StoreFactory = MemoryStore, **changes: Any
+    outcomes: Mapping[str, Sequence[Outcome]],
+    chance: float = 0.0,
+    stores: StoreFactory = MemoryStore,
+    moments: VirtualMoments | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Stage]:
     """The keys are those of ``outcomes``. On the way out all leases, slots, places and answers are back."""
     script = Script(outcomes)
-    moments = VirtualMoments(chance=chance)
+    moments = moments or VirtualMoments(chance=chance)
     async with rig(scripted(list(outcomes), **changes), moments, lambda _: script, stores) as live:
         made = Stage(live, script)
         yield made

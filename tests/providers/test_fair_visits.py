@@ -14,17 +14,11 @@ from providers.errors import UpstreamFailure
 from providers.fair_line import Caller, Rank
 from providers.spec import Limits, Traffic
 from tests.fairness import GREEDY, POLITE, WORKERS, jain
-from tests.providers.scripted import ANSWER, OK, DistantStore, Outcome, Stage, stage, status
+from tests.providers.scripted import ANSWER, OK, CommonStore, Outcome, Stage, stage, status
 from tests.virtual import now, turns, virtual
 
 LONG = 60.0  # seconds
 PATIENT = Traffic(queue_wait=1000.0)
-
-
-class SharedStore(DistantStore):
-    """As a store is that keeps the providers' own limits too, for many processes."""
-
-    keeps_traffic = True
 
 
 LIMITED: dict[str, dict[str, Any]] = {
@@ -33,8 +27,8 @@ LIMITED: dict[str, dict[str, Any]] = {
     "both": {"traffic": replace(PATIENT, rate=180, window=30.0, concurrency=5)},
     "slots of keys": {"limits": Limits(concurrency=2), "traffic": PATIENT},
     "requests of keys": {"limits": Limits(requests=120), "traffic": PATIENT},
-    "shared slots": {"traffic": replace(PATIENT, concurrency=4), "stores": SharedStore},
-    "a shared window": {"traffic": replace(PATIENT, rate=120, window=30.0), "stores": SharedStore},
+    "shared slots": {"traffic": replace(PATIENT, concurrency=4), "stores": CommonStore},
+    "a shared window": {"traffic": replace(PATIENT, rate=120, window=30.0), "stores": CommonStore},
 }
 
 
