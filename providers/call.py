@@ -11,6 +11,7 @@ from providers.chat.events import Event
 from providers.chat.fold import WholeMessage
 from providers.chat.request import ChatRequest
 from providers.errors import Fault, UpstreamFailure
+from providers.fair_line import NOBODY, Caller
 from providers.hosting import Hosting, Hosts
 from providers.json_object import JsonObject
 from providers.ports import Usage
@@ -63,11 +64,12 @@ class Call:
     estimate: Estimate = UNCOUNTED  # of the input's tokens, for upstreams that do not say
     session: str = ""  # whose prompt cache this call may find warm; "" where the client names none
     hosting: Hosting | None = None  # server tools that the gateway runs where the upstream has none such
+    caller: Caller = NOBODY  # between whom the queues are fair
 
     def estimated_by(self, estimate: Estimate) -> Call:
         """The same call with another estimate. ``dataclasses.replace`` would take 18 us, this takes one."""
         head = self.request_id, self.dialect, self.operation, self.body, self.model, self.stream
-        return Call(*head, self.headers, self.received, estimate, self.session, self.hosting)
+        return Call(*head, self.headers, self.received, estimate, self.session, self.hosting, self.caller)
 
 
 @dataclass(frozen=True, slots=True)

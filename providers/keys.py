@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from itertools import count, repeat
@@ -34,7 +33,6 @@ from providers.turns import Turns
 from providers.unwinding import to_the_end
 
 STANDS_BACK = 30.0  # seconds
-APART = 0.005  # seconds between two looks at limits that other processes share
 MOST_WORDS = 2000  # characters of an upstream's error that its attempt keeps
 STATES = ("ready", "limited", "refused", "spent", "rested")
 Views = Mapping[str, KeyView]  # by the identity of a key
@@ -108,7 +106,7 @@ class KeyPool:
         self._observer = observer
         self._time = time
         self._lease_ids = map("{}-{}".format, repeat(secrets.token_hex(8)), count())
-        self._waiting: dict[asyncio.Future[None], float] = {}  # since when
+        self._changed: Callable[[bool], None] = _nobody
         self.counts_tokens = any(
             limits.tokens for limits in (*self._models.values(), *(key.candidate.limits for key in self.keys))
         )
@@ -134,9 +132,6 @@ class KeyPool:
         """Whether a key is left that this call was not sent with and that does not rest."""
         now = self._time.clock()
         return any(each.id not in wish.tried and not each.view.rests_now(wish.model, now) for each in self._candidates)
-
-    def rests(self, key: Key, model: str) -> bool:
-        return bool(key.candidate.view.rests) and key.candidate.view.rests_now(model, self._time.clock())
 
     async def admit(self, lease: str, wish: Wish) -> tuple[Key, Admission]:
         """Raises NoneFits."""
@@ -165,7 +160,7 @@ class KeyPool:
 
     async def proved(self, lease: str) -> None:
         await self._store.proved(self.provider, lease)
-        self._changed()
+        self._changed(False)
 
     def served(self, session: str, key: Key) -> None:
         """The key began to answer a call of this session."""
@@ -188,7 +183,7 @@ class KeyPool:
         try:
             await self._store.settle(self.provider, lease, settlement)
         finally:
-            self._changed()
+            self._changed(True)
 
     def order(self, failure: UpstreamFailure) -> RestOrder | None:
         """What rests after a failure here."""
@@ -211,14 +206,14 @@ class KeyPool:
 
     async def wake(self, key: Key) -> None:
         await self._store.wake(self.provider, key.candidate)
-        self._changed()
+        self._changed(False)
 
     async def wake_all(self) -> None:
         """Every key, and the provider itself."""
         for key in self.keys:
             await self._store.wake(self.provider, key.candidate)
         await self._store.wake(self.provider, None)
-        self._changed()
+        self._changed(False)
 
     async def snapshot(self) -> Snapshot:
         return await self._store.snapshot(self.provider, self._candidates)
@@ -238,32 +233,9 @@ class KeyPool:
         """The key with this label. Raises KeyError."""
         return self._by_label[label]
 
-    async def pause(self, seconds: float, since: float) -> None:
-        """Sleeps, or until something about the keys changed. ``since``: when the call began to wait.
-
-        Where other processes take from the same limits, all who wait would look at one moment, and the same ones win
-        each time: who has waited longest looks first, and processes not quite at once.
-        """
-        if seconds <= 0:
-            return
-        if self.keeps_traffic:
-            older = sum(each < since for each in self._waiting.values())
-            seconds += APART * (older + self._time.chance())
-        changed = asyncio.get_running_loop().create_future()
-        self._waiting[changed] = since
-        sleeping = asyncio.ensure_future(self._time.sleep(seconds))
-        try:
-            await asyncio.wait((changed, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._waiting.pop(changed, None)
-            changed.cancel()
-            sleeping.cancel()
-
-    def _changed(self) -> None:
-        """Whoever waits for a key looks again, the longest waiting first."""
-        for waiting in sorted(self._waiting, key=self._waiting.__getitem__):
-            if not waiting.done():
-                waiting.set_result(None)
+    def watch(self, changed: Callable[[bool], None]) -> None:
+        """``changed`` is called when something did that those who wait for a key may be glad of: did a lease end?"""
+        self._changed = changed
 
 
 class Lease(AbstractAsyncContextManager["Lease", None]):
@@ -297,13 +269,6 @@ class Lease(AbstractAsyncContextManager["Lease", None]):
         self._held, admission = await self._pool.admit(self._id, self._wish)
         self._probe, self.passed = admission.probe, admission.passed
         return self
-
-    async def renew(self) -> None:
-        """Another key where this one has come to rest meanwhile. Raises NoneFits."""
-        if self._pool.rests(self.key, self._wish.model):
-            await self._pool.settle(self._id, self.key, Settlement("abandoned"))
-            self._held = None
-            await self.__aenter__()
 
     def begin(self, attempt: Attempt) -> None:
         """The request goes out now."""
@@ -388,6 +353,10 @@ def _key(
     view = views.get(identity) or KeyView()
     candidate = Candidate(identity, label, account or f"{config.id} {identity}", limits, view)
     return Key(label, variable, secret, candidate, weight, account)
+
+
+def _nobody(_: bool) -> None:
+    """Nobody waits."""
 
 
 def _verdict(error: BaseException | None) -> tuple[str, str]:

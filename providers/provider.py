@@ -52,7 +52,8 @@ class Provider:
         self.pool = pool
         self.time = time
         same = before is not None and before.config.traffic == config.traffic
-        self.gate: Gate = before.gate if before and same else Gate(config.traffic, elsewhere=pool.keeps_traffic)
+        self.gate: Gate = before.gate if before and same else Gate(config.traffic, time, elsewhere=pool.keeps_traffic)
+        pool.watch(self.gate.changed)
         self.budget = RetryBudget(config.retries.most)
         self.pupil = Pupil(config)
         self.measures = measures or Measures()

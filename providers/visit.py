@@ -12,13 +12,14 @@ from providers.answer import Answer
 from providers.call import Call
 from providers.errand import Errand, Terms, refused, spell
 from providers.errors import ErrorKind, Scope, UpstreamFailure
-from providers.gate import QueueFull
+from providers.gate import Place, QueueFull
 from providers.keys import Lease, NoneFits, Wish
 from providers.ports import Attempt, Step
 from providers.provider import Provider
-from providers.state import Passed
+from providers.state import Admission, Passed
 from providers.unwinding import to_the_end
 
+SLACK = 0.05  # seconds that a call waits on which was told how long: its turn comes a little later
 NOTED = 0.001  # seconds in the queue from which on a call's story tells of it
 
 
@@ -40,29 +41,36 @@ class Visit:
         self._stack = stack
         config = provider.config
         self._errand = Errand(config.retries, config.traffic, terms, provider.budget, len(provider.pool.keys))
-        self._since = provider.time.clock()
         self._next = 0.0  # seconds until the next attempt
         self._room: int | None = None  # tokens for the answer, where the last refusal counted them
-        self._for_a_limit = False
+        self._refusal: Admission | None = None  # what the last attempt was, where there was no key for it
+        self._place: Place | None = None
         counts = provider.pool.counts_tokens
         self._tokens = provider.measures.corrected(call.estimate, model)() if counts else 0
 
     async def run(self) -> Answer:
-        """Raises UpstreamFailure. The first attempt stands outside of the retrying, which costs 24 us to set up."""
+        """Raises UpstreamFailure."""
         self._provider.budget.called(self._now)
+        try:
+            return await self._attempts()
+        except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
+            raise self._final(failure) from failure
+        finally:
+            if self._place is not None:
+                self._provider.gate.forget(self._place)
+
+    async def _attempts(self) -> Answer:
+        """The first attempt stands outside of the retrying, which costs 24 us to set up."""
         try:
             return await self._attempt()
         except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
             if not self._goes_on(failure):
-                raise self._final(failure) from failure
+                raise
         retrying = AsyncRetrying(
             retry=retry_if_exception(self._goes_on), wait=self._wait, sleep=self._pause, reraise=True
         )
-        try:
-            await self._pause(self._next)
-            return await retrying(self._attempt)
-        except (UpstreamFailure, NoneFits, QueueFull, QueueTooLong) as failure:
-            raise self._final(failure) from failure
+        await self._pause(self._next)
+        return await retrying(self._attempt)
 
     async def _attempt(self) -> Answer:
         own = AsyncExitStack()
@@ -88,28 +96,36 @@ class Visit:
         return answer
 
     async def _enter(self, own: AsyncExitStack) -> Lease:
-        """A turn, a key, a slot, a token of the window: in this order, and none of them while it sleeps."""
-        gate = self._provider.gate
-        if gate.free:
-            return await own.enter_async_context(self._provider.pool.lease(self._wish))
+        """A turn, a key, a slot, a token of the window, or a place to wait for them."""
+        gate, pool = self._provider.gate, self._provider.pool
+        if gate.open(self._model):
+            return await own.enter_async_context(pool.lease(self._wish))
         began = self._now
         patience = 0.0 if self._terms.once else self._errand.patience(began)
+        place = self._placed()
+        patient = patience > 0 and (place.stays or not gate.shut(self._model))
+        slack = SLACK if self._refusal else 0.0
         try:
-            async with asyncio.timeout(patience or None):  # without patience nothing is waited for but the store
-                async with gate.turn(patience > 0):
-                    lease = await own.enter_async_context(self._provider.pool.lease(self._wish))
-                    await gate.enter(own, patience > 0)
-                    await lease.renew()
+            # Without patience nothing is waited for but the store.
+            async with asyncio.timeout(patience + slack if patience else None), gate.turn(place, patient):
+                lease = await own.enter_async_context(pool.lease(self._wish))
+                await gate.enter(own)
         except (TimeoutError, QueueFull) as error:
-            if patience > 0 and isinstance(error, QueueFull):
+            if patient and isinstance(error, QueueFull):
                 raise
             raise QueueTooLong from error
         finally:
             took = self._now - began
             self._errand.waited += took
             if took >= NOTED:
-                self._note("queued", "", took)
+                self._note("waited", "limit", took) if self._refusal else self._note("queued", "", took)
         return lease
+
+    def _placed(self) -> Place:
+        if self._place is None:
+            stays = self._terms.last and not self._terms.once
+            self._place = Place(self._call.caller, self._model, stays)
+        return self._place
 
     @property
     def _wish(self) -> Wish:
@@ -140,7 +156,7 @@ class Visit:
             self._note("refused", error.admission.reason, error.admission.wait, error.admission.passed)
         else:
             self._note("refused", "queue_full" if isinstance(error, QueueFull) else "queue_wait", 0.0)
-        self._next, self._for_a_limit = wait or 0.0, isinstance(error, NoneFits)
+        self._next, self._refusal = wait or 0.0, error.admission if isinstance(error, NoneFits) else None
         return wait is not None
 
     def _wait(self, _: RetryCallState) -> float:
@@ -150,14 +166,12 @@ class Visit:
         """Nothing is held meanwhile but a place in the queue. Raises QueueFull."""
         if seconds <= 0:
             return
+        if self._refusal:  # the next attempt waits for its turn
+            self._provider.gate.refused(self._placed(), self._refusal)
+            return
         began = self._now
-        async with self._provider.gate.place(waits=True):
-            if self._for_a_limit:
-                await self._provider.pool.pause(seconds, self._since)
-                self._errand.waited += self._now - began
-            else:
-                await self._provider.time.sleep(seconds)
-        self._note("waited", "limit" if self._for_a_limit else "backoff", self._now - began)
+        await self._provider.gate.rest(Place(self._call.caller), seconds)
+        self._note("waited", "backoff", self._now - began)
 
     def _note(self, what: str, reason: str, seconds: float, passed: Sequence[Passed] = ()) -> None:
         began = self._now if what == "refused" else self._now - seconds
@@ -177,6 +191,5 @@ class Visit:
             case _:
                 longest = spell(self._errand.traffic.queue_wait)
                 words = f"its limits let nothing more through within {longest} (QUEUE_MAX_WAIT)"
-        return UpstreamFailure(
-            ErrorKind.RATE_LIMITED, words, retry_after=self._provider.gate.backlog, scope=Scope.US, provider=provider
-        )
+        backlog = self._provider.gate.backlog(self._call.caller.token, self._model)
+        return UpstreamFailure(ErrorKind.RATE_LIMITED, words, retry_after=backlog, scope=Scope.US, provider=provider)

@@ -14,9 +14,8 @@ from middleware.asgi import Receive, Scope, Send, header
 from middleware.context import RequestContext, context_of
 from providers.call import Call, ClientDialect, Operation
 from providers.errors import Fault
+from providers.fair_line import Caller
 from providers.json_object import JsonObject, NotJson
-
-AGENT = b"x-claude-code-agent-id"  # on every request of a subagent (Claude Code 2.1.197)
 
 
 class MessagesEndpoint:
@@ -40,7 +39,7 @@ class MessagesEndpoint:
         context = context_of(scope)
         call = await read_call(scope, receive, self._dialect, Operation.MESSAGES)
         context.requested = call.model
-        context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
+        context.conversation, context.agent = call.session, header(scope, sessions.AGENT)[: sessions.LONGEST]
         self._log.incoming(context)
         targets = self._routing.targets(call.model, context.pin, context.principal)
         context.routed = self._desk.time.clock()
@@ -80,6 +79,7 @@ async def read_call(scope: Scope, receive: Receive, dialect: ClientDialect, oper
         estimate=Estimate(body, body.get("model")),
         session=sessions.session(header(scope, sessions.HEADER), body),
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        caller=Caller(context.principal, sessions.rank(header(scope, sessions.AGENT), header(scope, sessions.APP))),
     )
 
 

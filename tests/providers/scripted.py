@@ -15,6 +15,7 @@ from gateway.state.memory import MemoryStore
 from providers.answer import StreamAnswer
 from providers.call import Call, UpstreamRequest
 from providers.errors import ErrorKind, UpstreamFailure
+from providers.fair_line import NOBODY, Caller
 from providers.secret import Secret
 from providers.spec import KeySource, Limits, ProviderConfig, Traffic
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement
@@ -157,6 +158,12 @@ class DistantStore(MemoryStore):
         await asyncio.sleep(0)
 
 
+class CommonStore(DistantStore):
+    """One that keeps the providers' own limits too, for many processes."""
+
+    keeps_traffic = True
+
+
 @dataclass
 class Stage:
     """A live provider and its upstream."""
@@ -164,10 +171,18 @@ class Stage:
     live: Rig
     script: Script
 
-    async def ask(self, session: str = "", stream: bool = True, deadline: float = 240.0, **terms: Any) -> str:
+    async def ask(
+        self,
+        session: str = "",
+        stream: bool = True,
+        deadline: float = 240.0,
+        caller: Caller = NOBODY,
+        **terms: Any,
+    ) -> str:
         """The answer's text, read to its end. ``terms`` as for ``Rig.open``. Raises UpstreamFailure."""
+        asked = _call(session, stream, caller)
         async with ShieldedStack() as stack:
-            answer = await self.live.open(_call(session, stream), stack, **{"once": False, **terms}, deadline=deadline)
+            answer = await self.live.open(asked, stack, **{"once": False, **terms}, deadline=deadline)
             if not isinstance(answer, StreamAnswer):
                 return str(json.loads(answer.body)["content"][0]["text"])
             sent = answer.held
@@ -188,8 +203,8 @@ class Stage:
         return self.script.story
 
 
-def _call(session: str, stream: bool) -> Call:
-    return replace(call(stream=stream), session=session)
+def _call(session: str, stream: bool, caller: Caller) -> Call:
+    return replace(call(stream=stream), session=session, caller=caller)
 
 
 def _texts(sent: bytes) -> list[bytes]:
@@ -212,11 +227,15 @@ def scripted(keys: Sequence[str], accounts: Mapping[str, str] | None = None, **c
 
 @asynccontextmanager
 async def stage(
-    outcomes: Mapping[str, Sequence[Outcome]], chance: float = 0.0, stores: StoreFactory = MemoryStore, **changes: Any
+    outcomes: Mapping[str, Sequence[Outcome]],
+    chance: float = 0.0,
+    stores: StoreFactory = MemoryStore,
+    moments: VirtualMoments | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Stage]:
     """The keys are those of ``outcomes``. On the way out all leases, slots, places and answers are back."""
     script = Script(outcomes)
-    moments = VirtualMoments(chance=chance)
+    moments = moments or VirtualMoments(chance=chance)
     async with rig(scripted(list(outcomes), **changes), moments, lambda _: script, stores) as live:
         made = Stage(live, script)
         yield made

@@ -12,12 +12,16 @@ from aiolimiter import AsyncLimiter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.gate import Gate, QueueFull, window
+from providers.gate import Gate, Place, QueueFull, window
 from providers.spec import Traffic
 from tests.providers.support import property_test
-from tests.virtual import BEGINS, VirtualLoop, now, turns, virtual
+from tests.virtual import BEGINS, VirtualLoop, VirtualMoments, now, turns, virtual
 
 EPSILON = 1e-6  # seconds; the clock's own rounding
+
+
+def at_the_gate(traffic: Traffic, elsewhere: bool = False) -> Gate:
+    return Gate(traffic, VirtualMoments().time(), elsewhere)
 
 
 async def passage(gate: Gate, seconds: float = 0.0, passed: list[float] | None = None) -> float:
@@ -63,7 +67,7 @@ async def test_the_plain_limiter_lets_nearly_twice_its_rate_through_the_first_wi
 
 async def let_through(rate: int, seconds: float, gaps: Sequence[float]) -> list[float]:
     """When calls pass that come after these gaps, each as soon as it can."""
-    gate = Gate(Traffic(rate=rate, window=seconds, queue_limit=10_000))
+    gate = at_the_gate(Traffic(rate=rate, window=seconds, queue_limit=10_000))
     passed: list[float] = []
     async with asyncio.TaskGroup() as group:
         for gap in gaps:
@@ -107,7 +111,7 @@ async def test_a_few_calls_after_a_quiet_time_pass_at_once() -> None:
 
 @virtual
 async def test_those_who_wait_for_the_window_pass_in_the_order_in_which_they_came() -> None:
-    gate = Gate(Traffic(rate=2, window=10.0))
+    gate = at_the_gate(Traffic(rate=2, window=10.0))
     order: list[int] = []
 
     async def come(number: int) -> None:
@@ -118,12 +122,27 @@ async def test_those_who_wait_for_the_window_pass_in_the_order_in_which_they_cam
     assert order == list(range(12))
 
 
+@virtual
+async def test_whoever_leaves_with_the_turn_takes_its_part_of_the_window_along() -> None:
+    """It was taken for then. Used later, it would be one more than the window has."""
+    gate = at_the_gate(Traffic(rate=1, window=10.0))
+    passed: list[float] = []
+    await passage(gate, passed=passed)
+    with pytest.raises(KeyError):
+        async with gate.turn():
+            raise KeyError
+    await asyncio.sleep(5.0)
+    await asyncio.gather(*(passage(gate, passed=passed) for _ in range(2)))
+    assert most_in_a_window(passed, 10.0) == 1
+    await intact(gate)
+
+
 # Slots
 
 
 @virtual
 async def test_slots_are_given_in_the_order_in_which_calls_came() -> None:
-    gate = Gate(Traffic(concurrency=2))
+    gate = at_the_gate(Traffic(concurrency=2))
     order: list[int] = []
 
     async def come(number: int) -> None:
@@ -140,7 +159,7 @@ async def test_slots_are_given_in_the_order_in_which_calls_came() -> None:
 
 @virtual
 async def test_a_slot_is_held_until_its_stack_is_left() -> None:
-    gate = Gate(Traffic(concurrency=1))
+    gate = at_the_gate(Traffic(concurrency=1))
     first = asyncio.ensure_future(passage(gate, 30.0))
     second = asyncio.ensure_future(passage(gate))
     assert (await first, await second) == (0.0, 30.0)
@@ -150,7 +169,7 @@ async def test_a_slot_is_held_until_its_stack_is_left() -> None:
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError, KeyError])
 @virtual
 async def test_a_slot_comes_back_however_its_call_ends(error: type[BaseException]) -> None:
-    gate = Gate(Traffic(concurrency=1))
+    gate = at_the_gate(Traffic(concurrency=1))
 
     async def fail() -> None:
         async with AsyncExitStack() as own:
@@ -176,7 +195,7 @@ class Scene:
 
 
 async def busy(traffic: Traffic, before: int) -> Scene:
-    gate = Gate(traffic)
+    gate = at_the_gate(traffic)
     scene = Scene(gate, [asyncio.ensure_future(passage(gate, 5.0)) for _ in range(before)])
     await turns()
     return scene
@@ -220,7 +239,7 @@ async def test_a_cancelled_call_gives_everything_back_wherever_it_stood(
 
 @virtual
 async def test_a_full_queue_turns_the_next_one_away_at_once() -> None:
-    gate = Gate(Traffic(concurrency=1, queue_limit=2))
+    gate = at_the_gate(Traffic(concurrency=1, queue_limit=2))
     calls = [asyncio.ensure_future(passage(gate, 5.0)) for _ in range(3)]
     await turns()
     assert gate.waiting == 2
@@ -234,11 +253,10 @@ async def test_a_full_queue_turns_the_next_one_away_at_once() -> None:
 
 @virtual
 async def test_those_who_sleep_have_a_place_in_the_queue_too() -> None:
-    gate = Gate(Traffic(concurrency=1, queue_limit=2))
+    gate = at_the_gate(Traffic(concurrency=1, queue_limit=2))
 
     async def sleep(seconds: float) -> None:
-        async with gate.place(waits=True):
-            await asyncio.sleep(seconds)
+        await gate.rest(Place(), seconds)
 
     sleepers = [asyncio.ensure_future(sleep(seconds)) for seconds in (3.0, 6.0)]
     holder = asyncio.ensure_future(passage(gate, 10.0))
@@ -255,16 +273,15 @@ async def test_those_who_sleep_have_a_place_in_the_queue_too() -> None:
 
 @virtual
 async def test_who_need_not_wait_takes_no_place() -> None:
-    gate = Gate(Traffic(concurrency=3, rate=60, queue_limit=1))
+    gate = at_the_gate(Traffic(concurrency=3, rate=60, queue_limit=1))
     assert await asyncio.gather(*(passage(gate) for _ in range(3))) == [0.0] * 3
-    async with gate.place(waits=False):
-        assert gate.waiting == 0
+    assert gate.waiting == 0
     await intact(gate)
 
 
 @virtual
 async def test_who_has_no_patience_passes_at_once_or_not_at_all() -> None:
-    gate = Gate(Traffic(concurrency=1, rate=1, window=10.0))
+    gate = at_the_gate(Traffic(concurrency=1, rate=1, window=10.0))
     for blocked in (False, True, True):
         async with AsyncExitStack() as own:
             if blocked:
@@ -283,16 +300,16 @@ async def test_who_has_no_patience_passes_at_once_or_not_at_all() -> None:
 
 async def passing(gate: Gate, own: AsyncExitStack) -> None:
     async with gate.turn(patient=False):
-        await gate.enter(own, patient=False)
+        await gate.enter(own)
 
 
 @virtual
 async def test_a_gate_without_limits_holds_nobody() -> None:
-    gate = Gate(Traffic(queue_limit=1))
+    gate = at_the_gate(Traffic(queue_limit=1))
     assert gate.free
     assert await asyncio.gather(*(passage(gate, 5.0) for _ in range(500))) == [0.0] * 500
-    assert not Gate(Traffic(rate=1)).free
-    assert not Gate(Traffic(concurrency=1)).free
+    assert not at_the_gate(Traffic(rate=1)).free
+    assert not at_the_gate(Traffic(concurrency=1)).free
 
 
 @pytest.mark.parametrize(
@@ -305,7 +322,10 @@ async def test_a_gate_without_limits_holds_nobody() -> None:
         (Traffic(rate=1, window=0.1), 0, 1),
     ],
 )
-def test_the_backlog_in_whole_seconds(traffic: Traffic, waiting: int, seconds: int) -> None:
-    gate = Gate(traffic)
-    gate.waiting = waiting
-    assert gate.backlog == seconds
+@virtual
+async def test_the_backlog_in_whole_seconds(traffic: Traffic, waiting: int, seconds: int) -> None:
+    gate = at_the_gate(traffic)
+    sleepers = [asyncio.ensure_future(gate.rest(Place(), 9.0)) for _ in range(waiting)]
+    await turns()
+    assert gate.backlog() == seconds
+    await asyncio.gather(*sleepers)

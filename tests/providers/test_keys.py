@@ -240,28 +240,3 @@ async def test_a_persons_rest_and_wake() -> None:
     await fail(pool, ErrorKind.KEY_REFUSED)
     await pool.wake_all()
     assert await pool.states() == {"acme-01": "ready", "acme-02": "ready"}
-
-
-class SharedMemory(MemoryStore):
-    """As a store is that other processes use too."""
-
-    keeps_traffic = True
-
-
-async def test_who_waited_longest_for_a_shared_limit_looks_first() -> None:
-    moments = Moments(frozen=True, hold=asyncio.Event())
-    shared = KeyPool(config("http://127.0.0.1:9"), SharedMemory(moments.clock, moments.wall), Watcher(), moments.time())
-    order: list[int] = []
-
-    async def waits(number: int, since: float) -> None:
-        await shared.pause(1.0, since)
-        order.append(number)
-
-    tasks = [asyncio.create_task(waits(number, since)) for number, since in enumerate((30.0, 10.0, 20.0))]
-    for _ in range(5):  # until all sleep
-        await asyncio.sleep(0)
-    assert moments.slept == [1.0, 1.0, 1.005], "each behind those who came before it, of those that wait already"
-    async with shared.lease(WISH):
-        pass
-    await asyncio.gather(*tasks)
-    assert order == [1, 2, 0]

@@ -47,7 +47,7 @@ def test_with_one_healthy_key_anywhere_the_answer_comes(
     outcomes = dict(zip(KEYS, scripts, strict=False))
 
     async def call() -> None:
-        changes = {"rotation": Rotation(order=order), "timeouts": Timeouts(first_token=10.0, read=20.0)}
+        changes: dict[str, Any] = {"rotation": Rotation(order=order), "timeouts": Timeouts(first_token=10.0, read=20.0)}
         async with stage(outcomes, chance, stores, **changes) as made:
             assert await made.ask() == ANSWER
             assert await made.ask(stream=False) == ANSWER
