@@ -17,7 +17,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from gateway.endpoints import admin, models, ui
+from gateway.clients.assembly import make_roster
+from gateway.clients.roster import Roster
+from gateway.clients.turnstile import Turnstile
+from gateway.endpoints import admin, models, tokens, ui
 from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
@@ -41,7 +44,7 @@ from gateway.usage import UsageLedger
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
-from middleware.context import RequestContext
+from middleware.context import RequestContext, context_of
 from middleware.errors import Errors
 from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
@@ -88,6 +91,8 @@ SERVED = {
     "/ui/keys/{label}/wake": ("POST",),
     "/v1/usage": ("GET",),
     "/admin/usage": ("GET",),
+    "/admin/tokens": ("GET", "POST"),
+    "/admin/tokens/{name}": ("DELETE",),
     "/admin/pool": ("GET",),
     "/admin/explain/{request-id}": ("GET",),
     "/admin/keys/{label}/rest": ("POST",),
@@ -169,11 +174,12 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
     usage = UsageLedger(inventory.cost, moments.wall)
     dialects = discover()
     store = make_store(settings, moments, (StoreMetrics(metrics.registry), log) if settings.redis else ())
+    roster = make_roster(settings, store, moments)
     stories = Stories(clock, CALLS, store.records)
     observers = Observers(metrics, log)
     registry = Registry(settings.providers, dialects, TRANSPORTS, store, observers, moments, LOGINS, inventory.windows)
     relay = Relay(registry, clock, settings.request_deadline)
-    desk = Desk(relay, moments, settings.keepalive_after)
+    desk = Desk(relay, moments, settings.keepalive_after, Turnstile(store))
     faces = of_clients(dialects)
     messages = faces["anthropic"]
     local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
@@ -183,7 +189,7 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
         ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk, log),
         ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk, log),
     }
-    beside = [stories.keep_telling] if store.records else []
+    beside = [roster.watch, *([stories.keep_telling] if store.records else [])]
     if settings.metrics_folder:
         beside.append(partial(keep_telling, metrics, registry, moments))
     app = Gateway(
@@ -204,7 +210,7 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
             *([Middleware(TraceParent)] if traces else []),
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
-            Middleware(Auth, access=_access(settings)),
+            Middleware(Auth, access=_access(settings, roster)),
             *_raw_log(settings),
             Middleware(EndpointTable, hot=hot, served=SERVED),
         ],
@@ -216,7 +222,7 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
         lifespan=_lifespan(
-            registry, store, make_keeping(settings, moments, store, registry), inventory, beside, traces
+            registry, store, make_keeping(settings, moments, store, registry), inventory, roster, beside, traces
         ),
     )
     app.state.draining = False
@@ -226,6 +232,7 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
     keys = admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
+    app.include_router(tokens.routes(roster))
     app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
     app.state.inventory = inventory
@@ -262,6 +269,7 @@ def _lifespan(
     store: Store,
     keeping: Keeping | None,
     inventory: Inventory,
+    roster: Roster,
     beside: Iterable[Callable[[], Coroutine[Any, Any, None]]],
     traces: Traces | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -270,6 +278,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with store:
+            await roster.look()
             tasks = [asyncio.create_task(each()) for each in beside]
             looking = asyncio.create_task(inventory.run(registry))
             looking.add_done_callback(_ended)
@@ -315,9 +324,9 @@ def _rotating(settings: Settings) -> Iterable[str]:
     return [config.id for config in settings.providers if config.usable and len(config.keys) > 1]
 
 
-def _access(settings: Settings) -> Access:
+def _access(settings: Settings, roster: Roster) -> Access:
     return Access(
-        tokens=[(token.name, token.secret) for token in settings.tokens],
+        clients=roster,
         allow_open=settings.allow_open,
         beyond=not settings.loopback,
         metrics_token=settings.metrics_token,
@@ -359,11 +368,13 @@ def _add_routes(
 def _add_models(app: FastAPI, listed: ModelList) -> None:
     @app.get("/v1/models")
     async def all_models(request: Request) -> Response:
-        return Response(encode(listed.page(request.query_params)), media_type="application/json")
+        return Response(
+            encode(listed.page(request.query_params, context_of(request.scope).grant)), media_type="application/json"
+        )
 
     @app.get("/v1/models/{model:path}")
-    async def one_model(model: str) -> Response:
-        found = listed.find(model)
+    async def one_model(model: str, request: Request) -> Response:
+        found = listed.find(model, context_of(request.scope).grant)
         if found is None:
             raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
         return Response(encode(found), media_type="application/json")

@@ -15,6 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from gateway.clients.turnstile import Turnstile
 from gateway.relay import Relay
 from gateway.routing import Target
 from middleware.asgi import Headers, Message, Receive, Send, respond
@@ -46,6 +47,7 @@ class Desk:
     relay: Relay
     time: Time
     keepalive_after: float  # seconds
+    turnstile: Turnstile
 
 
 class Reply:
@@ -73,6 +75,8 @@ class Reply:
     async def _serve(self, send: Send, watch: ClientWatch) -> None:
         try:
             async with ShieldedStack() as stack:
+                if place := self._desk.turnstile.place(self._call, self._context):
+                    await stack.enter_async_context(place)
                 answer = await self._opened(send, stack)
                 if isinstance(answer, WholeAnswer):
                     watch.stop()

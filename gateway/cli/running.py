@@ -45,7 +45,7 @@ def status_page(settings: Settings, url: str | None = None) -> str:
 def served(settings: Settings, url: str | None = None) -> list[Any]:
     """The items of GET /v1/models. Raises NoAnswer."""
     address = _address(settings, url)
-    reply = _answer(settings, address, "/v1/models?limit=1000", [token.secret for token in settings.tokens[:1]])
+    reply = _answer(settings, address, "/v1/models?limit=1000", _clients(settings))
     if reply.status_code == 401:
         raise NoAnswer(
             f"The gateway at {address} wants a client's token: set ANTHROPIC_AUTH_TOKEN to the one that it was "
@@ -91,6 +91,11 @@ def _tokens(settings: Settings, address: httpx.URL) -> list[Secret]:
     if not is_loopback(address.host):
         return set_here
     return [*set_here, *stored_tokens(settings, address.port or PORTS[address.scheme])]
+
+
+def _clients(settings: Settings) -> list[Secret]:
+    """The first token that may ask for models."""
+    return [token.secret for token in settings.tokens if token.secret][:1]
 
 
 def _trust(settings: Settings, address: httpx.URL) -> ssl.SSLContext | bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from gateway import sessions
+from gateway.clients.permits import permitted, refuse_web_tools
 from gateway.local_reply import LocalReplies
 from gateway.reply import Desk, Reply
 from gateway.request_log import RequestLog
@@ -42,7 +43,8 @@ class MessagesEndpoint:
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, AGENT)[: sessions.LONGEST]
         self._log.incoming(context)
-        targets = self._routing.targets(call.model, context.pin)
+        refuse_web_tools(call.body, context)
+        targets = permitted(self._routing.targets(call.model, context.pin), context)
         context.routed = self._desk.time.clock()
         if self._local and await self._local.answered(call, context, send):
             return

@@ -73,6 +73,14 @@ class Table:
         self.reject(key, "is not a whole number above 0", f"Write for example {key} = {example}.")
         return None
 
+    def switch(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self.data.get(key, default)
+        if isinstance(value, bool):
+            return value
+        self.reject(key, "is not true or false", f"Write {key} = {str(not default).lower()} or remove it.")
+        return default
+
     def positive(self, key: str, default: float) -> float:
         """A number above 0."""
         value = self.data.get(key, default)

@@ -19,6 +19,7 @@ _PARTS = {
     "remember": (),
     "recall": (),
     "exchange": (),
+    "clients": (),
 }
 
 
@@ -49,3 +50,4 @@ ALIVE = _script("alive")
 REMEMBER = _script("remember")
 RECALL = _script("recall")
 EXCHANGE = _script("exchange")
+CLIENTS = _script("clients")

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from gateway.clients.redis_book import RedisBook
 from gateway.state.facts import FactBook
 from gateway.state.mirror import Mirrors
 from gateway.state.reasons import StoreAway
@@ -51,10 +52,12 @@ class SharedStore:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         records: Records | None = None,
         book: FactBook | None = None,
+        clients: RedisBook | None = None,
     ) -> None:
-        """``records`` and ``book`` are what else is at its server."""
+        """``records``, ``book`` and ``clients`` are what else is at its server."""
         self.records = records
         self.book = book
+        self.clients = clients
         self.away: StoreAway | None = None
         self._redis = redis
         self._mirrors = mirrors

@@ -1,0 +1,14 @@
+"""The client tokens as the settings have them, and where made ones are kept."""
+
+from __future__ import annotations
+
+from gateway.clients.roster import Roster
+from gateway.settings import Settings
+from gateway.state.stores import Store, make_book
+from providers.ports import Time
+
+
+def make_roster(settings: Settings, store: Store, time: Time) -> Roster:
+    """Reads nothing yet."""
+    fixed = {token.digest: token.grant for token in settings.tokens}
+    return Roster(fixed, make_book(settings, store), time.wall, lambda: store.away is not None)

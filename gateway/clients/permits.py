@@ -1,0 +1,69 @@
+"""What a client's token allows of a request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.routing import Target
+from middleware.context import RequestContext
+from middleware.grant import Grant
+from providers.errors import Fault
+from providers.json_object import JsonObject
+
+_WEB = ("web_search", "web_fetch")  # beginnings of the types of such tools, in every dialect
+SHOWN = 5  # patterns of each kind
+
+
+def permitted(targets: Sequence[Target], context: RequestContext) -> Sequence[Target]:
+    """Those that the token may use, in their order. Raises Fault (403) where there is none."""
+    grant = context.grant
+    if grant is None or not (grant.models or grant.providers):
+        return targets
+    allowed = tuple(target for target in targets if grant.allows(target.provider, target.model))
+    if allowed:
+        return allowed
+    context.barred = "model"
+    first = targets[0]
+    raise Fault(
+        403,
+        "permission_error",
+        f"Your client token {grant.name} may not use {first.provider}/{first.model}. It may use {_allowed(grant)}; "
+        "GET /v1/models lists them. Whoever runs this Keyturn can allow more.",
+        retry=False,
+    )
+
+
+def refuse_web_tools(body: JsonObject, context: RequestContext) -> None:
+    """Raises Fault (403) where the request has tools that reach out to the web, and the token may not."""
+    grant = context.grant
+    if grant is None or grant.web_tools or not _wants_web(body):
+        return
+    context.barred = "web_tools"
+    raise Fault(
+        403,
+        "permission_error",
+        f"Your client token {grant.name} may not use web_search and web_fetch. Leave these tools out; whoever runs "
+        "this Keyturn can allow them (web_tools).",
+        retry=False,
+    )
+
+
+def _wants_web(body: JsonObject) -> bool:
+    tools = body.get("tools")
+    return body.get("web_search_options") is not None or (isinstance(tools, list) and any(map(_is_web, tools)))
+
+
+def _is_web(tool: Any) -> bool:
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    return isinstance(kind, str) and kind.startswith(_WEB)
+
+
+def _allowed(grant: Grant) -> str:
+    parts = [f"models {_listed(grant.models)}"] if grant.models else ["models"]
+    return " ".join([*parts, *([f"of providers {_listed(grant.providers)}"] if grant.providers else [])])
+
+
+def _listed(patterns: Sequence[str]) -> str:
+    more = f" and {len(patterns) - SHOWN} more" if len(patterns) > SHOWN else ""
+    return ", ".join(patterns[:SHOWN]) + more
