@@ -62,7 +62,12 @@ class Place:
 
     @property
     def requests(self) -> list[tuple[int, str, int]]:
-        """Status, outcome and attempts of every call that the client has made, from the gateway's log."""
+        """Status, outcome and attempts of every call that the client has made, from an ended gateway's log.
+
+        A call's line may be written after the client has read the answer's end.
+        """
+        if self.gateway.process.poll() is None:
+            assert self.gateway.stop() == 0, self.gateway.stderr
         lines = [json.loads(line) for line in self.gateway.stderr.splitlines()]
         calls = [line for line in lines if line["event"] == "request" and line["route"] == "/v1/messages"]
         return [(line["status"], line["outcome"], line["attempts"]) for line in calls]
