@@ -1,4 +1,4 @@
-"""The command line: ``keyturn serve``, ``init``, ``check``, ``doctor``, ``status`` and ``version``."""
+"""The command line: ``keyturn serve``, ``init``, ``check``, ``doctor``, ``status``, ``token`` and ``version``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.cli.token_options import add_token, wanted_token
 from gateway.settings import load_from_process
 from providers.errors import ConfigError
 from providers.version import VERSION
@@ -56,6 +57,10 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.status import status
 
         return status(load_from_process(options.config), options.url, options.json, options.ui)
+    if options.command == "token":
+        from gateway.cli.token import token
+
+        return token(load_from_process(options.config), wanted_token(options))
     if options.command == "pick":
         from gateway.cli.pick import Wanted, pick
 
@@ -129,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="as JSON, the way GET /admin/pool sends it")
     status.add_argument("--ui", action="store_true", help="print where the status page is, and its password")
     status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
-    for command in (serve, worker, check, doctor, pick, status):
+    tokens = add_token(commands)
+    for command in (serve, worker, check, doctor, pick, status, *tokens):
         command.add_argument("--config", type=Path, metavar="FILE", help="the keyturn.toml to read (KEYTURN_CONFIG)")
     commands.add_parser("version", help="print the version")
     return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -16,6 +16,8 @@ from providers.secret import Secret
 
 WITHIN = 10.0  # seconds
 PORTS = {"http": 80, "https": 443}
+
+Json = dict[str, Any]
 
 
 class NoAnswer(Exception):
@@ -30,6 +32,16 @@ def pool(settings: Settings, url: str | None = None) -> tuple[str, Any]:
     if reply.status_code == 401:
         raise NoAnswer(_refused(address, bool(tokens)))
     return reply.text, _read(reply, address)
+
+
+def answered(settings: Settings, url: str, method: str, path: str, body: Json | None = None) -> Json:
+    """What a path of /admin answers. Raises NoAnswer."""
+    address = _address(settings, url)
+    tokens = _tokens(settings, address)
+    reply = _answer(settings, address, path, tokens, method, body)
+    if reply.status_code == 401:
+        raise NoAnswer(_refused(address, bool(tokens)))
+    return _found(reply, address, path)
 
 
 def status_page(settings: Settings, url: str | None = None) -> str:
@@ -61,9 +73,16 @@ def served(settings: Settings, url: str | None = None) -> list[Any]:
     raise NoAnswer(f"What answers at {address} is no Keyturn that knows /v1/models (HTTP {reply.status_code}).")
 
 
-def _answer(settings: Settings, address: httpx.URL, path: str, tokens: list[Secret]) -> httpx.Response:
+def _answer(
+    settings: Settings,
+    address: httpx.URL,
+    path: str,
+    tokens: list[Secret],
+    method: str = "GET",
+    body: Json | None = None,
+) -> httpx.Response:
     try:
-        return _ask(address.join(path), tokens, _trust(settings, address))
+        return _ask(httpx.Request(method, address.join(path), json=body), tokens, _trust(settings, address))
     except httpx.TimeoutException as error:
         raise NoAnswer(f"The gateway at {address} does not answer within {WITHIN:g} seconds.") from error
     except httpx.TransportError as error:
@@ -109,19 +128,20 @@ def _trust(settings: Settings, address: httpx.URL) -> ssl.SSLContext | bool:
     return context
 
 
-def _ask(address: httpx.URL, tokens: list[Secret], trust: ssl.SSLContext | bool) -> httpx.Response:
+def _ask(request: httpx.Request, tokens: list[Secret], trust: ssl.SSLContext | bool) -> httpx.Response:
     """The first answer that is no refusal of the token, else the last refusal."""
     with httpx.Client(timeout=WITHIN, trust_env=False, verify=trust) as client:
         for token in tokens[:-1]:
-            reply = _get(client, address, token)
+            reply = _send(client, request, token)
             if reply.status_code != 401:
                 return reply
-        return _get(client, address, tokens[-1] if tokens else None)
+        return _send(client, request, tokens[-1] if tokens else None)
 
 
-def _get(client: httpx.Client, address: httpx.URL, token: Secret | None) -> httpx.Response:
-    headers = {"authorization": f"Bearer {token.reveal()}"} if token else {}
-    return client.get(address, headers=headers)
+def _send(client: httpx.Client, request: httpx.Request, token: Secret | None) -> httpx.Response:
+    if token:
+        request.headers["authorization"] = f"Bearer {token.reveal()}"
+    return client.send(request)
 
 
 def _refused(address: httpx.URL, tried: bool) -> str:
@@ -137,13 +157,25 @@ def _refused(address: httpx.URL, tried: bool) -> str:
 
 
 def _read(reply: httpx.Response, address: httpx.URL) -> Any:
+    body = _found(reply, address, "/admin/pool")
+    match body:
+        case {"providers": [*_]}:
+            return body
+    raise NoAnswer(_stranger(reply, address, "/admin/pool"))
+
+
+def _found(reply: httpx.Response, address: httpx.URL, path: str) -> Json:
     try:
         body = json.loads(reply.text)
     except ValueError:
         body = None
     match body:
-        case {"providers": [*_]} if reply.status_code == 200:
-            return body
         case {"type": "error", "error": {"message": str(words)}}:
             raise NoAnswer(f"The gateway at {address} says: {words}")
-    raise NoAnswer(f"What answers at {address} is no Keyturn that knows /admin/pool (HTTP {reply.status_code}).")
+        case dict() if reply.status_code in (200, 201):
+            return cast(Json, body)
+    raise NoAnswer(_stranger(reply, address, path))
+
+
+def _stranger(reply: httpx.Response, address: httpx.URL, path: str) -> str:
+    return f"What answers at {address} is no Keyturn that knows {path} (HTTP {reply.status_code})."

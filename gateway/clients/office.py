@@ -22,6 +22,11 @@ MOST = 100  # patterns of each kind
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 FIELDS = ("name", "models", "providers", *table.LIMITS, "expires", "web_tools")
 
+NO_PLACE = (
+    "Made tokens have no place here to outlast a restart. Set KEYTURN_STATE_FILE (one process) or REDIS_URL (many) and "
+    "restart Keyturn; or put a token's hash into [[tokens]] of keyturn.toml: `keyturn token create <name> --toml`."
+)
+
 Json = dict[str, Any]
 
 

@@ -10,16 +10,11 @@ from fastapi.responses import JSONResponse
 from structlog.typing import FilteringBoundLogger
 
 from gateway.clients.book import BookAway
-from gateway.clients.office import Office, shown
+from gateway.clients.office import NO_PLACE, Office, shown
 from gateway.clients.roster import Roster
 from gateway.clients.table import Refused
 from providers.errors import Fault
 from providers.json_object import JsonObject, NotJson
-
-NO_PLACE = (
-    "Made tokens have no place here to outlast a restart. Set KEYTURN_STATE_FILE (one process) or REDIS_URL (many) and "
-    "restart Keyturn; or put a token's hash into [[tokens]] of keyturn.toml: `keyturn token create <name> --toml`."
-)
 
 Json = dict[str, Any]
 

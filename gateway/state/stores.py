@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.clients.book import Book
@@ -56,6 +57,24 @@ def make_book(settings: Settings, store: Store) -> Book | None:
     if store.clients:
         return store.clients
     return FileBook(StateFile(settings.state_file)) if settings.state_file else None
+
+
+@asynccontextmanager
+async def opened_book(settings: Settings) -> AsyncIterator[Book | None]:
+    """The same for a command, which runs no gateway."""
+    if settings.redis is None:
+        yield FileBook(StateFile(settings.state_file)) if settings.state_file else None
+        return
+    from gateway.clients.redis_book import RedisBook
+    from gateway.state.line import Line
+    from gateway.state.redis_client import redis_client
+    from gateway.state.redis_text import Names
+
+    line = Line(redis_client(settings.redis))
+    try:
+        yield RedisBook(line, Names(settings.redis_prefix))
+    finally:
+        await line.aclose()
 
 
 def whereabouts(settings: Settings, store: Store) -> dict[str, str | None]:

@@ -23,6 +23,7 @@ from providers.errors import Calendar, ErrorKind, Scope, UpstreamFailure
 from providers.spec import Limits, Traffic, UsageWindow
 from providers.state import (
     OPERATOR,
+    REFUNDED,
     WHOLE,
     Admission,
     Ask,
