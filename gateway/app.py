@@ -18,6 +18,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from gateway.clients.assembly import make_roster
+from gateway.clients.overview import overview
 from gateway.clients.roster import Roster
 from gateway.clients.turnstile import Turnstile
 from gateway.endpoints import admin, models, tokens, ui
@@ -171,9 +172,9 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
     )
     log = _request_log(settings, clock)
     traces = _traces(settings, moments, exporter)
-    usage = UsageLedger(inventory.cost, moments.wall)
     dialects = discover()
     store = make_store(settings, moments, (StoreMetrics(metrics.registry), log) if settings.redis else ())
+    usage = UsageLedger(inventory.cost, moments.wall, store.usage)
     roster = make_roster(settings, store, moments)
     stories = Stories(clock, CALLS, store.records)
     observers = Observers(metrics, log)
@@ -189,7 +190,7 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
         ("POST", "/v1/chat/completions"): MessagesEndpoint(faces["openai_chat"], settings.routing, desk, log),
         ("POST", "/v1/responses"): MessagesEndpoint(faces["openai_responses"], settings.routing, desk, log),
     }
-    beside = [roster.watch, *([stories.keep_telling] if store.records else [])]
+    beside = [roster.watch, *([stories.keep_telling, usage.keep_telling] if store.records else [])]
     if settings.metrics_folder:
         beside.append(partial(keep_telling, metrics, registry, moments))
     app = Gateway(
@@ -228,15 +229,21 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, moments, store)
     _add_models(app, ModelList(settings.routing, inventory, registry.measures))
-    view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store))
+    clients = partial(_clients, roster, usage, stories)
+    view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store), clients)
     keys = admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
     app.include_router(tokens.routes(roster))
-    app.include_router(ui.routes(view, stories, usage, keys, clock, lambda: app.state.draining))
+    app.include_router(ui.routes(view, stories, keys, clock, lambda: app.state.draining))
     app.state.registry = registry
     app.state.inventory = inventory
     return app
+
+
+async def _clients(roster: Roster, usage: UsageLedger, stories: Stories) -> dict[str, Any]:
+    running = [context.principal for context in stories.running()]
+    return overview(roster.all(), (await usage.used()).rows, running, roster.now())
 
 
 def _request_log(settings: Settings, clock: Clock) -> RequestLog:

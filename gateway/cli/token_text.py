@@ -9,11 +9,11 @@ from typing import Any
 from gateway.cli.banner import columns
 from gateway.clients import expiry
 from gateway.clients.table import LIMITS
+from gateway.words import allowed_in_words, limits_in_words
 from middleware.grant import Grant
 
 Json = Any
 HEAD = ("name", "state", "models", "limits", "expires", "from")
-SHOWN = 3  # patterns of each kind
 NOBODY = "There is no client token. `keyturn token create <name>` makes one."
 
 
@@ -25,35 +25,15 @@ def table(tokens: Sequence[Json]) -> str:
     return "\n".join(columns([HEAD, *map(_row, ordered)]))
 
 
-def limits(token: Json) -> str:
-    """What a token has of limits, in a few words."""
-    parts = [f"{token[name]:,} {words}" for name, words in zip(LIMITS, _WORDS, strict=True) if token[name]]
-    return ", ".join([*parts, *([] if token["web_tools"] else ["no web tools"])]) or "none"
-
-
-_WORDS = ("requests/min", "tokens/min", "at once")
-
-
-def allowed(token: Json) -> str:
-    """Which models a token may use."""
-    models, providers = _listed(token["models"]) or "all", _listed(token["providers"])
-    return f"{models} of {providers}" if providers else models
-
-
 def _row(token: Json) -> tuple[str, ...]:
     return (
         token["name"],
         token["state"],
-        allowed(token),
-        limits(token),
+        allowed_in_words(token) or "all",
+        limits_in_words(token) or "none",
         token["expires"] or "never",
         "keyturn.toml, .env" if token["from"] == "settings" else "the store",
     )
-
-
-def _listed(patterns: Sequence[str]) -> str:
-    more = f" and {len(patterns) - SHOWN} more" if len(patterns) > SHOWN else ""
-    return ", ".join(patterns[:SHOWN]) + more
 
 
 def toml(grant: Grant, digest: str) -> str:

@@ -21,8 +21,9 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.local_answers import Probe
-from gateway.metrics.calls import OTHER, CallMetrics, Price
+from gateway.metrics.calls import CallMetrics, Price
 from gateway.metrics.children import Children
+from gateway.metrics.clients import OTHER, ClientMetrics
 from middleware.context import RequestContext
 from providers.chat.guardian import Repair
 from providers.keys import STATES
@@ -148,7 +149,8 @@ class Metrics:
             ("provider", "model", "axis"),
             "livemostrecent",
         )
-        self.calls = CallMetrics(self.registry, self._models, clients, price)
+        self.clients = ClientMetrics(self.registry, clients := tuple(clients))
+        self.calls = CallMetrics(self.registry, self._models, clients, price, self.clients.label)
         self._clock = clock
         self._routes = frozenset(routes)
         self._local = Counter(
@@ -228,6 +230,7 @@ class Metrics:
                 self._rotations.labels(before.provider, before.reason).inc()
         if context.route in self._routes:
             self.calls.request_ended(context, self._clock())
+            self.clients.request_ended(context)
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4; of all workers where there are several."""

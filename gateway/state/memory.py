@@ -18,6 +18,7 @@ class MemoryStore:
     records = None  # nor are there others to tell
     book = None
     clients = None
+    usage = None
 
     def __init__(self, clock: Clock, wall: Clock) -> None:
         self._clock = clock

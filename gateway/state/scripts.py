@@ -20,6 +20,8 @@ _PARTS = {
     "recall": (),
     "exchange": (),
     "clients": (),
+    "tally": (),
+    "tallies": (),
 }
 
 
@@ -51,3 +53,5 @@ REMEMBER = _script("remember")
 RECALL = _script("recall")
 EXCHANGE = _script("exchange")
 CLIENTS = _script("clients")
+TALLY = _script("tally")
+TALLIES = _script("tallies")

@@ -17,6 +17,7 @@ from gateway.state.mirror import Mirrors
 from gateway.state.reasons import StoreAway
 from gateway.state.records import Records
 from gateway.state.redis_store import RedisStore
+from gateway.state.usage_book import UsageBook
 from providers.ports import Time
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement, Snapshot
 
@@ -53,11 +54,13 @@ class SharedStore:
         records: Records | None = None,
         book: FactBook | None = None,
         clients: RedisBook | None = None,
+        usage: UsageBook | None = None,
     ) -> None:
-        """``records``, ``book`` and ``clients`` are what else is at its server."""
+        """``records``, ``book``, ``clients`` and ``usage`` are what else is at its server."""
         self.records = records
         self.book = book
         self.clients = clients
+        self.usage = usage
         self.away: StoreAway | None = None
         self._redis = redis
         self._mirrors = mirrors

@@ -35,11 +35,12 @@ def make_store(settings: Settings, time: Time, observers: Sequence[StoreObserver
     from gateway.state.redis_store import RedisStore
     from gateway.state.redis_text import Names
     from gateway.state.shared_store import SharedStore
+    from gateway.state.usage_book import UsageBook
 
     mirrors = Mirrors(settings.processes)
     line, names = Line(redis_client(settings.redis)), Names(settings.redis_prefix)
     redis = RedisStore(line, names, time.clock, mirrors)
-    beside = Records(line, names), FactBook(line, names), RedisBook(line, names)
+    beside = Records(line, names), FactBook(line, names), RedisBook(line, names), UsageBook(line, names)
     return SharedStore(redis, mirrors, time, observers, asyncio.sleep, *beside)
 
 
