@@ -167,12 +167,13 @@ class Ledger:
         """The limit that one more request would break, None where it fits."""
         if limits.concurrency is not None and meter.open >= max(1, limits.concurrency // self.share):
             return Passed(label, "concurrency", POLL)
-        if limits.requests and (wait := self._requests_wait(meter.requests, now, limits.requests, bucket)):
-            return Passed(label, "requests", wait)
+        first = self._requests_wait(meter.requests, now, limits.requests, bucket) if limits.requests else 0.0
         tokens_wait = gcra.bucket_wait if bucket else gcra.tokens_wait
-        if limits.tokens and (wait := tokens_wait(meter.tokens, now, limits.tokens, tokens, self.share)):
-            return Passed(label, "tokens", wait)
-        return None
+        second = tokens_wait(meter.tokens, now, limits.tokens, tokens, self.share) if limits.tokens else 0.0
+        # A client is told when it may come again: when both let it.
+        if first and not (bucket and second > first):
+            return Passed(label, "requests", first)
+        return Passed(label, "tokens", second) if second else None
 
     def _requests_wait(self, moment: float, now: float, limit: int, bucket: bool) -> float:
         if bucket:

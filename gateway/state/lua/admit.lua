@@ -76,18 +76,19 @@ local function over(meter, own)
   if own.open > 0 and meter.open >= own.open then
     return POLL, 'concurrency'
   end
+  local requests, tokens = 0, 0
   if own.requests > 0 then
-    local wait = own.bucket and bucket_wait(meter.requests, own.requests, 1)
+    requests = own.bucket and bucket_wait(meter.requests, own.requests, 1)
       or not own.bucket and requests_wait(meter.requests, own.requests, own.seconds, own.part)
-    if wait > 0 then
-      return wait, 'requests'
-    end
   end
   if own.tokens > 0 then
-    local wait = (own.bucket and bucket_wait or tokens_wait)(meter.tokens, own.tokens, cost)
-    if wait > 0 then
-      return wait, 'tokens'
-    end
+    tokens = (own.bucket and bucket_wait or tokens_wait)(meter.tokens, own.tokens, cost)
+  end
+  -- A client is told when it may come again: when both let it.
+  if requests > 0 and not (own.bucket and tokens > requests) then
+    return requests, 'requests'
+  elseif tokens > 0 then
+    return tokens, 'tokens'
   end
 end
 

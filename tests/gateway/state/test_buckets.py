@@ -62,6 +62,16 @@ async def test_tokens_are_put_right_by_what_was_used(bucket: Desk) -> None:
     await bucket.take([ada], tokens=5000)
 
 
+async def test_of_two_limits_the_later_one_is_told(bucket: Desk) -> None:
+    ada = token(requests=2, tokens=60)
+    await bucket.serve([ada], tokens=30)
+    await bucket.serve([ada], tokens=30)
+    refused = await bucket.refusal([ada], tokens=15)
+    assert (refused.reason, refused.wait) == ("requests", near(30.0))
+    refused = await bucket.refusal([ada], tokens=40)
+    assert (refused.reason, refused.wait) == ("tokens", near(40.0))
+
+
 async def test_what_no_bucket_holds_passes_when_it_is_full(bucket: Desk, clock: HandClock) -> None:
     ada = token(tokens=6000)
     await bucket.serve([ada], tokens=100)
