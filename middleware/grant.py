@@ -24,8 +24,15 @@ class Grant:
     created: float | None = None
 
     def allows(self, provider: str, model: str) -> bool:
-        """A pattern for models is held against ``model`` and ``provider/model``."""
-        return _any(self.providers, provider) and _any(self.models, model, f"{provider}/{model}")
+        """A pattern for models that has a slash is held against ``provider/model``, any other against the model.
+
+        So ``anthropic/*`` is that provider, and not what another one calls ``anthropic/claude``.
+        """
+        return _any(self.providers, provider) and (not self.models or self._allows_model(provider, model))
+
+    def _allows_model(self, provider: str, model: str) -> bool:
+        whole = f"{provider}/{model}"
+        return any(fnmatchcase(whole if "/" in pattern else model, pattern) for pattern in self.models)
 
     def ended(self, now: float) -> str:
         """``revoked``, ``expired``, or "" while it is good."""
@@ -39,5 +46,5 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _any(patterns: Sequence[str], *names: str) -> bool:
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+def _any(patterns: Sequence[str], name: str) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)

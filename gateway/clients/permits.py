@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.routing import Target
@@ -11,7 +11,10 @@ from middleware.grant import Grant
 from providers.errors import Fault
 from providers.json_object import JsonObject
 
-_WEB = ("web_search", "web_fetch")  # beginnings of the types of such tools, in every dialect
+# In the types of such tools: Anthropic's are dated, OpenRouter's have a prefix; then one of Groq's and two of xAI's.
+_WEB = ("web_search", "web_fetch", "browser_search", "live_search", "x_search")
+_MEMBERS = ("web_search_options", "search_parameters")  # of Chat Completions: OpenAI's, xAI's
+_ONLINE = ":online"  # behind a model's name, it lets OpenRouter's search
 SHOWN = 5  # patterns of each kind
 
 
@@ -37,7 +40,7 @@ def permitted(targets: Sequence[Target], context: RequestContext) -> Sequence[Ta
 def refuse_web_tools(body: JsonObject, context: RequestContext) -> None:
     """Raises Fault (403) where the request has tools that reach out to the web, and the token may not."""
     grant = context.grant
-    if grant is None or grant.web_tools or not _wants_web(body):
+    if grant is None or grant.web_tools or not _wants_web(body, context.pin):
         return
     context.barred = "web_tools"
     raise Fault(
@@ -49,14 +52,25 @@ def refuse_web_tools(body: JsonObject, context: RequestContext) -> None:
     )
 
 
-def _wants_web(body: JsonObject) -> bool:
-    tools = body.get("tools")
-    return body.get("web_search_options") is not None or (isinstance(tools, list) and any(map(_is_web, tools)))
+def _wants_web(body: JsonObject, pin: str) -> bool:
+    if any(body.get(name) is not None for name in _MEMBERS) or (pin or str(body.get("model"))).endswith(_ONLINE):
+        return True
+    return any(map(_is_web, _listed_in(body.get("tools")))) or any(map(_is_plugin, _listed_in(body.get("plugins"))))
+
+
+def _listed_in(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list | dict) else ()
 
 
 def _is_web(tool: Any) -> bool:
+    """A tool that an upstream runs, of any dialect; one of the client's own has another type, whatever its name."""
     kind = tool.get("type") if isinstance(tool, dict) else None
-    return isinstance(kind, str) and kind.startswith(_WEB)
+    return isinstance(kind, str) and any(each in kind for each in _WEB)
+
+
+def _is_plugin(plugin: Any) -> bool:
+    """OpenRouter's, as a list of objects or as an object."""
+    return (plugin.get("id") if isinstance(plugin, dict) else plugin) == "web"
 
 
 def _allowed(grant: Grant) -> str:
