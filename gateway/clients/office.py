@@ -58,8 +58,8 @@ class Office:
         self.changed(await self.book.change(lambda grants: table.revoked(grants, name, now)))
 
     async def made(self) -> list[Grant]:
-        """Raises BookAway."""
-        return list((await self.book.read() or Table()).grants.values())
+        """By name. Raises BookAway."""
+        return sorted((await self.book.read() or Table()).grants.values(), key=lambda grant: grant.name)
 
     async def _made(self, name: str) -> bool:
         return any(each.name == name for each in await self.made())

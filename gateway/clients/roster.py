@@ -52,7 +52,7 @@ class Roster:
 
     def all(self) -> list[tuple[Grant, bool]]:
         """Every token, with whether it is of the settings."""
-        made = self._table.grants.values() if self._table else ()
+        made = sorted(self._table.grants.values(), key=lambda grant: grant.name) if self._table else ()
         return [*((grant, True) for grant in self._fixed.values()), *((grant, False) for grant in made)]
 
     def took(self, table: Table) -> None:

@@ -1,4 +1,4 @@
-"""What a client's token allows, at a whole gateway, over memory, and over Redis as one process of several."""
+"""What a client's token allows, at a whole gateway: what is refused, in which shape, with which words and wait."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import httpx
 import pytest
 
 from tests.eventually import eventually
-from tests.gateway.state.conftest import unique_prefix
-from tests.redis_server import RedisServer
 from tests.serving import Gateway, ask, serving
 from tests.upstream import Hang, Upstream, error, frames, message, stream, text
 
@@ -44,15 +42,6 @@ async def upstream() -> AsyncIterator[Upstream]:
         yield scripted
 
 
-@pytest.fixture(params=["memory", "redis"])
-def place(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Where the limits are."""
-    if request.param == "memory":
-        return {}
-    server: RedisServer = request.getfixturevalue("real_redis")
-    return {"REDIS_URL": server.url, "KEYTURN_REDIS_PREFIX": unique_prefix()}
-
-
 def served(home: Path, upstream: Upstream, limits: str, **environ: str) -> AbstractAsyncContextManager[Gateway]:
     (home / "keyturn.toml").write_text(TOML.format(ada=ADA, free=FREE, limits=limits))
     own = {
@@ -79,9 +68,9 @@ def refused(reply: httpx.Response, path: str, status: int, kind: str) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_requests_of_a_minute(tmp_path: Path, upstream: Upstream, place: dict[str, str], path: str) -> None:
+async def test_requests_of_a_minute(tmp_path: Path, upstream: Upstream, path: str) -> None:
     upstream.always(message(text("Hello")))
-    async with served(tmp_path, upstream, "requests_per_minute = 2", **place) as gateway, gateway.client(ADA) as client:
+    async with served(tmp_path, upstream, "requests_per_minute = 2") as gateway, gateway.client(ADA) as client:
         for _ in range(2):
             assert (await client.post(path, json=BODIES[path])).status_code == 200
         reply = await client.post(path, json=BODIES[path])
@@ -108,12 +97,10 @@ async def test_the_wait_that_is_told_is_the_one(tmp_path: Path, upstream: Upstre
         assert (await client.post("/v1/messages", json=ask())).status_code == 200
 
 
-async def test_tokens_of_a_minute_are_those_that_were_used(
-    tmp_path: Path, upstream: Upstream, place: dict[str, str]
-) -> None:
+async def test_tokens_of_a_minute_are_those_that_were_used(tmp_path: Path, upstream: Upstream) -> None:
     """The estimate of a short request is far less than what this one turns out to have used."""
     upstream.always(message(text("Hello"), usage={"input_tokens": 500}, late_usage={"output_tokens": 700}))
-    async with served(tmp_path, upstream, "tokens_per_minute = 1000", **place) as gateway:
+    async with served(tmp_path, upstream, "tokens_per_minute = 1000") as gateway:
         async with gateway.client(ADA) as client:
             assert (await client.post("/v1/messages", json=ask())).status_code == 200
             await gateway.settled()
@@ -123,8 +110,8 @@ async def test_tokens_of_a_minute_are_those_that_were_used(
         assert 1 <= int(reply.headers["retry-after"]) <= 60
 
 
-async def test_open_requests(tmp_path: Path, upstream: Upstream, place: dict[str, str]) -> None:
-    async with served(tmp_path, upstream, "max_concurrency = 1", **place) as gateway, gateway.client(ADA) as client:
+async def test_open_requests(tmp_path: Path, upstream: Upstream) -> None:
+    async with served(tmp_path, upstream, "max_concurrency = 1") as gateway, gateway.client(ADA) as client:
         upstream.script(stream(*frames("claude-x", [text("Hello")])[:-3], Hang()))
         async with client.stream("POST", "/v1/messages", json=ask(stream=True)) as first:
             assert first.status_code == 200
@@ -139,14 +126,12 @@ async def test_open_requests(tmp_path: Path, upstream: Upstream, place: dict[str
         await eventually(free)  # the first one's end is noticed when its client has gone
 
 
-async def test_what_a_provider_refused_before_it_was_asked_is_given_back(
-    tmp_path: Path, upstream: Upstream, place: dict[str, str]
-) -> None:
+async def test_what_a_provider_refused_before_it_was_asked_is_given_back(tmp_path: Path, upstream: Upstream) -> None:
     """The provider's own window is full; the token's would be, if those refusals counted."""
     upstream.always(message(text("Hello")))
     house = {"ANTHROPIC_UPSTREAM_RATE_LIMIT": "1", "ANTHROPIC_UPSTREAM_RATE_WINDOW": "3600", "QUEUE_MAX_WAIT": "0.01"}
     limits = "requests_per_minute = 2\nmax_concurrency = 1\ntokens_per_minute = 100000"
-    async with served(tmp_path, upstream, limits, **house, **place) as gateway, gateway.client(ADA) as client:
+    async with served(tmp_path, upstream, limits, **house) as gateway, gateway.client(ADA) as client:
         assert (await client.post("/v1/messages", json=ask())).status_code == 200
         for _ in range(6):
             reply = await client.post("/v1/messages", json=ask())
@@ -156,12 +141,10 @@ async def test_what_a_provider_refused_before_it_was_asked_is_given_back(
         assert not await gateway.metric("keyturn_client_refused_total", client="ada")
 
 
-async def test_what_an_upstream_refused_counts_as_a_request_and_no_tokens(
-    tmp_path: Path, upstream: Upstream, place: dict[str, str]
-) -> None:
+async def test_what_an_upstream_refused_counts_as_a_request_and_no_tokens(tmp_path: Path, upstream: Upstream) -> None:
     upstream.always(error(400, "invalid_request_error", "no"))
     limits = "requests_per_minute = 3\ntokens_per_minute = 20"
-    async with served(tmp_path, upstream, limits, **place) as gateway, gateway.client(ADA) as client:
+    async with served(tmp_path, upstream, limits) as gateway, gateway.client(ADA) as client:
         for _ in range(3):
             assert (await client.post("/v1/messages", json=ask("x" * 40))).status_code == 400
             await gateway.settled()
@@ -169,9 +152,9 @@ async def test_what_an_upstream_refused_counts_as_a_request_and_no_tokens(
     assert "3 requests a minute" in words
 
 
-async def test_many_at_one_moment_get_what_there_is(tmp_path: Path, upstream: Upstream, place: dict[str, str]) -> None:
+async def test_many_at_one_moment_get_what_there_is(tmp_path: Path, upstream: Upstream) -> None:
     upstream.always(message(text("Hello")))
-    async with served(tmp_path, upstream, "requests_per_minute = 5", **place) as gateway, gateway.client(ADA) as client:
+    async with served(tmp_path, upstream, "requests_per_minute = 5") as gateway, gateway.client(ADA) as client:
         replies = await asyncio.gather(*(client.post("/v1/messages", json=ask()) for _ in range(12)))
     assert sorted(reply.status_code for reply in replies) == [200] * 5 + [429] * 7
     assert len(upstream.requests) == 5
@@ -272,11 +255,9 @@ async def test_a_probe_that_is_answered_here_costs_nothing(tmp_path: Path, upstr
         assert (await client.post("/v1/messages", json=ask())).status_code == 200
 
 
-async def test_everything_is_seen_by_the_admin_and_ones_own_by_oneself(
-    tmp_path: Path, upstream: Upstream, place: dict[str, str]
-) -> None:
+async def test_everything_is_seen_by_the_admin_and_ones_own_by_oneself(tmp_path: Path, upstream: Upstream) -> None:
     upstream.always(message(text("Hello"), usage={"input_tokens": 100}, late_usage={"output_tokens": 7}))
-    async with served(tmp_path, upstream, "requests_per_minute = 2", **place) as gateway:
+    async with served(tmp_path, upstream, "requests_per_minute = 2") as gateway:
         async with gateway.client(ADA) as client:
             for _ in range(3):
                 await client.post("/v1/messages", json=ask(), headers={"x-claude-code-session-id": "s1"})
