@@ -110,7 +110,7 @@ def test_without_a_place_it_says_where_one_could_be(tmp_path: Path, capsys: Capt
 
 def test_the_lines_for_the_configuration_are_what_was_asked_for(tmp_path: Path, capsys: Capture) -> None:
     nowhere = load({}, tmp_path, tmp_path)
-    code, out, _ = run(nowhere, capsys, "create", {**FIELDS, "models": ['quo"te\\', "m[1]"]}, as_toml=True)
+    code, out, _ = run(nowhere, capsys, "create", {**FIELDS, "models": ['a"b\\', "m[1]"]}, as_toml=True)
     made, _, lines = out.partition("\n")
     assert code == 0
     assert made not in lines
@@ -119,7 +119,7 @@ def test_the_lines_for_the_configuration_are_what_was_asked_for(tmp_path: Path, 
     assert entry["hash"] == f"sha256:{digest(made)}"
     (ada,) = load({}, tmp_path, tmp_path).tokens
     grant = ada.grant
-    assert (ada.name, ada.digest, grant.models) == ("ada", digest(made), ('quo"te\\', "m[1]"))
+    assert (ada.name, ada.digest, grant.models) == ("ada", digest(made), ('a"b\\', "m[1]"))
     assert (grant.limits.requests, grant.limits.tokens, grant.limits.concurrency) == (60, 100_000, 4)
     assert (grant.expires, grant.web_tools) == (4102444800.0, False)
 
