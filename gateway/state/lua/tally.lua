@@ -53,7 +53,9 @@ if over > 0 then
   end
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, over - 1)
 end
-redis.call('HSETNX', KEYS[1], 'since', redis.call('TIME')[1])
+if redis.call('HEXISTS', KEYS[1], 'since') == 0 then
+  redis.call('HSET', KEYS[1], 'since', redis.call('TIME')[1])
+end
 redis.call('EXPIRE', KEYS[1], seconds)
 redis.call('EXPIRE', KEYS[2], seconds)
 return 1
