@@ -44,6 +44,15 @@ WORDS: Mapping[str, str] = {
     "backoff": "before another try",
 }
 
+# What a client's token stood in the way with.
+BARRED: Mapping[str, str] = {
+    "requests": "its token's requests a minute are used up",
+    "tokens": "its token's tokens a minute are used up",
+    "concurrency": "its token has as many requests open as it may",
+    "model": "a model that its token may not use",
+    "web_tools": "web tools, which its token may not use",
+}
+
 
 def words(reason: str) -> str:
     """``rate limited`` for ``rate_limited``; "" for ""."""

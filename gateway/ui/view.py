@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.words import allowed_in_words, limits_in_words, words
+from gateway.words import BARRED, allowed_in_words, limits_in_words, words
 from middleware.context import RequestContext
 
 Json = Any
@@ -163,7 +163,7 @@ def _running(context: RequestContext, now: float) -> RequestRow:
 
 def _failed(context: RequestContext, now: float) -> RequestRow:
     attempt = context.attempt
-    why = words(attempt.reason) if attempt and attempt.reason else "refused by the gateway"
+    why = words(attempt.reason) if attempt and attempt.reason else BARRED.get(context.barred, "refused by the gateway")
     return _row(context, (context.ended or now) - context.started, why)
 
 
