@@ -16,7 +16,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from gateway.endpoints import admin, ui
+from gateway.clients.overview import overview
+from gateway.clients.roster import Roster
+from gateway.clients.turnstile import Turnstile
+from gateway.endpoints import admin, tokens, ui
 from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
@@ -31,14 +34,16 @@ from gateway.pool_view import PoolView
 from gateway.relay import Relay
 from gateway.reload import Reloader
 from gateway.reply import Desk, Opener
-from gateway.server_tools.assembly import configured, web_tools
+from gateway.server_tools.assembly import web_tools
 from gateway.server_tools.turn import Kit, ToolLoop
 from gateway.settings import Settings, load_from_process
 from gateway.state.stores import Store, whereabouts
+from gateway.stories import Stories
+from gateway.usage import UsageLedger
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
-from middleware.context import RequestContext
+from middleware.context import RequestContext, context_of
 from middleware.errors import Errors
 from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
@@ -75,6 +80,8 @@ SERVED = {
     "/ui/keys/{label}/wake": ("POST",),
     "/v1/usage": ("GET",),
     "/admin/usage": ("GET",),
+    "/admin/tokens": ("GET", "POST"),
+    "/admin/tokens/{name}": ("DELETE",),
     "/admin/pool": ("GET",),
     "/admin/explain/{request-id}": ("GET",),
     "/admin/keys/{label}/rest": ("POST",),
@@ -171,7 +178,7 @@ def _assembled(
     relay = Relay(registry, clock, settings.request_deadline)
     served = {path: methods for path, methods in SERVED.items() if settings.metrics or path != "/metrics"}
     faces = of_clients(dialects)
-    desk = Desk(_opener(settings, relay, faces, moments, metrics), moments, settings.keepalive_after)
+    desk = Desk(_opener(settings, relay, faces, moments, metrics), moments, settings.keepalive_after, Turnstile(store))
     messages = faces["anthropic"]
     local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
@@ -198,7 +205,7 @@ def _assembled(
             *([Middleware(TraceParent)] if lasting.traces else []),
             Middleware(Errors),
             Middleware(BodyLimit, limit=settings.body_limit, seconds=settings.body_read_timeout),
-            Middleware(Auth, access=_access(settings)),
+            Middleware(Auth, access=_access(settings, lasting.roster)),
             *_raw_log(settings),
             Middleware(EndpointTable, hot=hot, served=served),
         ],
@@ -213,12 +220,19 @@ def _assembled(
     )
     _add_routes(app, settings, lasting, draining)
     _add_models(app, ModelList(settings.routing, lasting.inventory, registry.measures))
-    view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store))
+    clients = partial(_clients, lasting.roster, usage, stories)
+    view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store), clients)
     keys = admin.Keys(registry)
     app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
-    app.include_router(ui.routes(view, stories, usage, keys, clock, draining))
+    app.include_router(tokens.routes(lasting.roster))
+    app.include_router(ui.routes(view, stories, keys, clock, draining))
     return app
+
+
+async def _clients(roster: Roster, usage: UsageLedger, stories: Stories) -> dict[str, Any]:
+    running = [context.principal for context in stories.running()]
+    return overview(roster.all(), (await usage.used()).rows, running, roster.now())
 
 
 def _raw_log(settings: Settings) -> Iterable[Middleware]:
@@ -235,7 +249,7 @@ def _opener(
     """What opens calls: the relay, with the web tools around it where they are on."""
     if settings.web_tools is None:
         return relay
-    tools = web_tools(settings.web_tools, configured(settings.tokens), moments, metrics.web_tool_used)
+    tools = web_tools(settings.web_tools, moments, metrics.web_tool_used)
     return ToolLoop(Kit(relay, tools, moments), dialects)
 
 
@@ -257,9 +271,9 @@ def _all(*observers: Callable[[RequestContext], None]) -> Callable[[RequestConte
     return observe
 
 
-def _access(settings: Settings) -> Access:
+def _access(settings: Settings, roster: Roster) -> Access:
     return Access(
-        tokens=[(token.name, token.secret) for token in settings.tokens],
+        clients=roster,
         allow_open=settings.allow_open,
         beyond=not settings.loopback,
         metrics_token=settings.metrics_token,
@@ -299,11 +313,13 @@ def _add_routes(app: FastAPI, settings: Settings, lasting: Lasting, draining: Ca
 def _add_models(app: FastAPI, listed: ModelList) -> None:
     @app.get("/v1/models")
     async def all_models(request: Request) -> Response:
-        return Response(encode(listed.page(request.query_params)), media_type="application/json")
+        return Response(
+            encode(listed.page(request.query_params, context_of(request.scope).grant)), media_type="application/json"
+        )
 
     @app.get("/v1/models/{model:path}")
-    async def one_model(model: str) -> Response:
-        found = listed.find(model)
+    async def one_model(model: str, request: Request) -> Response:
+        found = listed.find(model, context_of(request.scope).grant)
         if found is None:
             words = f"model: {model[:200]!r} is not listed here; GET /v1/models lists all."
             raise Fault(404, "not_found_error", words, code="model_not_found")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gateway.words import words
+from gateway.words import BARRED, words
 from middleware.context import Chosen, RequestContext
 from providers.ports import Attempt, Step, Usage
 from providers.state import Passed
@@ -33,6 +33,7 @@ def story(context: RequestContext, now: float) -> Json:
         "key": attempt.key if attempt else None,
         "status": context.status or None,
         "outcome": context.outcome or None,
+        "refused": BARRED.get(context.barred),
         "seconds": _rounded((context.ended or now) - context.started),
     }
 

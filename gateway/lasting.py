@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from gateway.clients.assembly import fixed, make_roster
 from gateway.endpoints import models
 from gateway.inventory import Inventory
 from gateway.logs import redactor
@@ -62,10 +63,11 @@ class Lasting:
         )
         self.log = RequestLog(moments.clock, settings.ferryllm_events, _words(settings))
         self.traces = _traces(settings, moments, exporter)
-        self.usage = UsageLedger(self.inventory.cost, moments.wall)
         self.dialects = discover()
         observers = (StoreMetrics(self.metrics.registry), self.log) if settings.redis else ()
         self.store = make_store(settings, moments, observers)
+        self.usage = UsageLedger(self.inventory.cost, moments.wall, self.store.usage)
+        self.roster = make_roster(settings, self.store, moments)
         self.stories = Stories(moments.clock, calls, self.store.records)
         self.registry = self._registry(settings, None)
         self._keeping = make_keeping(settings, moments, self.store, self.registry)
@@ -75,6 +77,7 @@ class Lasting:
     async def running(self) -> AsyncIterator[None]:
         """The store is open, and what goes on in the background does; afterwards nothing is."""
         async with self.store:
+            await self.roster.look()
             self._look()
             beside = [asyncio.create_task(each()) for each in self._beside()]
             if self._keeping:
@@ -94,6 +97,7 @@ class Lasting:
     async def follow(self, settings: Settings) -> None:
         """New settings: what is made from now on is made by them. ``registry`` is another one afterwards."""
         self.registry = self._registry(settings, self.registry)
+        self.roster.configured(fixed(settings))
         self.metrics.configured(
             _models(settings),
             models.failovers(settings.routing),
@@ -125,8 +129,10 @@ class Lasting:
         )
 
     def _beside(self) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
+        yield self.roster.watch
         if self.store.records:
             yield self.stories.keep_telling
+            yield self.usage.keep_telling
         if self.metrics.shared:
             yield partial(keep_telling, self.metrics, lambda: self.registry, self.moments)
 

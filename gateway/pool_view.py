@@ -6,7 +6,7 @@ the next attempt finds out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,9 +35,15 @@ class PoolView:
     """Reads; changes nothing and opens no provider."""
 
     def __init__(
-        self, registry: Registry, clock: Clock, wall: Clock, state: Callable[[], Json] = lambda: {"place": "process"}
+        self,
+        registry: Registry,
+        clock: Clock,
+        wall: Clock,
+        state: Callable[[], Json] = lambda: {"place": "process"},
+        clients: Callable[[], Awaitable[Json]] | None = None,
     ) -> None:
-        """``state`` says where the state is, and why not, where it is away."""
+        """``state`` says where the state is, and why not, where it is away; ``clients`` are as in clients/overview."""
+        self._clients = clients
         self._state = state
         self._registry = registry
         self._clock = clock
@@ -50,6 +56,7 @@ class PoolView:
             "time": moment(self._wall()),
             "state": {"place": "", "at": None, "away": None, **self._state()},
             "providers": [await self._provider(config) for config in _in_order(self._registry)],
+            **(await self._clients() if self._clients else {"clients": [], "further_clients": 0}),
         }
 
     async def key(self, provider: str, label: str) -> Json:

@@ -21,7 +21,7 @@ _FIELD = re.compile(
 _LOGIN = re.compile(r"://[^/\s:@\"']*:[^/\s@\"']+@")
 _QUERY = re.compile(r"([?&](?:key|sig|signature|token)=)[^&\s\"'\\]+", re.IGNORECASE)
 _SHAPES = re.compile(
-    r"\b(?:(?:sk|pk|rk|gsk|csk|nvapi|xai|hf|fw|ghp|gho|ghs|ghu|github_pat|glpat|xox[abpr])[-_][A-Za-z0-9_-]{12,}"
+    r"\b(?:(?:kt|sk|pk|rk|gsk|csk|nvapi|xai|hf|fw|ghp|gho|ghs|ghu|github_pat|glpat|xox[abpr])[-_][A-Za-z0-9_-]{12,}"
     r"|AIza[A-Za-z0-9_-]{20,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|ya29\.[A-Za-z0-9._-]{12,}"
     r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+)"
 )

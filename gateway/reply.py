@@ -15,6 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
+from gateway.clients.turnstile import Turnstile
 from gateway.routing import Target
 from middleware.asgi import Headers, Message, Receive, Send, respond
 from middleware.context import RequestContext
@@ -54,6 +55,7 @@ class Desk:
     opener: Opener
     time: Time
     keepalive_after: float  # seconds
+    turnstile: Turnstile
 
 
 class Reply:
@@ -81,6 +83,8 @@ class Reply:
     async def _serve(self, send: Send, watch: ClientWatch) -> None:
         try:
             async with ShieldedStack() as stack:
+                if place := self._desk.turnstile.place(self._call, self._context):
+                    await stack.enter_async_context(place)
                 answer = await self._opened(send, stack)
                 if isinstance(answer, WholeAnswer):
                     watch.stop()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from providers.errors import ErrorKind
 from providers.state import OPERATOR
@@ -43,6 +44,15 @@ WORDS: Mapping[str, str] = {
     "backoff": "before another try",
 }
 
+# What a client's token stood in the way with.
+BARRED: Mapping[str, str] = {
+    "requests": "its token's requests a minute are used up",
+    "tokens": "its token's tokens a minute are used up",
+    "concurrency": "its token has as many requests open as it may",
+    "model": "a model that its token may not use",
+    "web_tools": "web tools, which its token may not use",
+}
+
 
 def words(reason: str) -> str:
     """``rate limited`` for ``rate_limited``; "" for ""."""
@@ -55,3 +65,29 @@ def spell(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(1.0, seconds):.0f} s"
+
+
+SHOWN = 3  # patterns of each kind
+_LIMITS = (
+    ("requests_per_minute", "requests/min"),
+    ("tokens_per_minute", "tokens/min"),
+    ("max_concurrency", "at once"),
+    ("web_tools_per_minute", "web tools/min"),
+)
+
+
+def limits_in_words(token: Mapping[str, Any]) -> str:
+    """``60 requests/min, no web tools``, of a client's token as /admin/tokens shows it; "" where it has none."""
+    parts = [f"{token[name]:,} {words}" for name, words in _LIMITS if token[name]]
+    return ", ".join([*parts, *([] if token["web_tools"] else ["no web tools"])])
+
+
+def allowed_in_words(token: Mapping[str, Any]) -> str:
+    """Which models it may use; "" where it may use all."""
+    models, providers = _listed(token["models"]), _listed(token["providers"])
+    return f"{models or 'all'} of {providers}" if providers else models
+
+
+def _listed(patterns: Sequence[str]) -> str:
+    more = f" and {len(patterns) - SHOWN} more" if len(patterns) > SHOWN else ""
+    return ", ".join(patterns[:SHOWN]) + more

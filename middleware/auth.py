@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from middleware.asgi import App, Receive, Scope, Send, header
 from middleware.context import context_of
+from middleware.grant import Grant
 from middleware.loopback import is_loopback
 from providers.errors import Fault
 from providers.secret import Secret
@@ -28,6 +31,12 @@ _PAGE = (
     "or KEYTURN_ALLOW_OPEN=true, and restart it."
 )
 _UNKNOWN = "This client token is not one of this Keyturn's. Set ANTHROPIC_AUTH_TOKEN to the one its owner gave you."
+_ENDED = (
+    "Your client token {name} {how} on {day}. Ask whoever runs this Keyturn for a new one, and set "
+    "ANTHROPIC_AUTH_TOKEN to it."
+)
+_HOW = {"revoked": "was revoked", "expired": "expired"}
+_UNREAD = "This Keyturn cannot look up client tokens right now, since its store is away. Try again in a few seconds."
 _ADMIN_OFF = (
     "/admin and /ui are off here. To switch them on, set KEYTURN_ADMIN_TOKEN in this Keyturn's .env and restart it; "
     "started by `keyturn serve` on 127.0.0.1, it makes a token of its own, which `keyturn status` finds."
@@ -40,11 +49,41 @@ _ASK_FOR_PASSWORD = ((b"www-authenticate", b'Basic realm="Keyturn, any name and 
 _METRICS = "The metrics need a token here: start Keyturn with METRICS_TOKEN set and send it as a Bearer token."
 
 
+class Clients(Protocol):
+    """All client tokens there are."""
+
+    @property
+    def required(self) -> bool:
+        """Whether there are any, or ever were: then nobody is served without one."""
+
+    @property
+    def complete(self) -> bool:
+        """False while those of the store could not be read even once."""
+
+    def find(self, offered: str) -> Grant | None:
+        """Whose token this is, good or not. It takes as long for one that nobody has."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+
+
+class NoClients:
+    """See Clients."""
+
+    required, complete = False, True
+
+    def find(self, offered: str) -> Grant | None:
+        return None
+
+    def now(self) -> float:
+        return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``tokens`` are (name, secret); ``beyond`` says that the gateway listens on more than loopback."""
+    """``beyond`` says that the gateway listens on more than loopback."""
 
-    tokens: Sequence[tuple[str, Secret]] = ()
+    clients: Clients = field(default_factory=NoClients)
     allow_open: bool = False
     beyond: bool = False
     metrics_token: Secret | None = None
@@ -71,8 +110,11 @@ class Auth:
     def _client(self, scope: Scope) -> None:
         context = context_of(scope)
         offered = list(credentials(scope))
-        if self.access.tokens:
-            context.principal, context.pin = self._known(offered)
+        if self.access.clients.required:
+            context.grant, context.pin = self._known(offered)
+            context.principal = context.grant.name
+        elif not self.access.clients.complete and _from_beyond(scope) and not self.access.allow_open:
+            raise Fault(503, "api_error", _UNREAD, retry_after=2)
         elif not self.access.allow_open and _from_beyond(scope):
             raise Fault(403, "permission_error", _PROTECTED, retry=False)
         elif not self.access.allow_open and _from_a_page(scope):
@@ -80,18 +122,23 @@ class Auth:
         else:
             context.pin = next((pin for each in offered if (pin := each.partition(":")[2].strip())), "")
 
-    def _known(self, offered: Sequence[str]) -> tuple[str, str]:
-        """The whole value is tried first, so that a token may hold a colon; then the part before the first one."""
-        for value in offered:
-            for candidate, pin in ((value, ""), _split(value)):
-                if name := self._name(candidate):
-                    return name, pin
-        raise Fault(401, "authentication_error", _UNKNOWN if offered else _MISSING, retry=False)
+    def _known(self, offered: Sequence[str]) -> tuple[Grant, str]:
+        """The whole value is tried first, so that a token may hold a colon; then the part before the first one.
 
-    def _name(self, candidate: str) -> str:
-        """Every token is compared, so that the time says nothing about which one matched."""
-        matching = [name for name, secret in self.access.tokens if secret.matches(candidate)]
-        return matching[0] if matching else ""
+        All are looked up before anything is said, so that the time tells nobody what was found.
+        """
+        clients = self.access.clients
+        tried = [each for value in offered for each in ((value, ""), _split(value))]
+        found = [(grant, pin) for candidate, pin in tried if (grant := clients.find(candidate))]
+        now = clients.now()
+        for grant, pin in found:
+            if not grant.ended(now):
+                return grant, pin
+        if found:
+            raise Fault(401, "authentication_error", _ended(found[0][0], now), retry=False)
+        if offered and not clients.complete:
+            raise Fault(503, "api_error", _UNREAD, retry_after=2)
+        raise Fault(401, "authentication_error", _UNKNOWN if offered else _MISSING, retry=False)
 
     def _metrics(self, scope: Scope) -> None:
         if not (self.access.beyond or _from_beyond(scope)):
@@ -124,6 +171,13 @@ def credentials(scope: Scope) -> Iterator[str]:
         yield scheme
     if token := header(scope, b"anthropic-auth-token").strip():
         yield token.removeprefix("Bearer ").strip()
+
+
+def _ended(grant: Grant, now: float) -> str:
+    """For whoever holds that very token."""
+    how = grant.ended(now)
+    at = grant.revoked if how == "revoked" else grant.expires
+    return _ENDED.format(name=grant.name, how=_HOW[how], day=datetime.fromtimestamp(at or 0.0, UTC).date())
 
 
 def _password(scope: Scope) -> Iterator[str]:

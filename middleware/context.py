@@ -6,6 +6,7 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
+from middleware.grant import Grant
 from providers.ports import Attempt, Trail
 
 _SLOT = "keyturn"
@@ -34,6 +35,8 @@ class RequestContext:
     entry: str = ""  # the dialect that the client speaks, where it asks a model
     stream: bool = False  # the client wants its answer as a stream
     principal: str = ""  # the name of the client token
+    grant: Grant | None = None  # what that token allows; None: all
+    barred: str = ""  # what the token did not allow: requests, tokens, concurrency, model, web_tools
     pin: str = ""  # the token's suffix
     requested: str = ""  # the model that the client named
     trail: Trail = field(default_factory=Trail)

@@ -14,6 +14,7 @@ from providers.errors import Scope
 from providers.spec import NO_LIMITS, NO_TRAFFIC, Limits, Traffic, UsageWindow
 
 WHOLE = ""  # in place of a model: a rest that holds for all of them
+REFUNDED = "refunded"  # an outcome: nothing was asked, so all that was charged is given back
 OPERATOR = "operator"  # the reason of a rest that a person ordered
 
 
@@ -85,6 +86,7 @@ class Ask:
     usage_limit: int = 0
     usage_window: UsageWindow = UsageWindow.ROUND
     traffic: Traffic = NO_TRAFFIC  # the provider's own limits, where the store is to keep them
+    bucket: bool = False  # a key's requests and tokens of a minute may come at once; they are free again evenly
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class RestOrder:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How an attempt ended: ok, failed or abandoned."""
+    """How an attempt ended: ok, failed or abandoned; or REFUNDED."""
 
     outcome: str
     tokens: int | None = None  # of input, as the upstream reported them

@@ -245,6 +245,14 @@ COST = (
         [(rate("keyturn_unpriced_tokens_total", "provider, model"), "{{provider}}/{{model}}")],
     ),
     Panel(
+        "Requests, by client", [(rate("keyturn_client_requests_total", "client, outcome"), "{{client}} {{outcome}}")]
+    ),
+    Panel("Tokens, by client", [(rate("keyturn_client_tokens_total", "client, type"), "{{client}} {{type}}")]),
+    Panel(
+        "Refused for what a token allows",
+        [(rate("keyturn_client_refused_total", "client, axis"), "{{client}} {{axis}}")],
+    ),
+    Panel(
         "Tokens of an attempt, p95",
         [(quantile(0.95, "gen_ai_client_token_usage", "gen_ai_token_type"), "{{gen_ai_token_type}}")],
     ),

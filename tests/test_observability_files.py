@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from gateway.metrics import OUTCOMES, STAGES, Metrics
-from gateway.metrics.calls import CACHED, KINDS
+from gateway.metrics.calls import CACHED
+from gateway.metrics.clients import KINDS
 from gateway.store_metrics import StoreMetrics
 from middleware.context import RequestContext
 from providers.errors import ErrorKind
@@ -63,6 +64,7 @@ def exported() -> dict[str, set[str]]:
         metrics.provider_state("demo", 0, 1.0)
         metrics.attempt_ended(attempt)
         metrics.request_ended(context)
+        metrics.request_ended(RequestContext("req_2", 0.0, "/v1/messages", barred="requests", outcome="error"))
         if price is None:
             unpriced = metrics.exposition().decode()
     text = unpriced + metrics.exposition().decode()

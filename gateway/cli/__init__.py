@@ -1,4 +1,4 @@
-"""The command line: ``keyturn serve``, ``init``, ``check``, ``doctor``, ``status`` and ``version``."""
+"""The command line: ``keyturn serve``, ``init``, ``check``, ``doctor``, ``status``, ``token`` and ``version``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.cli.completion import SHELLS, complete, models, script
+from gateway.cli.token_options import add_token, wanted_token
 from gateway.settings import load_from_process
 from providers.errors import ConfigError
 from providers.version import VERSION
@@ -53,6 +54,10 @@ def _run(options: argparse.Namespace) -> int:
         from gateway.cli.status import status
 
         return status(load_from_process(options.config), options.url, options.json, options.ui)
+    if options.command == "token":
+        from gateway.cli.token import token
+
+        return token(load_from_process(options.config), wanted_token(options))
     if options.command == "pick":
         from gateway.cli.pick import Wanted, pick
 
@@ -141,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--url", help="where the gateway is; without it, HOST and PORT say so")
     completion = commands.add_parser("completion", help="print what makes a shell complete these commands")
     completion.add_argument("shell", choices=SHELLS)
-    for command in (serve, worker, check, doctor, status):
+    for command in (serve, worker, check, doctor, status, *add_token(commands)):
         _with_config(command)
     commands.add_parser("version", help="print the version")
     return parser

@@ -16,6 +16,7 @@ from providers.version import VERSION
 TAIL = 4  # characters of a key that may be shown
 LONG_ENOUGH = 16  # for its tail to give nothing away
 KEYS_SHOWN = 4
+BY_COMMAND = "`keyturn token create`,"
 EXAMPLE = "open_router"  # whose variable a newcomer is shown
 STYLES = {
     r"(?m)^\w+": "bold cyan",
@@ -75,9 +76,14 @@ def _reachable(host: str) -> str:
 
 
 def token_state(settings: Settings) -> list[str]:
+    made = f"{BY_COMMAND} kept {state_place(settings)[0].partition(';')[0]}" if state_place(settings) else ""
     if settings.tokens:
         names = ", ".join(token.name for token in settings.tokens)
-        return [f"required; clients: {names}"]
+        return [f"required; clients: {names}", *([f"and those of {made}"] if made else [])]
+    return [*_without_token(settings), *([f"unless there are tokens of {made}: then required"] if made else [])]
+
+
+def _without_token(settings: Settings) -> list[str]:
     if settings.loopback:
         return ["open: only programs on this machine reach this address, and any token will do"]
     if settings.allow_open:

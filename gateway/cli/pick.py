@@ -138,7 +138,7 @@ def _health(settings: Settings) -> dict[str, Any]:
 
 
 def _token(settings: Settings) -> str:
-    return settings.tokens[0].secret.reveal() if settings.tokens else ""
+    return next((token.secret.reveal() for token in settings.tokens if token.secret), "")
 
 
 def _start(own: Mapping[str, str], arguments: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.cli.banner import columns
-from gateway.words import spell
+from gateway.settings.model import SHARED
+from gateway.words import limits_in_words, spell
 
 Json = Any
 Row = tuple[str, str, str, str, str]
@@ -21,6 +22,7 @@ STYLES = {
 }
 LONGEST = 80  # characters of a name that clients may have chosen
 DEMO = "demo"
+CLIENTS = ("client", "token", "open", "requests", "failed", "refused", "input", "output", "cost", "limits")
 
 
 def table(pool: Json) -> str:
@@ -28,7 +30,7 @@ def table(pool: Json) -> str:
     what holds for all of a provider.
     """
     rows = [row for provider in _shown(pool["providers"]) for row in _rows(provider)]
-    return "\n".join([*_aligned(rows), *_whereabouts(pool.get("state", {}))])
+    return "\n".join([*_aligned(rows), *_clients(pool.get("clients", [])), *_whereabouts(pool.get("state", {}))])
 
 
 def _aligned(rows: Sequence[Row | Aside]) -> Iterator[str]:
@@ -48,6 +50,22 @@ def _whereabouts(state: Json) -> Iterator[str]:
         yield f"state in Redis, {state['at']}{away}"
     elif state.get("place") == "file":
         yield f"state kept in {state['at']}"
+
+
+def _clients(clients: list[Json]) -> list[str]:
+    """Nothing where there is at most the one token that all share."""
+    if all(client["name"] in ("", SHARED) for client in clients):
+        return []
+    return ["", *columns([CLIENTS, *map(_client, clients)])]
+
+
+def _client(client: Json) -> tuple[str, ...]:
+    used = client["used"]
+    read = used["input_tokens"] + used["cache_read_tokens"] + used["cache_write_tokens"]
+    numbers = (client["open"], used["requests"], used["failed"], used["refused"], read, used["output_tokens"])
+    known = f"${used['cost_usd']:.4f}{' and more' if used['unpriced_tokens'] else ''}"
+    name = _plain(client["name"]) or "(no token)"
+    return name, client["state"], *(f"{number:,}" for number in numbers), known, limits_in_words(client) or "none"
 
 
 def _rows(provider: Json) -> Iterator[Row | Aside]:

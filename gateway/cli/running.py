@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -16,6 +16,8 @@ from providers.secret import Secret
 
 WITHIN = 10.0  # seconds
 PORTS = {"http": 80, "https": 443}
+
+Json = dict[str, Any]
 
 
 class NoAnswer(Exception):
@@ -36,6 +38,16 @@ def pool(settings: Settings, url: str | None = None) -> tuple[str, Any]:
     return reply.text, _read(reply, address)
 
 
+def answered(settings: Settings, url: str, method: str, path: str, body: Json | None = None) -> Json:
+    """What a path of /admin answers. Raises NoAnswer."""
+    address = _address(settings, url)
+    tokens = _tokens(settings, address)
+    reply = _answer(settings, address, path, tokens, method, body)
+    if reply.status_code == 401:
+        raise NoAnswer(_refused(address, bool(tokens)))
+    return _found(reply, address, path)
+
+
 def status_page(settings: Settings, url: str | None = None) -> str:
     """Where /ui is, and the password that opens it. Raises NoAnswer."""
     address = _address(settings, url)
@@ -49,8 +61,7 @@ def status_page(settings: Settings, url: str | None = None) -> str:
 def served(settings: Settings, url: str | None = None) -> list[Any]:
     """The items of GET /v1/models. Raises NoAnswer."""
     address = _address(settings, url)
-    tokens = [token.secret for token in settings.tokens[:1]]
-    reply = _answer(settings, address, "/v1/models?limit=1000", tokens, "CLAUDE_PICK_PORT")
+    reply = _answer(settings, address, "/v1/models?limit=1000", _clients(settings), place="CLAUDE_PICK_PORT")
     if reply.status_code == 401:
         raise NoAnswer(
             f"The gateway at {address} wants a client's token: set ANTHROPIC_AUTH_TOKEN to the one that it was "
@@ -67,11 +78,17 @@ def served(settings: Settings, url: str | None = None) -> list[Any]:
 
 
 def _answer(
-    settings: Settings, address: httpx.URL, path: str, tokens: list[Secret], place: str = "--url"
+    settings: Settings,
+    address: httpx.URL,
+    path: str,
+    tokens: list[Secret],
+    method: str = "GET",
+    body: Json | None = None,
+    place: str = "--url",
 ) -> httpx.Response:
     """``place`` is what says where the gateway is."""
     try:
-        return _ask(address.join(path), tokens, _trust(settings, address))
+        return _ask(httpx.Request(method, address.join(path), json=body), tokens, _trust(settings, address))
     except httpx.TimeoutException as error:
         raise NoAnswer(f"The gateway at {address} does not answer within {WITHIN:g} seconds.") from error
     except httpx.TransportError as error:
@@ -101,6 +118,11 @@ def _tokens(settings: Settings, address: httpx.URL) -> list[Secret]:
     return [*set_here, *stored_tokens(settings, address.port or PORTS[address.scheme])]
 
 
+def _clients(settings: Settings) -> list[Secret]:
+    """The first token that may ask for models."""
+    return [token.secret for token in settings.tokens if token.secret][:1]
+
+
 def _trust(settings: Settings, address: httpx.URL) -> ssl.SSLContext | bool:
     """The gateway of this machine proves itself by the certificate in its settings, whoever signed it for what name."""
     if settings.certificate is None or address.scheme != "https" or not is_loopback(address.host):
@@ -112,19 +134,20 @@ def _trust(settings: Settings, address: httpx.URL) -> ssl.SSLContext | bool:
     return context
 
 
-def _ask(address: httpx.URL, tokens: list[Secret], trust: ssl.SSLContext | bool) -> httpx.Response:
+def _ask(request: httpx.Request, tokens: list[Secret], trust: ssl.SSLContext | bool) -> httpx.Response:
     """The first answer that is no refusal of the token, else the last refusal."""
     with httpx.Client(timeout=WITHIN, trust_env=False, verify=trust) as client:
         for token in tokens[:-1]:
-            reply = _get(client, address, token)
+            reply = _send(client, request, token)
             if reply.status_code != 401:
                 return reply
-        return _get(client, address, tokens[-1] if tokens else None)
+        return _send(client, request, tokens[-1] if tokens else None)
 
 
-def _get(client: httpx.Client, address: httpx.URL, token: Secret | None) -> httpx.Response:
-    headers = {"authorization": f"Bearer {token.reveal()}"} if token else {}
-    return client.get(address, headers=headers)
+def _send(client: httpx.Client, request: httpx.Request, token: Secret | None) -> httpx.Response:
+    if token:
+        request.headers["authorization"] = f"Bearer {token.reveal()}"
+    return client.send(request)
 
 
 def _refused(address: httpx.URL, tried: bool) -> str:
@@ -140,13 +163,25 @@ def _refused(address: httpx.URL, tried: bool) -> str:
 
 
 def _read(reply: httpx.Response, address: httpx.URL) -> Any:
+    body = _found(reply, address, "/admin/pool")
+    match body:
+        case {"providers": [*_]}:
+            return body
+    raise NoAnswer(_stranger(reply, address, "/admin/pool"))
+
+
+def _found(reply: httpx.Response, address: httpx.URL, path: str) -> Json:
     try:
         body = json.loads(reply.text)
     except ValueError:
         body = None
     match body:
-        case {"providers": [*_]} if reply.status_code == 200:
-            return body
         case {"type": "error", "error": {"message": str(words)}}:
             raise NoAnswer(f"The gateway at {address} says: {words}")
-    raise NoAnswer(f"What answers at {address} is no Keyturn that knows /admin/pool (HTTP {reply.status_code}).")
+        case dict() if reply.status_code in (200, 201):
+            return cast(Json, body)
+    raise NoAnswer(_stranger(reply, address, path))
+
+
+def _stranger(reply: httpx.Response, address: httpx.URL, path: str) -> str:
+    return f"What answers at {address} is no Keyturn that knows {path} (HTTP {reply.status_code})."

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gateway.clients.permits import permitted
 from gateway.endpoints.messages import read_call
 from gateway.relay import Relay
 from gateway.reply import ClientWatch
-from gateway.routing import RoutingTable
+from gateway.routing import RoutingTable, Target
 from middleware.asgi import Receive, Scope, Send, respond
 from middleware.context import RequestContext, context_of
 from providers import policy
@@ -30,18 +33,17 @@ class CountTokensEndpoint:
         context = context_of(scope)
         call = await read_call(scope, receive, self._dialect, Operation.COUNT_TOKENS)
         context.requested = call.model
+        targets = permitted(self._routing.targets(call.model, context.pin, context.principal), context)
         async with ClientWatch(receive) as watch:
-            counted = await self._counted(call, context)
-            body = counted or encode({"input_tokens": self._estimated(call, context)})
+            counted = await self._counted(call, targets, context)
+            body = counted or encode({"input_tokens": self._estimated(call, targets[0])})
             watch.stop()
             await respond(send, 200, [(b"content-type", b"application/json")], body)
 
-    def _estimated(self, call: Call, context: RequestContext) -> int:
-        target = self._routing.targets(call.model, context.pin, context.principal)[0]
+    def _estimated(self, call: Call, target: Target) -> int:
         return self._registry.measures[target.provider].corrected(call.estimate, target.model)()
 
-    async def _counted(self, call: Call, context: RequestContext) -> bytes | None:
-        targets = self._routing.targets(call.model, context.pin, context.principal)
+    async def _counted(self, call: Call, targets: Sequence[Target], context: RequestContext) -> bytes | None:
         if not self._registry.get(targets[0].provider).config.of(targets[0].model).spec.counts_tokens:
             return None
         body: bytes | None = None

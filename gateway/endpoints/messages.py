@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from gateway import sessions
+from gateway.clients.permits import permitted, refuse_web_tools
 from gateway.local_reply import LocalReplies
 from gateway.reply import Desk, Reply
 from gateway.request_log import RequestLog
@@ -41,7 +42,8 @@ class MessagesEndpoint:
         context.requested = call.model
         context.conversation, context.agent = call.session, header(scope, sessions.AGENT)[: sessions.LONGEST]
         self._log.incoming(context)
-        targets = self._routing.targets(call.model, context.pin, context.principal)
+        refuse_web_tools(call.body, context)
+        targets = permitted(self._routing.targets(call.model, context.pin, context.principal), context)
         context.routed = self._desk.time.clock()
         if self._local and await self._local.answered(call, context, send):
             return

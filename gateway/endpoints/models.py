@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.inventory import Inventory
 from gateway.routing import ALIAS, Ref, RoutingTable
+from middleware.grant import Grant
 from providers.errors import bad_request
 from providers.facts import Price
 from providers.measures import Measures
@@ -47,9 +48,9 @@ class ModelList:
         self._entries: dict[str, Entry] = {}
         self._items: dict[str, dict[str, Any]] = {}
 
-    def page(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """A page of Anthropic's, which is all of OpenAI's. Raises Fault (400)."""
-        entries = list(self._all().values())
+    def page(self, query: Mapping[str, str], grant: Grant | None = None) -> dict[str, Any]:
+        """A page of Anthropic's, which is all of OpenAI's; what ``grant`` allows. Raises Fault (400)."""
+        entries = [entry for entry in self._all().values() if _allowed(entry, grant)]
         limit = _limit(query.get("limit", ""))
         names = [entry.id for entry in entries]
         after, before = query.get("after_id"), query.get("before_id")
@@ -65,10 +66,10 @@ class ModelList:
         first, last = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
         return {"object": "list", "data": shown, "has_more": more, "first_id": first, "last_id": last}
 
-    def find(self, model: str) -> dict[str, Any] | None:
-        """One item by its id."""
+    def find(self, model: str, grant: Grant | None = None) -> dict[str, Any] | None:
+        """One item by its id, where ``grant`` allows it."""
         entry = self._all().get(model)
-        return self._item(entry) if entry else None
+        return self._item(entry) if entry and _allowed(entry, grant) else None
 
     def _all(self) -> Mapping[str, Entry]:
         if self._made != self._inventory.version:
@@ -104,6 +105,10 @@ class ModelList:
             "created": created,
             "owned_by": provider,
         }
+
+
+def _allowed(entry: Entry, grant: Grant | None) -> bool:
+    return grant is None or grant.allows(entry.ref.provider, entry.ref.model)
 
 
 def _pricing(price: Price | None) -> dict[str, float | None] | None:

@@ -14,7 +14,6 @@ from gateway.explain import story
 from gateway.pool_view import PoolView
 from gateway.stories import Stories
 from gateway.ui.view import page
-from gateway.usage import UsageLedger
 from gateway.words import spell
 from providers.ports import Clock
 
@@ -32,9 +31,7 @@ HEADERS = {
 ASSETS = {"page.css": "text/css", "page.js": "text/javascript"}
 
 
-def routes(
-    view: PoolView, stories: Stories, usage: UsageLedger, keys: Keys, clock: Clock, draining: Callable[[], bool]
-) -> APIRouter:
+def routes(view: PoolView, stories: Stories, keys: Keys, clock: Clock, draining: Callable[[], bool]) -> APIRouter:
     """GET /ui, /ui/requests/{request-id} and the two assets; POST /ui/keys/{label}/rest and /wake."""
     router = APIRouter(prefix="/ui", include_in_schema=False)
     templates = Environment(
@@ -44,7 +41,7 @@ def routes(
 
     @router.get("")
     async def whole() -> Response:
-        shown = page(await view.whole(), stories.running(), stories.over(), usage.by_client(), clock(), draining())
+        shown = page(await view.whole(), stories.running(), stories.over(), clock(), draining())
         return HTMLResponse(templates.get_template("page.html").render(page=shown), headers=HEADERS)
 
     @router.get("/requests/{request_id:path}")

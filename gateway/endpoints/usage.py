@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from gateway.clients.overview import counted
 from gateway.pool_view import moment
-from gateway.usage import Row, UsageLedger, Who, summed
+from gateway.usage import Row, UsageLedger, Used, Who, summed
 from middleware.context import context_of
 from providers.errors import bad_request
 
@@ -28,6 +29,7 @@ COLUMNS = (
     "agent",
     "requests",
     "failed",
+    "refused",
     "input_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
@@ -41,48 +43,38 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
 def routes(usage: UsageLedger) -> APIRouter:
-    """``?by=client|session|agent`` says how finely, ``?format=json|csv`` in what form. Since the gateway's start."""
+    """``?by=client|session|agent`` says how finely, ``?format=json|csv`` in what form.
+
+    What is counted since the gateway's start; with Redis, of all processes, since the first request of any.
+    """
     router = APIRouter()
 
     @router.get("/admin/usage")
     async def everybody(by: str = "client", format: str = "json") -> Response:
-        return _shown(usage.rows(), by, format)
+        return _shown(await usage.used(), by, format)
 
     @router.get("/v1/usage")
     async def own(request: Request, by: str = "session", format: str = "json") -> Response:
-        return _shown(usage.rows(context_of(request.scope).principal), by, format)
+        return _shown(await usage.used(context_of(request.scope).principal), by, format)
 
     return router
 
 
-def _shown(rows: Iterable[Row], by: str, form: str) -> Response:
+def _shown(used: Used, by: str, form: str) -> Response:
     if by not in GROUPS:
         raise bad_request("by", f"one of {', '.join(GROUPS)} is needed.")
     if form not in ("json", "csv"):
         raise bad_request("format", "json or csv is needed.")
-    found = [_row(row) for row in summed(rows, GROUPS[by])]
+    found = [_row(row) for row in summed(used.rows, GROUPS[by])]
     if form == "json":
-        return JSONResponse({"by": by, "usage": found})
+        return JSONResponse({"by": by, "since": moment(used.since), "usage": found})
     return Response(_csv(found), media_type="text/csv; charset=utf-8")
 
 
 def _row(row: Row) -> Json:
-    who, tally = row.who, row.tally
-    return {
-        "client": who.client or None,
-        "session": who.session or None,
-        "agent": who.agent or None,
-        "requests": tally.requests,
-        "failed": tally.failed,
-        "input_tokens": tally.usage.input_tokens,
-        "cache_read_tokens": tally.usage.cache_read_tokens,
-        "cache_write_tokens": tally.usage.cache_write_tokens,
-        "output_tokens": tally.usage.output_tokens,
-        "reasoning_tokens": tally.usage.reasoning_tokens,
-        "cost_usd": round(tally.cost, 6),
-        "unpriced_tokens": tally.unpriced,
-        "last": moment(tally.last),
-    }
+    who = row.who
+    named = {"client": who.client or None, "session": who.session or None, "agent": who.agent or None}
+    return named | counted(row.tally)
 
 
 def _csv(found: Iterable[Json]) -> str:

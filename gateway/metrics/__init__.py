@@ -21,8 +21,9 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.local_answers import Probe
-from gateway.metrics.calls import OTHER, CallMetrics, Price
+from gateway.metrics.calls import CallMetrics, Price
 from gateway.metrics.children import Children
+from gateway.metrics.clients import OTHER, ClientMetrics
 from gateway.reload import RESULTS
 from gateway.server_tools.failures import Code
 from middleware.context import RequestContext
@@ -150,7 +151,8 @@ class Metrics:
             ("provider", "model", "axis"),
             "livemostrecent",
         )
-        self.calls = CallMetrics(self.registry, (), (), price)
+        self.clients = ClientMetrics(self.registry)
+        self.calls = CallMetrics(self.registry, (), (), price, self.clients.label)
         self._clock = clock
         self._routes = frozenset(routes)
         self._local = Counter(
@@ -196,7 +198,9 @@ class Metrics:
     ) -> None:
         """What a configuration names, as in ``__init__``; ``keys`` are all (provider, key): others have no state."""
         self._models = frozenset(models)
-        self.calls.configured(self._models, clients)
+        names = tuple(clients)
+        self.clients.configured(names)
+        self.calls.configured(self._models, names)
         for gone in self._keys.difference(keys):
             self._forget(*gone)
         self._keys.intersection_update(keys)
@@ -280,6 +284,7 @@ class Metrics:
                 self._rotations.labels(before.provider, before.reason).inc()
         if context.route in self._routes:
             self.calls.request_ended(context, self._clock())
+            self.clients.request_ended(context)
 
     def web_tool_used(self, tool: str, outcome: str) -> None:
         """``outcome`` is ok or the code of its failure."""

@@ -13,13 +13,12 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from gateway.metrics.children import Children
+from gateway.metrics.clients import KINDS, OTHER, counts
 from middleware.context import RequestContext
 from providers.policy import LIMITS
 from providers.ports import Attempt, Usage
 
-OTHER = "other"  # a model that no setting names
 OPERATION = "chat"
-KINDS = ("input", "output", "cache_read", "cache_write", "reasoning")  # reasoning is part of output
 SIDES = ("client", "upstream")
 PHASES = ("receive", "prepare", "all")
 AXES = (*LIMITS, "queue_full", "queue_wait")
@@ -61,9 +60,15 @@ class CallMetrics:
     """An observer of attempts and requests."""
 
     def __init__(
-        self, registry: CollectorRegistry, models: Iterable[tuple[str, str]], clients: Iterable[str], price: Price
+        self,
+        registry: CollectorRegistry,
+        models: Iterable[tuple[str, str]],
+        clients: Iterable[str],
+        price: Price,
+        client: Callable[[str], str] = str,
     ) -> None:
-        """``models`` and ``clients`` as in ``configured``."""
+        """``models`` and ``clients`` as in ``configured``; ``client`` makes a label of a client's name."""
+        self._client = client
         self._price = price
         self._operation = _histogram(
             registry,
@@ -190,7 +195,7 @@ class CallMetrics:
             counter[OPERATION, NAMES.get(provider, provider), model, MODALITY]
         for (provider, model), kind in product(self._models, KINDS):
             self._tokens[provider, model, kind]
-        for (provider, model), client in product(self._models, clients):
+        for (provider, model), client in product(self._models, map(self._client, clients)):
             self._cost[client, provider, model]
 
     def attempt_ended(self, attempt: Attempt) -> None:
@@ -260,13 +265,7 @@ class CallMetrics:
     def _spent(self, client: str, attempt: Attempt) -> None:
         used = attempt.usage
         model = self._known(attempt.provider, attempt.model)
-        for kind, count in (
-            ("input", used.input_tokens),
-            ("output", used.output_tokens),
-            ("cache_read", used.cache_read_tokens),
-            ("cache_write", used.cache_write_tokens),
-            ("reasoning", used.reasoning_tokens),
-        ):
+        for kind, count in counts(used):
             if count:
                 self._tokens[attempt.provider, model, kind].inc(count)
                 if kind in CACHED:
@@ -278,7 +277,7 @@ class CallMetrics:
         if cost is None:
             self._unpriced[attempt.provider, model].inc(billed)
         else:
-            self._cost[client, attempt.provider, model].inc(cost)
+            self._cost[self._client(client), attempt.provider, model].inc(cost)
 
     def _known(self, provider: str, model: str) -> str:
         return model if (provider, model) in self._models else OTHER

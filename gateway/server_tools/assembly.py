@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from gateway.server_tools.engines import Brave, DuckDuckGo, Engine, SearXNG, Tavily
 from gateway.server_tools.extract import ChildExtractor
 from gateway.server_tools.fetch import Fetcher
 from gateway.server_tools.outbound import AiohttpWeb, SystemResolver, absolute
-from gateway.server_tools.quota import Allowance, AllowanceOf, Rates
+from gateway.server_tools.quota import Rates
 from gateway.server_tools.search import EngineSearch
 from gateway.server_tools.tools import Observe, WebTools
 from gateway.server_tools.urls import Rules
-from gateway.settings.model import ClientToken, WebToolSettings
+from gateway.settings.model import WebToolSettings
 from providers.ports import Time
 from providers.secret import Secret
 
 
-def web_tools(settings: WebToolSettings, allowance_of: AllowanceOf, time: Time, observe: Observe) -> WebTools:
+def web_tools(settings: WebToolSettings, time: Time, observe: Observe) -> WebTools:
     """Opens nothing before it is used."""
     web, names = AiohttpWeb(), SystemResolver()
     return WebTools(
@@ -28,16 +26,10 @@ def web_tools(settings: WebToolSettings, allowance_of: AllowanceOf, time: Time, 
             ChildExtractor(),
             Rules(settings.schemes, settings.private),
         ),
-        Rates(settings.rate, allowance_of, time.clock),
+        Rates(settings.rate, time.clock),
         time.wall,
         observe,
     )
-
-
-def configured(tokens: Iterable[ClientToken]) -> AllowanceOf:
-    """What these tokens may have; any other client may have all."""
-    known = {token.name: Allowance(token.web_tools, token.web_tools_per_minute) for token in tokens}
-    return lambda principal: known.get(principal, Allowance())
 
 
 def engine(settings: WebToolSettings) -> Engine:

@@ -1,9 +1,8 @@
-"""Who may have the gateway's web tools, and how often."""
+"""How often clients may use the gateway's web tools."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,48 +14,29 @@ MINUTE = 60.0
 class Quota(Protocol):
     """What each client may have. ``principal`` is the name of its token, "" where none is needed."""
 
-    def allows(self, principal: str) -> bool:
-        """Whether it may have the tools at all."""
-
-    def take(self, principal: str) -> bool:
-        """One use, now; False where there have been too many of late."""
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What one token may have; ``rate`` is in uses a minute, None for no limit of its own."""
-
-    web_tools: bool = True
-    rate: int | None = None
-
-
-AllowanceOf = Callable[[str], Allowance]
-"""What the client of that name may have, asked anew each time: tokens come and go."""
+    def take(self, principal: str, own: int | None) -> bool:
+        """One use, now; False where there have been too many of late. ``own`` is what its token may have a minute."""
 
 
 class Rates:
     """See Quota. Never more than ``rate`` uses in any minute, in this process, by all clients together."""
 
-    def __init__(self, rate: int, allowance_of: AllowanceOf, clock: Clock) -> None:
+    def __init__(self, rate: int, clock: Clock) -> None:
         self._rate = rate
-        self._allowance_of = allowance_of
         self._clock = clock
         self._all = _Minute()
         self._own: dict[str, _Minute] = {}  # of clients with a rate, while they have a use in it
 
-    def allows(self, principal: str) -> bool:
-        return self._allowance_of(principal).web_tools
-
-    def take(self, principal: str) -> bool:
-        now, rate = self._clock(), self._allowance_of(principal).rate
+    def take(self, principal: str, own: int | None) -> bool:
+        now = self._clock()
         if not self._all.has_room(now, self._rate):
             return False
-        if rate is not None:
-            own = self._own.get(principal) or _Minute()
-            if not own.has_room(now, rate):
+        if own is not None:
+            minute = self._own.get(principal) or _Minute()
+            if not minute.has_room(now, own):
                 return False
-            own.uses.append(now)
-            self._own = {name: each for name, each in self._own.items() if each.recent(now)} | {principal: own}
+            minute.uses.append(now)
+            self._own = {name: each for name, each in self._own.items() if each.recent(now)} | {principal: minute}
         self._all.uses.append(now)
         return True
 

@@ -17,6 +17,7 @@ from gateway.server_tools.failures import Code, ToolFailure
 from gateway.server_tools.fetch import Fetcher, Page
 from gateway.server_tools.quota import Quota
 from gateway.server_tools.search import Search
+from middleware.context import RequestContext
 from providers.dialects.anthropic.server_blocks import sealed
 from providers.hosting import HostedTool
 from providers.ports import Clock
@@ -32,17 +33,19 @@ class WebTools:
     """What runs the calls of all clients."""
 
     def __init__(self, search: Search, fetcher: Fetcher, quota: Quota, wall: Clock, observe: Observe) -> None:
-        self.quota = quota
+        self._quota = quota
         self._search = search
         self._fetcher = fetcher
         self._wall = wall
         self._observe = observe
         self._log = structlog.get_logger("keyturn")
 
-    async def run(self, tool: HostedTool, arguments: Mapping[str, Any], texts: Iterable[str], principal: str) -> Any:
+    async def run(
+        self, tool: HostedTool, arguments: Mapping[str, Any], texts: Iterable[str], context: RequestContext
+    ) -> Any:
         """The content of the result block. ``texts`` are what stands in the conversation, read where it matters."""
         try:
-            if not self.quota.take(principal):
+            if not self._quota.take(context.principal, context.grant.web_tools_per_minute if context.grant else None):
                 raise ToolFailure(
                     "too_many_requests", "WEB_TOOLS_RATE_LIMIT, or web_tools_per_minute of its token, is used up"
                 )

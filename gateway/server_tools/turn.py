@@ -54,7 +54,7 @@ class ToolLoop:
         """See ``gateway.relay.Relay``."""
         hosts = self._dialects[call.dialect].hosts
         tools = hosts.tools(call.body) if hosts else ()
-        if hosts is None or not tools or not self._kit.tools.quota.allows(context.principal):
+        if hosts is None or not tools:
             return await self._kit.relay.open(call, targets, context, stack)
         turn = Turn(self._kit, replace(call, hosting=Hosting(tools)), hosts, targets, context, stack)
         answer, round_ = await turn.ask()
@@ -129,7 +129,7 @@ class Turn:
         if refusal is not None:
             return self._hosts.result(use, refused(tool, refusal))
         texts = self._hosts.texts(self._call.body, tool)
-        content = await self._kit.tools.run(tool, decode(use.text.encode()), texts, self._context.principal)
+        content = await self._kit.tools.run(tool, decode(use.text.encode()), texts, self._context)
         if isinstance(content, list):
             self.progress.usage = self.progress.usage.plus(Usage(web_searches=1))
         elif "error_code" not in content:

@@ -33,6 +33,7 @@ from gateway.settings.toml_file import find_toml, read_toml
 from gateway.settings.values import is_placeholder
 from gateway.settings.variables import SECRETS, Globals, refuse_removed
 from gateway.settings.web_tools import web_tools
+from middleware.grant import Grant, digest
 from middleware.loopback import is_loopback
 from providers.errors import ConfigError
 from providers.secret import Secret
@@ -40,7 +41,14 @@ from providers.spec import ProviderConfig
 
 NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 SHORTEST = 8  # characters of a token that is no guess
-WELL_KNOWN = ("anthropic", "changeme", "claude", "dummy", "freecc", "password", "secret", "test", "token")
+FEWEST = 5  # different ones
+# Words that people write in a hurry, and tokens that stand in guides to this system and to those before it.
+WELL_KNOWN = (
+    *("anthropic", "any-value", "anything", "changeme", "claude", "dummy", "exact-matching-key", "freecc", "letmein"),
+    *("my-secret-token", "not-needed", "password", "secret", "sk-1234", "sk-dummy", "sk-test", "test", "token"),
+    *("12345678", "123456789", "1234567890", "password1", "password123", "qwertyuiop", "your-api-key", "your-token"),
+)
+_WEAK = f"this token is easy to guess. Use at least {SHORTEST} random characters."
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own variable
 ADMIN_TOKEN = "KEYTURN_ADMIN_TOKEN"  # noqa: S105 - a variable's name
 KEYLESS_VARIABLE = "ANTHROPIC_API_KEY"
@@ -142,10 +150,11 @@ def _state_file(text: str, cwd: Path, home: Path) -> Path | None:
 
 
 def _tokens(shared: Secret | None, named: Sequence[ClientToken], report: Report) -> tuple[ClientToken, ...]:
-    tokens = (ClientToken(SHARED, shared), *named) if shared else tuple(named)
-    owners: dict[Secret, str] = {}
+    own = [ClientToken(Grant(SHARED), digest(shared.reveal()), shared)] if shared else []
+    tokens = (*own, *named)
+    owners: dict[str, str] = {}
     for token in tokens:
-        owner = owners.setdefault(token.secret, token.name)
+        owner = owners.setdefault(token.digest, token.name)
         if owner != token.name:
             problem, fix = f"it is the same token as that of {owner}", "Give each client its own token."
             report.problem(f"tokens.{token.name}", problem, fix, token.origin, token.line)
@@ -173,14 +182,18 @@ def _warn(
     _warn_of_key(layers, providers, report)
     if common.redis_url and common.keyturn_state_file:
         report.warn("KEYTURN_STATE_FILE", "this is not used: the state is in Redis (REDIS_URL).")
-    named = {_variable(token): token.secret for token in tokens}
+    known = {_variable(token): token for token in tokens}
+    named = {name: token.secret for name, token in known.items() if token.secret}
     if admin := common.keyturn_admin_token:
-        for name in (name for name, secret in named.items() if secret == admin):
+        for name in (name for name, token in known.items() if token.digest == digest(admin.reveal())):
             report.warn(ADMIN_TOKEN, f"{name} is the same token, so who has that one may use /admin too.")
         named[ADMIN_TOKEN] = admin
     if not is_loopback(common.host):
         for name, secret in named.items():
             _warn_of_weakness(name, secret, report)
+        guessed = {digest(word) for word in WELL_KNOWN}
+        for name in (name for name, token in known.items() if not token.secret and token.digest in guessed):
+            report.warn(name, _WEAK)
 
 
 def _warn_of_key(layers: Layers, providers: Iterable[ProviderConfig], report: Report) -> None:
@@ -200,5 +213,5 @@ def _variable(token: ClientToken) -> str:
 
 def _warn_of_weakness(name: str, secret: Secret, report: Report) -> None:
     text = secret.reveal()
-    if len(text) < SHORTEST or text.lower() in WELL_KNOWN:
-        report.warn(name, f"this token is easy to guess. Use at least {SHORTEST} random characters.")
+    if len(text) < SHORTEST or len(set(text)) < FEWEST or text.lower() in WELL_KNOWN:
+        report.warn(name, _WEAK)

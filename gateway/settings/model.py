@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.local_answers import Probe
 from gateway.routing import RoutingTable
 from gateway.settings.redis_address import RedisAddress
+from middleware.grant import Grant
 from middleware.loopback import is_loopback
 from providers.secret import Secret
 from providers.spec import ProviderConfig
@@ -17,14 +18,17 @@ SHARED = "shared"  # the name of the client behind ANTHROPIC_AUTH_TOKEN
 
 @dataclass(frozen=True, slots=True)
 class ClientToken:
-    """A token that a client may send, and who that client is in logs and metrics."""
+    """A token that a client may send, who that client is in logs and metrics, and what it may use."""
 
-    name: str
-    secret: Secret
-    web_tools: bool = True  # may have them, where they are switched on
-    web_tools_per_minute: int | None = None  # uses in any minute, besides the limit for all
+    grant: Grant
+    digest: str = field(repr=False)  # as middleware/grant.py makes it
+    secret: Secret = Secret("")  # noqa: RUF009 - it does not change; empty where only the digest is known
     origin: str = field(default="", compare=False)  # where it is configured
     line: int = field(default=0, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.grant.name
 
 
 @dataclass(frozen=True, slots=True)

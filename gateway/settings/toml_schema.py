@@ -107,9 +107,16 @@ def _route() -> Json:
 
 
 def _token() -> Json:
-    return _table(
-        {"name": TEXT, **_texts(TOKEN_SOURCES), "web_tools": SWITCH, "web_tools_per_minute": WHOLE}, ("name",)
-    )
+    members = {
+        "name": TEXT,
+        **_texts(TOKEN_SOURCES),
+        **dict.fromkeys(("models", "providers"), TEXTS),
+        **_limits(),
+        "expires": {"description": "A day, to its end in UTC, or a time: 2027-01-31, 2027-01-31T18:00:00Z."},
+        "web_tools": {**SWITCH, "description": "Whether requests may have web_search and web_fetch."},
+        "web_tools_per_minute": {**WHOLE, "description": "Uses of those that run here, in any minute."},
+    }
+    return _table(members, ("name",))
 
 
 def _ferryllm() -> Json:

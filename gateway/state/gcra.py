@@ -73,5 +73,12 @@ def after_tokens(moment: float, now: float, limit: int, cost: int, share: int = 
     return max(now, min(now + MINUTE * share, max(moment, now) + cost * MINUTE * share / limit))
 
 
+def bucket_wait(moment: float, now: float, limit: int, cost: int = 1, share: int = 1) -> float:
+    """Seconds until ``cost`` fits a bucket that holds a minute's limit and is filled evenly; 0 = now. What is larger
+    than the bucket passes when it is full. ``after_tokens`` charges it.
+    """
+    return _wait(moment - now - max(0, max(1, limit // share) - cost) * MINUTE * share / limit)
+
+
 def _wait(seconds: float) -> float:
     return seconds if seconds > INSTANT else 0.0

@@ -15,6 +15,7 @@ from providers import reset
 from providers.errors import Calendar, Scope
 from providers.spec import NO_LIMITS, Limits, UsageWindow
 from providers.state import (
+    REFUNDED,
     WHOLE,
     Admission,
     Ask,
@@ -116,7 +117,7 @@ class Ledger:
                 return Passed(candidate.label, reason, wait)
         if ask.usage_limit and (wait := self._used_up(view, ask, wall)):
             return Passed(candidate.label, "usage", wait)
-        return self._over(view.meter, candidate.limits, ask.tokens, now, candidate.label)
+        return self._over(view.meter, candidate.limits, ask.tokens, now, candidate.label, ask.bucket)
 
     def _longest_rest(self, places: Places, now: float) -> tuple[float, str]:
         """For how many seconds, and why, what rests there keeps others away; 0 = it does not."""
@@ -148,7 +149,7 @@ class Ledger:
         if meter := self.meters.get(ask.model):
             charged.append((meter, ask.model_limits))
         for meter, limits in charged:
-            self._charge(meter, limits, ask.tokens, now)
+            self._charge(meter, limits, ask.tokens, now, ask.bucket and meter is view.meter)
         if ask.traffic.limited:
             charged.append((self.whole, NO_LIMITS))
             self.whole.open += 1
@@ -160,29 +161,48 @@ class Ledger:
         self.leases[ask.lease] = Lease(candidate, ask.model, now, ask, probes, view.period, charged)
         return Admission(candidate, passed=passed, probe=bool(probes))
 
-    def _over(self, meter: Meter, limits: Limits, tokens: int, now: float, label: str) -> Passed | None:
+    def _over(
+        self, meter: Meter, limits: Limits, tokens: int, now: float, label: str, bucket: bool = False
+    ) -> Passed | None:
         """The limit that one more request would break, None where it fits."""
         if limits.concurrency is not None and meter.open >= max(1, limits.concurrency // self.share):
             return Passed(label, "concurrency", POLL)
-        if limits.requests and (wait := gcra.requests_wait(meter.requests, now, limits.requests, self.share)):
-            return Passed(label, "requests", wait)
-        if limits.tokens and (wait := gcra.tokens_wait(meter.tokens, now, limits.tokens, tokens, self.share)):
-            return Passed(label, "tokens", wait)
-        return None
+        first = self._requests_wait(meter.requests, now, limits.requests, bucket) if limits.requests else 0.0
+        tokens_wait = gcra.bucket_wait if bucket else gcra.tokens_wait
+        second = tokens_wait(meter.tokens, now, limits.tokens, tokens, self.share) if limits.tokens else 0.0
+        # A client is told when it may come again: when both let it.
+        if first and not (bucket and second > first):
+            return Passed(label, "requests", first)
+        return Passed(label, "tokens", second) if second else None
 
-    def _charge(self, meter: Meter, limits: Limits, tokens: int, now: float) -> None:
+    def _requests_wait(self, moment: float, now: float, limit: int, bucket: bool) -> float:
+        if bucket:
+            return gcra.bucket_wait(moment, now, limit, 1, self.share)
+        return gcra.requests_wait(moment, now, limit, self.share)
+
+    def _charge(self, meter: Meter, limits: Limits, tokens: int, now: float, bucket: bool) -> None:
         meter.open += 1
-        if limits.requests:
+        if limits.requests and bucket:
+            meter.requests = gcra.after_tokens(meter.requests, now, limits.requests, 1, self.share)
+        elif limits.requests:
             meter.requests = gcra.after_request(meter.requests, now, limits.requests, self.share)
         if limits.tokens:
             meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, tokens, self.share)
 
     def _give_back(self, held: Lease, settlement: Settlement, now: float) -> None:
         extra = 0 if settlement.tokens is None else settlement.tokens - held.ask.tokens
+        if settlement.outcome == REFUNDED:
+            self._refund(held, now)
         for meter, limits in held.charged:
             meter.open -= 1
             if limits.tokens and extra:
                 meter.tokens = gcra.after_tokens(meter.tokens, now, limits.tokens, extra, self.share)
+
+    def _refund(self, held: Lease, now: float) -> None:
+        """The request that a bucket was charged with."""
+        meter, limit = held.candidate.view.meter, held.candidate.limits.requests
+        if limit and held.ask.bucket:
+            meter.requests = gcra.after_tokens(meter.requests, now, limit, -1, self.share)
 
     # -- what rests where
 

@@ -17,6 +17,8 @@ class MemoryStore:
     away = None  # it is always there
     records = None  # nor are there others to tell
     book = None
+    clients = None
+    usage = None
 
     def __init__(self, clock: Clock, wall: Clock) -> None:
         self._clock = clock

@@ -12,7 +12,19 @@ from dataclasses import dataclass, replace
 from gateway.state import gcra
 from gateway.state.ledger import Lease, Ledger
 from providers.spec import NO_LIMITS, UsageWindow
-from providers.state import WHOLE, Admission, Ask, Candidate, KeyView, Meter, Resting, RestOrder, Settlement, Snapshot
+from providers.state import (
+    REFUNDED,
+    WHOLE,
+    Admission,
+    Ask,
+    Candidate,
+    KeyView,
+    Meter,
+    Resting,
+    RestOrder,
+    Settlement,
+    Snapshot,
+)
 
 _ELSEWHERE = -1  # the round of leases that another store gave
 
@@ -94,17 +106,17 @@ class Mirror:
     def _note(self, ask: Ask, candidate: Candidate) -> None:
         for whose, limits in ((candidate, candidate.limits), (ask.model, ask.model_limits)):
             if limits != NO_LIMITS or whose is candidate:
-                rate = gcra.Rate(limits.requests) if limits.requests else None
+                each = _interval(limits.requests, ask.bucket and whose is candidate)
                 token = gcra.MINUTE / limits.tokens if limits.tokens else 0.0
-                self._note_one(whose, rate, ask.tokens, token)
+                self._note_one(whose, each, ask.tokens, token)
         if ask.traffic.limited:
-            self._note_one(None, gcra.of_traffic(ask.traffic) if ask.traffic.rate else None, 0, 0.0)
+            self._note_one(None, gcra.of_traffic(ask.traffic).interval if ask.traffic.rate else 0.0, 0, 0.0)
 
-    def _note_one(self, whose: Candidate | str | None, rate: gcra.Rate | None, tokens: int, token: float) -> None:
+    def _note_one(self, whose: Candidate | str | None, interval: float, tokens: int, token: float) -> None:
         used = self._used.setdefault(whose, Used())
         used.requests += 1
         used.tokens += tokens
-        used.interval, used.token = rate.interval if rate else 0.0, token
+        used.interval, used.token = interval, token
 
     def proved(self, lease: str, now: float) -> None:
         self.ledger.proved(lease, now)
@@ -116,8 +128,11 @@ class Mirror:
             return
         real = self._real(held.candidate)
         real.view.used, real.view.meter.open = held.candidate.view.used, held.candidate.view.meter.open
-        if settlement.outcome == "ok" and real in self._used:
-            self._used[real].good += 1
+        used = self._used.get(real)
+        if used and settlement.outcome == "ok":
+            used.good += 1
+        if used and settlement.outcome == REFUNDED:
+            used.requests, used.tokens = max(0, used.requests - 1), max(0, used.tokens - held.ask.tokens)
 
     def rest(self, candidate: Candidate | None, model: str, order: RestOrder, now: float) -> None:
         self.ledger.rest(candidate, model, order, now)
@@ -161,6 +176,13 @@ class Mirror:
 
     def _real(self, double: Candidate) -> Candidate:
         return self._doubles[double.id][0]
+
+
+def _interval(limit: int | None, bucket: bool) -> float:
+    """Seconds that a request takes of its limit."""
+    if not limit:
+        return 0.0
+    return gcra.MINUTE / limit if bucket else gcra.Rate(limit).interval
 
 
 def _new(found: Found, since: float, now: float) -> Iterator[Found]:

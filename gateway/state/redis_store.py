@@ -21,6 +21,7 @@ from gateway.state.scripts import ADMIT, ALIVE, BEAT, MERGE, REST, SETTLE, SNAPS
 from providers.ports import Clock
 from providers.spec import NO_LIMITS
 from providers.state import (
+    REFUNDED,
     WHOLE,
     Admission,
     Ask,
@@ -236,7 +237,8 @@ class RedisStore:
         order, tokens = settlement.rest, settlement.tokens
         args += (lease, settlement.outcome, "" if tokens is None else str(tokens))
         limits = held.candidate.limits.tokens or 0, held.ask.model_limits.tokens or 0
-        args += (f"{limits[0]} {limits[1]}", redis_text.order_text(order), held.text)
+        refunded = held.ask.bucket and settlement.outcome == REFUNDED and held.candidate.limits.requests
+        args += (f"{limits[0]} {limits[1]} {refunded or 0}", redis_text.order_text(order), held.text)
         if order and (order.common or order.all_keys):
             args += map(self._text, held.ask.candidates)
         return Job(SETTLE, self._names.keys(provider), args)

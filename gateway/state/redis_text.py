@@ -73,7 +73,7 @@ def limits_text(ask: Ask) -> str:
     return (
         f"{model.requests or 0} {model.tokens or 0} {model.concurrency or 0} "
         f"{traffic.rate or 0} {traffic.window!r} {traffic.concurrency or 0} "
-        f"{ask.usage_limit} {_WINDOWS[ask.usage_window]}"
+        f"{ask.usage_limit} {_WINDOWS[ask.usage_window]} {ask.bucket:d}"
     )
 
 

@@ -19,6 +19,9 @@ _PARTS = {
     "remember": (),
     "recall": (),
     "exchange": (),
+    "clients": (),
+    "tally": (),
+    "tallies": (),
 }
 
 
@@ -49,3 +52,6 @@ ALIVE = _script("alive")
 REMEMBER = _script("remember")
 RECALL = _script("recall")
 EXCHANGE = _script("exchange")
+CLIENTS = _script("clients")
+TALLY = _script("tally")
+TALLIES = _script("tallies")

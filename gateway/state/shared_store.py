@@ -11,11 +11,13 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from gateway.clients.redis_book import RedisBook
 from gateway.state.facts import FactBook
 from gateway.state.mirror import Mirrors
 from gateway.state.reasons import SLOW, StoreAway
 from gateway.state.records import Records
 from gateway.state.redis_store import RedisStore
+from gateway.state.usage_book import UsageBook
 from providers.ports import Time
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement, Snapshot
 
@@ -60,11 +62,15 @@ class SharedStore:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         records: Records | None = None,
         book: FactBook | None = None,
+        clients: RedisBook | None = None,
+        usage: UsageBook | None = None,
         retry: float = RETRY,
     ) -> None:
-        """``records`` and ``book`` are what else is at its server."""
+        """``records``, ``book``, ``clients`` and ``usage`` are what else is at its server."""
         self.records = records
         self.book = book
+        self.clients = clients
+        self.usage = usage
         self.away: StoreAway | None = None
         self._redis = redis
         self._mirrors = mirrors

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.usage import Row
-from gateway.words import words
+from gateway.words import BARRED, allowed_in_words, limits_in_words, words
 from middleware.context import RequestContext
 
 Json = Any
@@ -57,8 +56,20 @@ class RequestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A client, what its token allows and what it used. ``used`` is as in clients/overview."""
+
+    name: str
+    state: str  # good, expired, revoked, gone, or no token
+    may: str
+    limits: str
+    running: int
+    used: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """The whole page. ``unknown_prices`` counts tokens whose price nobody knows."""
+    """The whole page."""
 
     version: str
     time: str
@@ -67,7 +78,8 @@ class Page:
     running: tuple[RequestRow, ...]
     running_count: int
     failed: tuple[RequestRow, ...]
-    clients: tuple[Row, ...]
+    clients: tuple[ClientRow, ...]
+    further_clients: int
 
     @property
     def ready(self) -> int:
@@ -82,7 +94,6 @@ def page(
     pool: Json,
     running: Sequence[RequestContext],
     over: Iterable[RequestContext],
-    clients: Sequence[Row],
     now: float,
     draining: bool,
 ) -> Page:
@@ -96,7 +107,8 @@ def page(
         running=tuple(_running(each, now) for each in running[:SHOWN]),
         running_count=len(running),
         failed=tuple(_failed(each, now) for each, _ in zip(failed, range(SHOWN), strict=False)),
-        clients=tuple(clients),
+        clients=tuple(_client(each) for each in pool["clients"]),
+        further_clients=pool["further_clients"],
     )
 
 
@@ -138,6 +150,12 @@ def _limits(limits: Json) -> Iterator[str]:
         yield f"{limits['concurrency']} at once"
 
 
+def _client(client: Json) -> ClientRow:
+    ends = f"until {client['expires'][:10]}" if client["expires"] and client["state"] == "good" else ""
+    limits = ", ".join(each for each in (limits_in_words(client), ends) if each)
+    return ClientRow(client["name"], client["state"], allowed_in_words(client), limits, client["open"], client["used"])
+
+
 def _running(context: RequestContext, now: float) -> RequestRow:
     doing = "answering" if context.status else "waiting for content" if context.attempts else "in the queue"
     return _row(context, now - context.started, doing)
@@ -145,7 +163,7 @@ def _running(context: RequestContext, now: float) -> RequestRow:
 
 def _failed(context: RequestContext, now: float) -> RequestRow:
     attempt = context.attempt
-    why = words(attempt.reason) if attempt and attempt.reason else "refused by the gateway"
+    why = words(attempt.reason) if attempt and attempt.reason else BARRED.get(context.barred, "refused by the gateway")
     return _row(context, (context.ended or now) - context.started, why)
 
 

@@ -113,6 +113,10 @@ fallback_providers = ["groq"]
 [[tokens]]
 name = "ada"
 token = "kt-ada-0123456789"
+models = ["groq/*"]
+requests_per_minute = 60
+expires = 2027-01-31
+web_tools_per_minute = 3
 """
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.metrics.calls import OTHER, CallMetrics
+from gateway.metrics.calls import CallMetrics
+from gateway.metrics.clients import MOST, OTHER, ClientMetrics
 from middleware.context import RequestContext
 from providers.ports import Attempt, Step, Usage
 from tests.serving import TOKEN, Gateway, ask, serving
@@ -147,3 +148,26 @@ def test_waits_and_what_stood_in_the_way() -> None:
     for axis, count in (("requests", 3), (OTHER, 1)):
         labels = {"provider": "groq", "axis": axis}
         assert registry.get_sample_value("keyturn_limit_rejections_total", labels) == count
+
+
+def test_clients_are_counted_and_their_names_are_bounded() -> None:
+    registry = CollectorRegistry()
+    metrics = ClientMetrics(registry)
+    metrics.configured(["ada"])
+    for name in ["ada", *(f"client-{number}" for number in range(2 * MOST))]:
+        asked = context(principal=name)
+        asked.trail.attempts.append(Attempt("req_1", "groq", "a", "groq-01", 11.0, usage=Usage(10, 5, 3)))
+        metrics.request_ended(asked)
+    refused = context(principal="ada", barred="tokens")
+    refused.outcome = "error"
+    metrics.request_ended(refused)
+
+    def value(series: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"keyturn_client_{series}_total", labels)
+
+    assert value("tokens", client="ada", type="cache_read") == 3
+    assert value("refused", client="ada", axis="tokens") == 1
+    assert (value("requests", client="ada", outcome="ok"), value("requests", client="ada", outcome="error")) == (1, 1)
+    assert value("tokens", client=OTHER, type="input") == 10 * (MOST + 1)
+    labels = {each.labels["client"] for family in registry.collect() for each in family.samples}
+    assert len(labels) == MOST + 1

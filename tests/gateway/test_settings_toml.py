@@ -470,7 +470,7 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
             "Did you mean rewrite_model?",
         ),
         ("[[tokens]]\ntoken = 'kt-1'", "tokens[1].name", "is missing", 'Add for example name = "alice".'),
-        ("[[tokens]]\nname = 'bob'", "tokens.bob.token", "is missing", "Add token, token_env or token_file."),
+        ("[[tokens]]\nname = 'bob'", "tokens.bob.token", "is missing", "Add token, token_env, token_file or hash."),
         ("[[tokens]]\nname = 'bob'\ntoken = 'a b'", "tokens.bob.token", "the token holds whitespace", "Copy it again"),
         (
             "[[tokens]]\nname = 'bob'\ntoken_env = 'X'",

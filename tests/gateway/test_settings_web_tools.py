@@ -110,7 +110,8 @@ def test_tokens_with_a_switch_and_a_rate(place: Place) -> None:
         '[[tokens]]\nname = "alice"\ntoken = "token-of-alice"\nweb_tools = false\n'
         '[[tokens]]\nname = "bob"\ntoken = "token-of-bob"\nweb_tools_per_minute = 3'
     )
-    assert [(token.web_tools, token.web_tools_per_minute) for token in settings.tokens] == [(False, None), (True, 3)]
+    grants = [token.grant for token in settings.tokens]
+    assert [(grant.web_tools, grant.web_tools_per_minute) for grant in grants] == [(False, None), (True, 3)]
 
 
 @pytest.mark.parametrize(

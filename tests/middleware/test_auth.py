@@ -6,15 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.clients.roster import Roster
 from middleware.auth import Access, Auth, credentials
 from middleware.context import RequestContext, attach, context_of
+from middleware.grant import Grant, digest
 from middleware.loopback import is_loopback
 from providers.errors import Fault
 from providers.secret import Secret
 from tests.serving import Json, Wire, http_scope
 
-SHARED = Access(tokens=[("shared", Secret("freecc"))])
-NAMED = Access(tokens=[("shared", Secret("freecc")), ("alice", Secret("al:ice")), ("bob", Secret("al"))])
+NOW = 1795176000.0  # noon of 2026-11-20
+
+
+def clients(**tokens: str) -> Roster:
+    """By name."""
+    return Roster({digest(token): Grant(name) for name, token in tokens.items()}, None, lambda: NOW)
+
+
+SHARED = Access(clients=clients(shared="freecc"))
+NAMED = Access(clients=clients(shared="freecc", alice="al:ice", bob="al"))
 OPEN = Access()
 BEYOND = Access(beyond=True)
 
@@ -146,22 +156,73 @@ async def test_an_open_gateway_reads_the_pin_from_any_header(access: Access, hea
     assert await enter(access, http_scope(**headers)) == ("", pin)
 
 
-async def test_every_token_is_compared_whichever_matches() -> None:
-    compared: list[str] = []
+class Counted:
+    """Clients, and what they were asked for."""
 
-    class Noted(Secret):
-        def matches(self, offered: str) -> bool:
-            compared.append(self.reveal())
-            return super().matches(offered)
+    required, complete = True, True
 
-    tokens = [(name, Noted(name)) for name in ("first", "second", "third")]
-    for value in ("first", "third"):
-        compared.clear()
-        assert (await enter(Access(tokens=tokens), http_scope(x_api_key=value)))[0] == value
-        assert compared == ["first", "second", "third"]
-    compared.clear()
-    await refused(Access(tokens=tokens), http_scope(x_api_key="none:such"))
-    assert compared == ["first", "second", "third"] * 2
+    def __init__(self, **grants: Grant) -> None:
+        self.grants = grants
+        self.asked: list[str] = []
+
+    def find(self, offered: str) -> Grant | None:
+        self.asked.append(offered)
+        return self.grants.get(offered)
+
+    def now(self) -> float:
+        return NOW
+
+
+@pytest.mark.parametrize("token", ["good", "expired", "revoked", "none"])
+async def test_all_that_was_sent_is_looked_up_whatever_is_found(token: str) -> None:
+    known = Counted(good=Grant("a"), expired=Grant("b", expires=NOW), revoked=Grant("c", revoked=NOW - 9))
+    scope = http_scope(x_api_key=f"{token}:a/b", authorization="Bearer another")
+    if token == "good":
+        assert await enter(Access(clients=known), scope) == ("a", "a/b")
+    else:
+        assert (await refused(Access(clients=known), scope)).status == 401
+    assert known.asked == [f"{token}:a/b", token, "another", "another"]
+
+
+@pytest.mark.parametrize(
+    ("token", "words"), [("old", "ada expired on 2026-11-20"), ("gone", "bob was revoked on 2026-11-20")]
+)
+async def test_who_holds_a_token_that_ended_is_told_so_and_nobody_else(token: str, words: str) -> None:
+    known = Counted(old=Grant("ada", expires=NOW), gone=Grant("bob", revoked=NOW - 9), good=Grant("eve"))
+    fault = await refused(Access(clients=known), http_scope(x_api_key=f"{token}:some/model"))
+    assert (fault.status, fault.type, fault.retry) == (401, "authentication_error", False)
+    assert words in fault.message
+    assert "ANTHROPIC_AUTH_TOKEN" in fault.message
+    assert "x-api-key" not in fault.message.lower()
+    for other in (f"{token}x", "ada", "bob", "eve", token.upper()):
+        outsider = await refused(Access(clients=known), http_scope(x_api_key=other))
+        stranger = await refused(Access(clients=known), http_scope(x_api_key="never-seen"))
+        assert (outsider.status, outsider.message, outsider.headers) == (401, stranger.message, stranger.headers)
+        assert not [name for name in ("ada", "bob", "eve") if name in outsider.message]
+
+
+async def test_a_good_token_beside_one_that_ended_is_good() -> None:
+    known = Counted(old=Grant("ada", expires=NOW), good=Grant("eve"))
+    scope = http_scope(x_api_key="old", authorization="Bearer good:a/b")
+    assert await enter(Access(clients=known), scope) == ("eve", "a/b")
+
+
+class Unread(Counted):
+    """The store with the made ones could not be read yet."""
+
+    complete = False
+
+
+async def test_what_cannot_be_looked_up_is_no_fault_of_the_clients() -> None:
+    known = Unread(good=Grant("eve"))
+    assert await enter(Access(clients=known), http_scope(x_api_key="good")) == ("eve", "")
+    fault = await refused(Access(clients=known), http_scope(x_api_key="made-elsewhere"))
+    assert (fault.status, fault.retry_after) == (503, 2)
+    assert (await refused(Access(clients=known), http_scope())).status == 401
+    known.required = False
+    assert (await refused(Access(clients=known), http_scope(client="10.0.0.9"))).status == 503
+    assert await enter(Access(clients=known), http_scope()) == ("", "")
+    assert await enter(Access(clients=known, allow_open=True), http_scope(client="10.0.0.9")) == ("", "")
 
 
 @given(token=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1), pin=st.text("ab/:@.", min_size=1))
@@ -215,7 +276,7 @@ async def test_protected_mode_serves_this_machine_only(client: str, headers: dic
 
 
 async def test_a_token_ends_protected_mode() -> None:
-    access = Access(tokens=[("shared", Secret("freecc"))], beyond=True)
+    access = Access(clients=clients(shared="freecc"), beyond=True)
     scope = http_scope(client="10.0.0.9", x_api_key="freecc", x_forwarded_for="10.0.0.9")
     assert await enter(access, scope) == ("shared", "")
 
@@ -244,7 +305,7 @@ async def test_metrics_need_nothing_where_the_gateway_is_bound_to_loopback(acces
 )
 @pytest.mark.parametrize("token", [None, METRICS_TOKEN], ids=["unset", "set"])
 async def test_metrics_beyond_loopback_need_their_own_token(headers: dict[str, str], token: Secret | None) -> None:
-    access = Access(tokens=[("shared", Secret("freecc"))], beyond=True, metrics_token=token)
+    access = Access(clients=clients(shared="freecc"), beyond=True, metrics_token=token)
     for client in ("127.0.0.1", "10.0.0.9"):
         fault = await refused(access, http_scope("/metrics", "GET", client=client, **headers))
         assert (fault.status, fault.type) == (401, "authentication_error")
@@ -252,7 +313,7 @@ async def test_metrics_beyond_loopback_need_their_own_token(headers: dict[str, s
 
 
 async def test_the_metrics_token_opens_the_metrics_and_nothing_else() -> None:
-    access = Access(tokens=[("shared", Secret("freecc"))], beyond=True, metrics_token=METRICS_TOKEN)
+    access = Access(clients=clients(shared="freecc"), beyond=True, metrics_token=METRICS_TOKEN)
     headers = {"authorization": "Bearer scrape-me"}
     assert await enter(access, http_scope("/metrics", "GET", client="10.0.0.9", **headers)) == ("", "")
     assert (await refused(access, http_scope("/v1/messages", **headers))).status == 401

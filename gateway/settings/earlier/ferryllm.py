@@ -12,6 +12,7 @@ from gateway.settings.layers import Layers, Value
 from gateway.settings.model import ClientToken
 from gateway.settings.toml_table import Table
 from gateway.settings.values import is_placeholder, secret_problem
+from middleware.grant import Grant, digest
 from providers.secret import Secret
 from providers.spec import EFFORTS, POLICIES, PromptCache, ProviderConfig, ReasoningPolicy
 
@@ -160,7 +161,7 @@ def _tokens(auth: Table, outside: Layers) -> tuple[ClientToken, ...]:
             return ()
     place = auth.value("api_keys_env", name)
     return tuple(
-        ClientToken(f"client-{number}", Secret(text), origin=place.origin, line=place.line)
+        ClientToken(Grant(f"client-{number}"), digest(text), Secret(text), place.origin, place.line)
         for number, text in enumerate(dict.fromkeys(texts), 1)
     )
 

@@ -13,6 +13,7 @@ end
 local model_limits = { requests = limits[1], tokens = limits[2], open = limits[3], seconds = MINUTE, part = 40 }
 local provider_limits = { requests = limits[4], seconds = limits[5], open = limits[6], tokens = 0, part = 20 }
 local usage_limit, usage_window = limits[7], limits[8]
+local bucket = limits[9] == 1
 
 -- A candidate's text begins with its hash and its account's, which are of one length; of most, no more is looked at.
 local HASH = 24
@@ -28,7 +29,14 @@ end
 
 local function limits_of(index)
   local requests, tokens, open = string.match(ARGV[FIRST + index - 1], ' (%d+) (%d+) (%d+)$')
-  return { requests = tonumber(requests), tokens = tonumber(tokens), open = tonumber(open), seconds = MINUTE, part = 40 }
+  return {
+    requests = tonumber(requests),
+    tokens = tonumber(tokens),
+    open = tonumber(open),
+    seconds = MINUTE,
+    part = 40,
+    bucket = bucket,
+  }
 end
 
 reap()
@@ -68,23 +76,27 @@ local function over(meter, own)
   if own.open > 0 and meter.open >= own.open then
     return POLL, 'concurrency'
   end
+  local requests, tokens = 0, 0
   if own.requests > 0 then
-    local wait = requests_wait(meter.requests, own.requests, own.seconds, own.part)
-    if wait > 0 then
-      return wait, 'requests'
-    end
+    requests = own.bucket and bucket_wait(meter.requests, own.requests, 1)
+      or not own.bucket and requests_wait(meter.requests, own.requests, own.seconds, own.part)
   end
   if own.tokens > 0 then
-    local wait = tokens_wait(meter.tokens, own.tokens, cost)
-    if wait > 0 then
-      return wait, 'tokens'
-    end
+    tokens = (own.bucket and bucket_wait or tokens_wait)(meter.tokens, own.tokens, cost)
+  end
+  -- A client is told when it may come again: when both let it.
+  if requests > 0 and not (own.bucket and tokens > requests) then
+    return requests, 'requests'
+  elseif tokens > 0 then
+    return tokens, 'tokens'
   end
 end
 
 local function charge(meter, own)
   meter.open = meter.open + 1
-  if own.requests > 0 then
+  if own.requests > 0 and own.bucket then
+    meter.requests = after_tokens(meter.requests, own.requests, 1)
+  elseif own.requests > 0 then
     meter.requests = after_request(meter.requests, own.requests, own.seconds, own.part)
   end
   if own.tokens > 0 then

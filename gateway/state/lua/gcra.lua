@@ -28,6 +28,11 @@ local function tokens_wait(moment, limit, cost)
   return wait_of(moment - now - math.max(0, burst - cost) * interval)
 end
 
+-- A bucket that holds a minute's limit.
+local function bucket_wait(moment, limit, cost)
+  return wait_of(moment - now - math.max(0, limit - cost) * MINUTE / limit)
+end
+
 local function after_tokens(moment, limit, cost)
   return math.max(now, math.min(now + MINUTE, math.max(moment, now) + cost * MINUTE / limit))
 end

@@ -1,9 +1,10 @@
--- An attempt has ended (ok, failed, abandoned), or got its answer (proved).
--- ARGV: 4 lease, 5 outcome, 6 tokens or "", 7 "key-tokens-limit model-tokens-limit", 8 the order of a rest or "",
+-- An attempt has ended (ok, failed, abandoned, refunded), or got its answer (proved).
+-- ARGV: 4 lease, 5 outcome, 6 tokens or "", 7 "key-tokens-limit model-tokens-limit refunded-requests-limit", 8 the order of a rest or "",
 -- 9 the lease as its process knows it, where this server may have lost it, or "", 10 and on: all candidates, "key
 -- account" each.
 local lease, outcome, actual = ARGV[4], ARGV[5], tonumber(ARGV[6])
-local key_limit, model_limit = string.match(ARGV[7], '^(%S+) (%S+)$')
+local key_limit, model_limit, refunded = string.match(ARGV[7], '^(%S+) (%S+) ?(%S*)$')
+refunded = tonumber(refunded) or 0 -- the limit of a bucket that gets its request back
 local TOGETHER = 10 -- seconds within which failures of all keys are one event
 local COOL, COOLEST = 5, 60 -- seconds that a provider rests which refused all its keys, doubling
 local ALWAYS = math.huge
@@ -180,6 +181,9 @@ local function settled(meter, field)
   local extra = actual and actual - held.cost or 0
   if limit > 0 and extra ~= 0 then
     meter.tokens = after_tokens(meter.tokens, limit, extra)
+  end
+  if refunded > 0 and field == 'k:' .. held.key then
+    meter.requests = after_tokens(meter.requests, refunded, -1)
   end
 end
 

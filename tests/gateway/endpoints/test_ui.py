@@ -109,7 +109,11 @@ async def test_it_tells_of_keys_requests_and_clients(gateway: Gateway, upstream:
         page = (await client.get("/ui")).text
     for words in ("1 of 3 ready", "not a valid key", "rate limited", "30 requests in 60 s", "the request is wrong"):
         assert words in page
-    assert re.search(r'<th scope="row">shared</th><td class="number">2</td><td class="number">1</td>', page)
+    shared = re.search(
+        r'<th scope="row">shared</th><td>all</td><td>none</td>((?:<td class="number">\d+</td>){4})', page
+    )
+    assert shared
+    assert re.findall(r"\d+", shared[1]) == ["0", "2", "1", "0"]
     assert '<td class="number">1,200</td>' in page
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.usage import KEPT, UsageLedger, Who
+from gateway.usage import KEPT, UsageLedger, Who, by_client
 from middleware.context import RequestContext
 from providers.ports import Attempt, Usage
 from tests.serving import Gateway, ask, serving
@@ -107,20 +107,21 @@ async def test_nobody_sees_it_without_a_token(gateway: Gateway) -> None:
         assert (await client.get("/admin/usage")).status_code == 401
 
 
-def test_sums_outlive_the_sessions_that_are_forgotten() -> None:
+async def test_sums_outlive_the_sessions_that_are_forgotten() -> None:
     ledger = UsageLedger(lambda *_: 0.5, lambda: 1.0)
     for number in range(KEPT + 100):
         asked = RequestContext("req", 0.0, principal="ada", conversation=f"session-{number}", outcome="ok")
         asked.trail.attempts.append(Attempt("req", "groq", "a", "groq-01", 0.0, usage=Usage(10, 1)))
         ledger.ended(asked)
-    assert len(ledger.rows()) <= KEPT + 1
-    ((row),) = ledger.by_client()
+    rows = (await ledger.used()).rows
+    assert len(rows) <= KEPT + 1
+    ((row),) = by_client(rows)
     assert row.who == Who("ada")
     assert (row.tally.requests, row.tally.usage.input_tokens) == (KEPT + 100, 10 * (KEPT + 100))
     assert row.tally.cost == pytest.approx(0.5 * (KEPT + 100))
 
 
-def test_what_asked_nothing_of_a_model_is_not_counted() -> None:
+async def test_what_asked_nothing_of_a_model_is_not_counted() -> None:
     ledger = UsageLedger(lambda *_: None, lambda: 1.0)
     ledger.ended(RequestContext("req", 0.0, outcome="error"))
-    assert ledger.rows() == []
+    assert (await ledger.used()).rows == []

@@ -1,11 +1,11 @@
-"""Who may have web tools, how often, and how long an answer goes on with them."""
+"""How often web tools may be used, and how long an answer goes on with them."""
 
 from __future__ import annotations
 
 import pytest
 
 from gateway.server_tools.progress import MOST_USES, ROUNDS, SECONDS, Progress
-from gateway.server_tools.quota import Allowance, Rates
+from gateway.server_tools.quota import Rates
 from providers.chat.events import BlockKind, Stop
 from providers.chat.fold import AnswerBlock, WholeMessage
 from providers.hosting import HostedTool
@@ -15,16 +15,16 @@ from tests.moments import Moments
 SEARCH = HostedTool("web_search", "web_search_20250305", "web_search")
 
 
-def rates(rate: int, **clients: Allowance) -> tuple[Rates, Moments]:
+def rates(rate: int) -> tuple[Rates, Moments]:
     moments = Moments(frozen=True)
-    return Rates(rate, lambda name: clients.get(name, Allowance()), moments.clock), moments
+    return Rates(rate, moments.clock), moments
 
 
 def test_never_more_than_the_rate_in_any_minute() -> None:
     quota, moments = rates(3)
     taken: list[float] = []
     for _ in range(400):
-        if quota.take(""):
+        if quota.take("", None):
             taken.append(moments.ahead)
         moments.ahead += 0.7
     assert len(taken) >= 3 * (400 * 0.7) // 60
@@ -32,32 +32,21 @@ def test_never_more_than_the_rate_in_any_minute() -> None:
 
 
 def test_a_token_has_a_rate_of_its_own_besides() -> None:
-    quota, moments = rates(3, alice=Allowance(rate=1), bob=Allowance())
-    assert [quota.take("alice"), quota.take("alice")] == [True, False]
-    assert [quota.take("bob"), quota.take("bob"), quota.take("bob")] == [True, True, False]
+    quota, moments = rates(3)
+    assert [quota.take("alice", 1), quota.take("alice", 1)] == [True, False]
+    assert [quota.take("bob", None), quota.take("bob", None), quota.take("bob", None)] == [True, True, False]
     moments.ahead += 60
-    assert quota.take("alice")
+    assert quota.take("alice", 1)
 
 
 def test_what_was_refused_takes_no_place() -> None:
-    quota, _ = rates(2, alice=Allowance(rate=1))
-    assert [quota.take("alice"), quota.take("alice"), quota.take("bob")] == [True, False, True]
+    quota, _ = rates(2)
+    assert [quota.take("alice", 1), quota.take("alice", 1), quota.take("bob", None)] == [True, False, True]
 
 
-def test_tokens_come_and_go_while_it_runs() -> None:
-    clients = {"alice": Allowance(rate=1)}
-    moments = Moments(frozen=True)
-    quota = Rates(9, lambda name: clients.get(name, Allowance(False)), moments.clock)
-    assert [quota.take("alice"), quota.take("alice")] == [True, False]
-    clients |= {"alice": Allowance(rate=2), "bob": Allowance()}
-    assert [quota.take("alice"), quota.allows("bob")] == [True, True]
-    del clients["bob"]
-    assert not quota.allows("bob")
-
-
-def test_the_switch_of_a_token() -> None:
-    quota, _ = rates(1, alice=Allowance(web_tools=False))
-    assert [quota.allows(name) for name in ("alice", "bob", "")] == [False, True, True]
+def test_a_rate_that_changes_holds_at_once() -> None:
+    quota, _ = rates(9)
+    assert [quota.take("alice", 1), quota.take("alice", 1), quota.take("alice", 2)] == [True, False, True]
 
 
 def message(*blocks: AnswerBlock, stop: Stop = Stop.TOOL_USE, output: int = 10) -> WholeMessage:

@@ -13,6 +13,7 @@ from providers import policy
 from providers.errors import Calendar, ErrorKind, Rest, Scope, UpstreamFailure
 from providers.spec import NO_LIMITS, NO_TRAFFIC, Limits, Traffic, UsageWindow
 from providers.state import (
+    REFUNDED,
     WHOLE,
     Admission,
     Ask,
@@ -90,6 +91,7 @@ class Desk:
     usage_limit: int = 0
     usage_window: UsageWindow = UsageWindow.ROUND
     traffic: Traffic = NO_TRAFFIC
+    bucket: bool = False
     most: int = 10_000  # requests in one test; fewer where the store is slow
     _leases: Iterator[str] = field(default_factory=lambda: (f"lease-{number}" for number in itertools.count(1)))
 
@@ -107,6 +109,7 @@ class Desk:
             self.usage_limit,
             self.usage_window,
             self.traffic,
+            self.bucket,
         )
         return lease, await self.store.admit(ask)
 
@@ -136,6 +139,9 @@ class Desk:
 
     async def abandoned(self, lease: str) -> None:
         await self.store.settle(self.provider, lease, Settlement("abandoned"))
+
+    async def refunded(self, lease: str) -> None:
+        await self.store.settle(self.provider, lease, Settlement(REFUNDED, 0))
 
     async def proved(self, lease: str) -> None:
         await self.store.proved(self.provider, lease)

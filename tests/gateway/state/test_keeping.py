@@ -132,7 +132,7 @@ async def test_the_file_is_its_owners_and_holds_no_key(tmp_path: Path) -> None:
     await life.pool.rest(life.pool.keys[0], "", REFUSED)
     await life.file(path).keep()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == [path.name]
+    assert sorted(os.listdir(tmp_path)) == [f".{path.name}.lock", path.name]
     text = path.read_text()
     assert not any(secret in text for secret in SECRETS)
     json.loads(text)

@@ -23,6 +23,7 @@ from providers.errors import Calendar, ErrorKind, Scope, UpstreamFailure
 from providers.spec import Limits, Traffic, UsageWindow
 from providers.state import (
     OPERATOR,
+    REFUNDED,
     WHOLE,
     Admission,
     Ask,
@@ -90,6 +91,7 @@ class Parity(RuleBasedStateMachine):
         traffic=TRAFFIC,
         usage_limit=st.sampled_from([0, 0, 2]),
         window=st.sampled_from(UsageWindow),
+        bucket=st.booleans(),
     )
     def begin(
         self,
@@ -99,13 +101,14 @@ class Parity(RuleBasedStateMachine):
         traffic: Traffic,
         usage_limit: int,
         window: UsageWindow,
+        bucket: bool,
     ) -> None:
         for side in self.sides:
             side.pool = tuple(
                 Candidate(f"k{number}", f"acme-{number}", f"a{number % 2}", limits[number]) for number in range(count)
             )
         self.model_limits = {MODELS[0]: model_limits, MODELS[1]: Limits()}
-        self.traffic, self.usage_limit, self.window = traffic, usage_limit, window
+        self.traffic, self.usage_limit, self.window, self.bucket = traffic, usage_limit, window, bucket
 
     # -- verbs
 
@@ -127,7 +130,7 @@ class Parity(RuleBasedStateMachine):
 
     @rule(
         lease=leases,
-        outcome=st.sampled_from(["ok", "ok", "abandoned", "failed"]),
+        outcome=st.sampled_from(["ok", "ok", "abandoned", "failed", REFUNDED]),
         tokens=st.sampled_from([None, 0, 10, 10**6]),
     )
     def settled(self, lease: str, outcome: str, tokens: int | None) -> None:
@@ -200,6 +203,7 @@ class Parity(RuleBasedStateMachine):
             self.usage_limit,
             self.window,
             self.traffic,
+            self.bucket,
         )
         admission = self._run(side.store.admit(ask))
         taken = admission.candidate.id if admission.candidate else None
