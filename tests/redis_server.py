@@ -51,6 +51,10 @@ def _version(program: str) -> str:
     return f"{said.split()[0].lower()}-{number[1]}"
 
 
+NONE = "no-redis"
+VERSIONS = tuple(binaries()) or (NONE,)  # each is a test of its own
+
+
 def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))

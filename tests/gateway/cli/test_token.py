@@ -16,12 +16,10 @@ from gateway.cli.token import FIRST, Wanted, token
 from gateway.clients.office import NO_PLACE
 from gateway.settings import Settings, load
 from middleware.grant import digest
-from tests.gateway.state.conftest import real_redis, unique_prefix
+from tests.gateway.state.conftest import unique_prefix
 from tests.redis_server import RedisServer
 from tests.serving import ask, serving
 from tests.upstream import Upstream, message, text
-
-__all__ = ["real_redis"]
 
 Capture = pytest.CaptureFixture[str]
 FIELDS: dict[str, Any] = {
@@ -40,7 +38,7 @@ FIELDS: dict[str, Any] = {
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     environ = {"KEYTURN_STATE_FILE": str(tmp_path / "state.json")}
     if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("real_redis")
+        server: RedisServer = request.getfixturevalue("one_redis")
         environ = {"REDIS_URL": server.url, "KEYTURN_REDIS_PREFIX": unique_prefix()}
     return load(environ, tmp_path, tmp_path)
 

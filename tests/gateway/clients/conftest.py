@@ -15,10 +15,8 @@ from gateway.clients.redis_book import RedisBook
 from gateway.state.line import Client, Line
 from gateway.state.redis_text import Names
 from gateway.state.state_file import StateFile
-from tests.gateway.state.conftest import real_redis, unique_prefix
+from tests.gateway.state.conftest import unique_prefix
 from tests.redis_server import RedisServer
-
-__all__ = ["real_redis"]
 
 Opened = Callable[[], Book]
 
@@ -35,7 +33,7 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     def one_more() -> Book:
         client: Client = fakeredis.FakeAsyncRedis(server=server)
         if request.param == "redis":
-            found: RedisServer = request.getfixturevalue("real_redis")
+            found: RedisServer = request.getfixturevalue("one_redis")
             client = Redis(port=found.port)
         lines.append(Line(client, deadline=10.0))
         return RedisBook(lines[-1], Names(prefix))

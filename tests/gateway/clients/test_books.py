@@ -138,10 +138,10 @@ async def test_a_token_of_the_settings_is_not_the_books(opened: Opened) -> None:
 # -- of one place
 
 
-async def test_redis_holds_the_digest_and_nothing_else_of_a_token(real_redis: RedisServer) -> None:
+async def test_redis_holds_the_digest_and_nothing_else_of_a_token(one_redis: RedisServer) -> None:
     prefix, token = unique_prefix(), mint()
-    async with plain_client(real_redis.port) as client:
-        line = Line(Redis(port=real_redis.port), deadline=10.0)
+    async with plain_client(one_redis.port) as client:
+        line = Line(Redis(port=one_redis.port), deadline=10.0)
         await add(RedisBook(line, Names(prefix)), "ada", token=token)
         await line.aclose()
         found = [each.decode() async for each in client.scan_iter(f"{prefix}*")]
@@ -153,14 +153,14 @@ async def test_redis_holds_the_digest_and_nothing_else_of_a_token(real_redis: Re
     assert token.removeprefix("kt_") not in held
 
 
-async def test_a_redis_that_began_anew_is_told(real_redis: RedisServer) -> None:
+async def test_a_redis_that_began_anew_is_told(one_redis: RedisServer) -> None:
     prefix = unique_prefix()
-    line = Line(Redis(port=real_redis.port), deadline=10.0)
+    line = Line(Redis(port=one_redis.port), deadline=10.0)
     book = RedisBook(line, Names(prefix))
     roster = Roster({}, book, lambda: NOW)
     await add(book, "ada")
     await roster.look()
-    async with plain_client(real_redis.port) as client:
+    async with plain_client(one_redis.port) as client:
         await client.delete(f"{prefix}{{clients}}:tokens")
     await roster.look()
     assert names(await book.read()) == ["ada"]

@@ -12,12 +12,10 @@ from gateway.cli.pool_table import table
 from gateway.clients.office import mint
 from middleware.grant import digest
 from tests.chaos.faults import plain
-from tests.gateway.state.conftest import real_redis, unique_prefix
+from tests.gateway.state.conftest import unique_prefix
 from tests.redis_server import RedisServer
 from tests.serving import Gateway, ask, serving
 from tests.upstream import Upstream, message, text
-
-__all__ = ["real_redis"]
 
 PAGES = ("/admin/pool", "/admin/tokens", "/admin/usage?by=agent", "/admin/usage?by=agent&format=csv", "/ui", "/metrics")
 RAW = {"LOG_RAW_API_PAYLOADS": "true", "LOG_RAW_SSE_EVENTS": "true", "LOG_API_ERROR_TRACEBACKS": "true"}
@@ -47,7 +45,7 @@ async def test_no_token_and_no_hash_is_seen(
     )
     environ = {"MODEL": "anthropic/claude-x", "ANTHROPIC_UPSTREAM_API_KEY": "sk-leaks-1", "LOG_FILE": "keyturn.log"}
     if where == "redis":
-        server: RedisServer = request.getfixturevalue("real_redis")
+        server: RedisServer = request.getfixturevalue("one_redis")
         environ |= {"REDIS_URL": server.url, "KEYTURN_REDIS_PREFIX": unique_prefix()}
     else:
         environ |= {"KEYTURN_STATE_FILE": "state.json"}

@@ -16,11 +16,11 @@ from providers.json_object import JsonObject, encode
 from providers.ports import Attempt, Usage
 from providers.spec import Limits
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement, Snapshot, StateStore
-from tests.gateway.state.conftest import clock, desk, real_redis
+from tests.gateway.state.conftest import clock, desk
 from tests.gateway.state.support import Desk, HandClock
 from tests.serving import ask
 
-__all__ = ["clock", "desk", "real_redis"]
+__all__ = ["clock", "desk"]
 
 MOST = 3
 ESTIMATED = 10  # tokens

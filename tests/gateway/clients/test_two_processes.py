@@ -15,12 +15,10 @@ import pytest
 
 from gateway.cli.token import Wanted, token
 from gateway.settings import load
-from tests.gateway.state.conftest import real_redis, unique_prefix
+from tests.gateway.state.conftest import unique_prefix
 from tests.gateway_process import GatewayProcess, running_gateway
 from tests.redis_server import RedisServer
 from tests.serving import ask
-
-__all__ = ["real_redis"]
 
 WANTED = 1.0  # seconds in which a revocation is everywhere
 BOUND = 10 * WANTED  # on a machine with other things to do
@@ -28,8 +26,8 @@ MOST = 6
 
 
 @pytest.fixture
-def environ(real_redis: RedisServer) -> dict[str, str]:
-    return {"REDIS_URL": real_redis.url, "KEYTURN_REDIS_PREFIX": unique_prefix(), "MODEL": "demo/demo"}
+def environ(one_redis: RedisServer) -> dict[str, str]:
+    return {"REDIS_URL": one_redis.url, "KEYTURN_REDIS_PREFIX": unique_prefix(), "MODEL": "demo/demo"}
 
 
 @pytest.fixture

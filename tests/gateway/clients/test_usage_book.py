@@ -33,7 +33,7 @@ async def opened(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
     def one_more() -> UsageBook:
         client: Client = fakeredis.FakeAsyncRedis(server=server)
         if request.param == "redis":
-            found: RedisServer = request.getfixturevalue("real_redis")
+            found: RedisServer = request.getfixturevalue("one_redis")
             client = Redis(port=found.port)
         lines.append(Line(client, deadline=10.0))
         return UsageBook(lines[-1], Names(prefix), KEPT)
@@ -118,8 +118,8 @@ async def test_names_that_clients_choose_stay_in_their_place(opened: Opened) -> 
     assert [row.who for row in (await one.used()).rows] == [Who("ada", "a?b?", "? caf\u00e9")]
 
 
-async def test_while_redis_is_away_nothing_is_lost_and_nothing_counted_twice(real_redis: RedisServer) -> None:
-    cut = CutLine(Redis(port=real_redis.port), deadline=10.0)
+async def test_while_redis_is_away_nothing_is_lost_and_nothing_counted_twice(one_redis: RedisServer) -> None:
+    cut = CutLine(Redis(port=one_redis.port), deadline=10.0)
     one = ledger(UsageBook(cut, Names(unique_prefix())))
     for cut.before, cut.after in ((False, False), (True, False), (False, True), (True, False)):
         one.ended(asked())
@@ -130,14 +130,14 @@ async def test_while_redis_is_away_nothing_is_lost_and_nothing_counted_twice(rea
     await cut.aclose()
 
 
-async def test_everything_ends_some_day(real_redis: RedisServer) -> None:
+async def test_everything_ends_some_day(one_redis: RedisServer) -> None:
     prefix = unique_prefix()
-    line = Line(Redis(port=real_redis.port), deadline=10.0)
+    line = Line(Redis(port=one_redis.port), deadline=10.0)
     one = ledger(UsageBook(line, Names(prefix)))
     one.ended(asked(session="s"))
     await one.tell()
     await line.aclose()
-    async with plain(real_redis.port) as client:
+    async with plain(one_redis.port) as client:
         names = [each async for each in client.scan_iter(f"{prefix}*")]
         assert len(names) == 3
         assert all(b"{usage}" in name for name in names)

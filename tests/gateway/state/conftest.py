@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import fakeredis
 import pytest
@@ -16,10 +16,8 @@ from gateway.state.mirror import Mirrors
 from gateway.state.redis_store import RedisStore
 from gateway.state.redis_text import Names
 from tests.gateway.state.support import Desk, HandClock
-from tests.redis_server import INSTALL, RedisServer, binaries, redis_server
+from tests.redis_server import INSTALL, NONE, VERSIONS, RedisServer
 
-NONE = "no-redis"
-VERSIONS = tuple(binaries()) or (NONE,)
 YEARS = 1e9  # seconds: a lease outlives whatever a test does to the clock
 _numbers = itertools.count()
 
@@ -31,30 +29,6 @@ def unique_prefix() -> str:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture(scope="session")
-def servers_by_version() -> Iterator[dict[str, RedisServer]]:
-    """One server of each version for all tests; each has a prefix of its own."""
-    with ExitStack() as stack:
-        yield {version: stack.enter_context(redis_server(version=version)) for version in binaries()}
-
-
-@pytest.fixture(params=VERSIONS)
-def real_redis(request: pytest.FixtureRequest, servers_by_version: dict[str, RedisServer]) -> RedisServer:
-    """A server that many tests use."""
-    if request.param == NONE:
-        pytest.skip(INSTALL)
-    return servers_by_version[request.param]
-
-
-@pytest.fixture(params=VERSIONS)
-def own_redis(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
-    """A server that a test may break."""
-    if request.param == NONE:
-        pytest.skip(INSTALL)
-    with redis_server(version=request.param) as server:
-        yield server
 
 
 @asynccontextmanager
