@@ -219,6 +219,7 @@ class CallMetrics:
             self._usage[(*labels, "input")].observe(read)
         if used.output_tokens:
             self._usage[(*labels, "output")].observe(used.output_tokens)
+        all_labels = (*labels, MODALITY)
         for kind, count in (
             ("input", read),
             ("output", used.output_tokens),
@@ -227,7 +228,7 @@ class CallMetrics:
             ("reasoning", used.reasoning_tokens),
         ):
             if count:
-                self._used[kind][(*labels, MODALITY)].inc(count)
+                self._used[kind][all_labels].inc(count)
 
     def request_ended(self, context: RequestContext, now: float) -> None:
         """Observes a request to models; ``now`` is on the clock of its times."""
