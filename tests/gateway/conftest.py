@@ -1,4 +1,4 @@
-"""Fixtures of the gateway's tests: a scripted upstream, a gateway in front of it, one with nothing configured; Redis."""
+"""Fixtures of the gateway's tests: a scripted upstream, a gateway before it or with nothing configured, real Redis."""
 
 from __future__ import annotations
 

@@ -41,6 +41,10 @@ OURS: Mapping[str, set[str]] = {
     "lost_total": {"provider", "field"},
     "local_answers_total": {"kind"},
     "config_reload_total": {"result"},
+    "client_requests_total": {"client", "outcome"},
+    "client_tokens_total": {"client", "type"},
+    "client_refused_total": {"client", "axis"},
+    "web_tool_uses_total": {"tool", "outcome"},
     "build_info": {"version"},
 }
 CONVENTIONS: Mapping[str, set[str]] = {
