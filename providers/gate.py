@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from contextlib import AsyncExitStack
 from types import TracebackType
 
@@ -34,13 +35,13 @@ class QueueFull(Exception):
 class Place(Waiter):
     """One call's at one provider. Whoever made it says ``forget`` at the end."""
 
-    __slots__ = ("called", "chosen", "stays")
+    __slots__ = ("called", "chosen", "looked", "until")
 
-    def __init__(self, caller: Caller = NOBODY, lane: str = "", stays: bool = True) -> None:
-        """``stays``: it waits for limits of keys too, and not only for a slot or a window."""
+    def __init__(self, caller: Caller = NOBODY, lane: str = "") -> None:
         super().__init__(caller, lane)
-        self.stays = stays
+        self.until = math.inf  # on the Clock: a key that comes later is of no use to it
         self.chosen = False  # it has the turn
+        self.looked = False  # though there was nothing to be had in time
         self.called: asyncio.Future[bool] | None = None  # set while it waits: whether it was chosen
 
     def call(self, chosen: bool) -> None:
@@ -67,6 +68,7 @@ class Gate:
         self._closed = ClosedLanes(time, self._advance)
         self._yielding = Yielding()
         self._chosen: Place | None = None
+        self._hopeless: deque[Place] = deque()  # who look once more all the same, to be told why
         self._token = False  # one of the window's, taken for whoever comes next
         self._filling: asyncio.Task[None] | None = None  # takes it
 
@@ -78,10 +80,6 @@ class Gate:
     def open(self, lane: str) -> bool:
         """Whoever comes may look for a key at once, without a turn."""
         return self.free and lane not in self._line
-
-    def shut(self, lane: str) -> bool:
-        """Those who wait there wait for keys, and not for a slot or a window."""
-        return lane in self._closed or self.free
 
     def turn(self, place: Place | None = None, patient: bool = True) -> Turn:
         """Enter it to be, for that long, the only one who may take a key and pass. Raises QueueFull.
@@ -161,6 +159,7 @@ class Gate:
             self._join(place)
             self._line.add(place)
         place.called = asyncio.get_running_loop().create_future()
+        self._give_up(place)
         self._advance()
         try:
             if not await place.called:
@@ -178,6 +177,8 @@ class Gate:
 
     def _choose(self, place: Place) -> None:
         self._chosen, place.chosen = place, True
+        if self._hopeless and place is self._hopeless[0]:
+            self._hopeless.popleft()
 
     def _release(self, place: Place) -> None:
         self._chosen, place.chosen = None, False
@@ -196,7 +197,7 @@ class Gate:
         """The next turn, as soon as there is room."""
         if self._chosen is not None:
             return
-        place = None if self._full else self._line.first(self._closed)
+        place = None if self._full else self._next()
         if place is None:
             self._token = False  # used later, it could be one too many of a window
         elif self._has_room:
@@ -204,6 +205,13 @@ class Gate:
             place.call(True)
         elif self._filling is None:
             self._filling = asyncio.ensure_future(self._fill())
+
+    def _next(self) -> Place | None:
+        while self._hopeless:
+            if self._line.holds(self._hopeless[0]):
+                return self._hopeless[0]
+            self._hopeless.popleft()
+        return self._line.first(self._closed)
 
     @property
     def _full(self) -> bool:
@@ -249,11 +257,7 @@ class Gate:
     # -- lanes
 
     def _close(self, lane: str, admission: Admission) -> None:
-        for place in list(self._line.waiting(lane)):
-            if not place.stays and place is not self._chosen:
-                self.forget(place)
-                place.call(False)
-        if lane in self._closed or lane not in self._line or admission.wait <= 0:
+        if lane not in self._line or admission.wait <= 0 or 0.0 < self._closed.left(lane) <= admission.wait:
             return
         seconds, slots = admission.wait, admission.reason == "concurrency"
         if self._elsewhere:
@@ -261,6 +265,15 @@ class Gate:
         if slots:
             self._yielding.refused()
         self._closed.close(lane, seconds, slots)
+        for place in self._line.waiting(lane):
+            if place is not self._chosen:
+                self._give_up(place)
+
+    def _give_up(self, place: Place) -> None:
+        """Where its lane opens too late for it."""
+        if not place.looked and place.lane in self._closed and self._closed.opens(place.lane) > place.until:
+            place.looked = True
+            self._hopeless.append(place)
 
     def _lot(self, lane: str) -> float:
         """Of 0 to 1. Of several processes that draw, each has the lowest as often as tokens wait there."""

@@ -34,10 +34,13 @@ class ClosedLanes(Collection[str]):
     def __len__(self) -> int:
         return len(self._closed)
 
+    def opens(self, lane: str) -> float:
+        """When, on the Clock, a closed one does."""
+        return self._closed[lane].until
+
     def left(self, lane: str) -> float:
         """Seconds until it opens."""
-        closed = self._closed.get(lane)
-        return closed.until - self._time.clock() if closed else 0.0
+        return self.opens(lane) - self._time.clock() if lane in self._closed else 0.0
 
     def close(self, lane: str, seconds: float, slots: bool = False, held: bool = False) -> None:
         """``slots``: what is missing there is a slot. ``held``: ``open`` leaves it as it is."""

@@ -102,9 +102,10 @@ class Visit:
             return await own.enter_async_context(pool.lease(self._wish))
         began = self._now
         patience = 0.0 if self._terms.once else self._errand.patience(began)
-        place = self._placed()
-        patient = patience > 0 and (place.stays or not gate.shut(self._model))
+        patient = patience > 0
         slack = SLACK if self._refusal else 0.0
+        place = self._placed()
+        place.until = began + patience + SLACK if self._terms.last else 0.0  # another target need not wait for a key
         try:
             # Without patience nothing is waited for but the store.
             async with asyncio.timeout(patience + slack if patience else None), gate.turn(place, patient):
@@ -123,8 +124,7 @@ class Visit:
 
     def _placed(self) -> Place:
         if self._place is None:
-            stays = self._terms.last and not self._terms.once
-            self._place = Place(self._call.caller, self._model, stays)
+            self._place = Place(self._call.caller, self._model)
         return self._place
 
     @property

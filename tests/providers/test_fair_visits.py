@@ -154,3 +154,15 @@ async def test_who_may_go_elsewhere_does_not_wait_behind_those_who_may_not() -> 
         assert now() == 0.0
         assert failure.retry_after == 20
         assert await staying == ANSWER
+
+
+@virtual
+async def test_nobody_waits_for_a_key_that_comes_too_late() -> None:
+    """Whoever waited for a slot of the key hears at once of what it rests for now, and not after the longest wait."""
+    answers = [replace(status(429, retry_after="60"), before=2.0), OK]
+    limits, traffic = Limits(concurrency=1), Traffic(queue_wait=30.0)
+    async with stage({"k1": answers}, limits=limits, traffic=traffic) as made:
+        failures = await asyncio.gather(*(made.failure() for _ in range(5)))
+        assert now() == 2.0
+        assert {each.retry_after for each in failures} == {60}
+        assert len(made.story) == 1
