@@ -60,6 +60,11 @@ class JsonObject:
             self._decoded[name] = _guarded(_decode, self._members[name])
         return self._decoded[name]
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a name stands twice: the last one is read here, and others may read the first."""
+        return self._spans() is None
+
     def view(self, name: str) -> memoryview:
         """The member's bytes, not copied; none where there is no such member."""
         return memoryview(self._members[name]) if name in self._members else memoryview(b"")

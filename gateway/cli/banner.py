@@ -76,7 +76,8 @@ def _reachable(host: str) -> str:
 
 
 def token_state(settings: Settings) -> list[str]:
-    made = f"{BY_COMMAND} kept {state_place(settings)[0].partition(';')[0]}" if state_place(settings) else ""
+    place = f"in Redis, {settings.redis}" if settings.redis else f"in {settings.state_file}"
+    made = f"{BY_COMMAND} kept {place}" if settings.redis or settings.state_file else ""
     if settings.tokens:
         names = ", ".join(token.name for token in settings.tokens)
         return [f"required; clients: {names}", *([f"and those of {made}"] if made else [])]

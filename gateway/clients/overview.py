@@ -19,12 +19,16 @@ def overview(tokens: Iterable[tuple[Grant, bool]], rows: Iterable[Row], running:
     """``tokens`` with whether they are of the settings, ``running`` the clients of open requests. Of tokens that share
     a name the good one is shown, of those that ended the ones that were used.
     """
-    known = {grant.name: shown(grant, fixed, now) for grant, fixed in sorted(tokens, key=lambda each: _last(each, now))}
+    known = {each[0].name: each for each in sorted(tokens, key=lambda each: not each[0].ended(now))}
     tallies = {row.who.client: row.tally for row in by_client(rows)}
     counts = _counts(running)
-    good = [name for name, each in known.items() if each["state"] == "good"]
+    good = [name for name, (grant, _) in known.items() if not grant.ended(now)]
     names = list(dict.fromkeys([*tallies, *counts, *sorted(good)]))
-    found = [_client(name, known.get(name), tallies.get(name) or Tally(), counts.get(name, 0)) for name in names[:MOST]]
+    tokens_shown = {name: shown(*known[name], now) for name in names[:MOST] if name in known}
+    found = [
+        _client(name, tokens_shown.get(name), tallies.get(name) or Tally(), counts.get(name, 0))
+        for name in names[:MOST]
+    ]
     return {"clients": found, "further_clients": len(names) - len(found)}
 
 
@@ -55,8 +59,3 @@ def _counts(running: Iterable[str]) -> Mapping[str, int]:
     for name in running:
         counts[name] = counts.get(name, 0) + 1
     return counts
-
-
-def _last(each: tuple[Grant, bool], now: float) -> bool:
-    grant, _ = each
-    return not grant.ended(now)

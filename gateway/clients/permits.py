@@ -40,7 +40,11 @@ def permitted(targets: Sequence[Target], context: RequestContext) -> Sequence[Ta
 def refuse_web_tools(body: JsonObject, context: RequestContext) -> None:
     """Raises Fault (403) where the request has tools that reach out to the web, and the token may not."""
     grant = context.grant
-    if grant is None or grant.web_tools or not _wants_web(body, context.pin):
+    if grant is None or grant.web_tools:
+        return
+    if body.repeats:
+        raise Fault(400, "invalid_request_error", "body: a member stands twice; send each one once.", retry=False)
+    if not _wants_web(body, context.pin):
         return
     context.barred = "web_tools"
     raise Fault(

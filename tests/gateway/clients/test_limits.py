@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from providers.json_object import encode
 from tests.eventually import eventually
 from tests.serving import Gateway, ask, serving
 from tests.upstream import Hang, Upstream, error, frames, message, stream, text
@@ -244,6 +245,15 @@ async def test_web_tools_may_be_switched_off(
         own = {"name": "web_search", "description": "mine", "input_schema": {"type": "object"}}
         assert (await client.post("/v1/messages", json=ask(tools=[own]))).status_code == 200, "a tool of the client's"
         assert await gateway.metric("keyturn_client_refused_total", client="ada", axis="web_tools") == 1
+
+
+async def test_a_member_that_stands_twice_hides_no_web_tool(tmp_path: Path, upstream: Upstream) -> None:
+    twice = b'{"tools": [{"type": "web_search_20250305", "name": "web_search"}], "tools": [], '
+    twice += encode(BODIES["/v1/messages"])[1:]
+    async with served(tmp_path, upstream, "web_tools = false") as gateway, gateway.client(ADA) as client:
+        assert "stands twice" in refused(
+            await client.post("/v1/messages", content=twice), "/v1/messages", 400, "invalid_request_error"
+        )
 
 
 async def test_a_probe_that_is_answered_here_costs_nothing(tmp_path: Path, upstream: Upstream) -> None:

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from gateway.clients.redis_book import RedisBook
 from gateway.state.facts import FactBook
 from gateway.state.line import Job, Line
 from gateway.state.records import KEPT, Records
 from gateway.state.redis_text import Names
 from gateway.state.scripts import ADMIT, ALIVE
+from gateway.state.usage_book import UsageBook
+from gateway.usage import Row, Tally, Who
+from middleware.grant import Grant
 from providers.errors import ErrorKind, Scope
 from providers.keys import KeyPool
 from providers.secret import Secret
@@ -350,6 +354,12 @@ async def test_the_rights_that_the_papers_name_suffice(real_redis: RedisServer) 
         assert await records.find("req_1004") == "{}"
         assert await records.find("req_4") is None, "only so many are kept"
         assert await book.exchange(["acme"], {"acme": {"refused": {"m": {}}}}) == {"acme": {"refused": {"m": {}}}}
+        tokens, usage = RedisBook(one.line, Names(prefix)), UsageBook(one.line, Names(prefix), 1)
+        await tokens.change(lambda _: {"digest": Grant("ada")})
+        assert await tokens.change(lambda _: {}) == await tokens.read()
+        for number in (1, 2):
+            await usage.add(number, [Row(Who("ada", f"s{number}"), Tally(1))])
+        assert len((await usage.read())[1]) == 2
         assert one.told.lost == []
     async with replica(url, "of-somebody-else:") as one:
         assert one.store.away is not None

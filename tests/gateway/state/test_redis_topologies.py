@@ -14,6 +14,11 @@ from urllib.parse import quote
 import pytest
 from redis.asyncio import Redis
 
+from gateway.clients.redis_book import RedisBook
+from gateway.state.redis_text import Names
+from gateway.state.usage_book import UsageBook
+from gateway.usage import Row, Tally, Who
+from middleware.grant import Grant
 from providers.spec import Limits
 from tests.chaos.faults import plain, say, watched
 from tests.eventually import eventually
@@ -94,6 +99,33 @@ async def test_providers_are_spread_over_a_cluster(servers: list[RedisServer]) -
         assert all(held)
         assert set[str]().union(*held) >= set(names)
         assert sum(len(each & set(names)) for each in held) == len(names), "a provider's keys are in one place"
+
+
+async def test_clients_are_spread_over_a_cluster_too(servers: list[RedisServer]) -> None:
+    """Each client's limits have a tag of their own, and so have the tokens and the sums of what was used."""
+    prefix, clients = unique_prefix(), [f"client:{number}" for number in range(9)]
+    ada = keys(1, Limits(requests=1, tokens=100, concurrency=1))
+    async with replica(cluster_url(servers), prefix, deadline=5.0) as one:
+        for name in clients:
+            desk = Desk(one.store, one.desk.clock, name, bucket=True)
+            lease = f"{name}-1"
+            assert (await desk.ask(ada, lease=lease))[1].candidate is ada[0]
+            await desk.refunded(lease)
+            assert (await desk.ask(ada, lease=f"{name}-2"))[1].candidate is ada[0]
+            assert (await desk.refusal(ada)).reason == "concurrency"
+        tokens, usage = RedisBook(one.line, Names(prefix)), UsageBook(one.line, Names(prefix))
+        written = await tokens.change(lambda _: {"digest": Grant("ada")})
+        assert await tokens.read() == written
+        await usage.add(1, [Row(Who("ada"), Tally(1))])
+        assert (await usage.read())[1] == [Row(Who("ada"), Tally(1))]
+        assert one.told.lost == []
+        held = set[str]()
+        for server in servers:
+            async with plain(server.port) as client:
+                held |= {
+                    name.decode().partition("{")[2].partition("}")[0] async for name in client.scan_iter(f"{prefix}*")
+                }
+    assert held >= {*clients, "clients", "usage"}
 
 
 async def test_a_server_of_a_cluster_that_forgot_its_scripts(servers: list[RedisServer]) -> None:
