@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,12 @@ from tests.e2e.claude import Claude, Run
 from tests.e2e.conftest import claude_at
 from tests.gateway.ferryllm import CC_SWITCH, KEY, SETTINGS, example
 from tests.gateway_process import GatewayProcess, running_gateway
+from tests.moving.pages import PAGES
 from tests.upstream import ChatUpstream, Cut, Pause
 from tests.upstream import openai_chat as chat
+
+WITHIN = 60  # seconds
+CLAUDE_LINE = r"\bclaude( |$)"
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,23 @@ def test_the_first_command_of_its_guide(
     claude = recipe(program, gateway, tmp_path, {"ANTHROPIC_API_KEY": "dummy"})
     run = claude.run("--bare", "--print", "--model", "claude-opus-4-6", "Reply with exactly one short word: pong")
     pong(run, gateway, upstream)
+
+
+@pytest.mark.parametrize("line", PAGES["ferryllm"].lines(CLAUDE_LINE))
+def test_the_pages_lines_as_they_stand_there(
+    line: str, program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
+) -> None:
+    upstream.always(chat.completion(chat.text("pong")))
+    own = recipe(program, gateway, tmp_path, {})
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/claude").symlink_to(program)
+    env = {name: text for name, text in own.environment("").items() if not name.startswith("ANTHROPIC")}
+    env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    script = line.replace("127.0.0.1:3000", f"127.0.0.1:{gateway.port}")
+    script = script if "--print" in script else f"{script} --print pong --model claude-opus-4-6"
+    done = subprocess.run(["sh", "-c", script], cwd=own.work, env=env, capture_output=True, text=True, timeout=WITHIN)
+    assert (done.returncode, done.stdout.strip()) == (0, "pong"), done.stderr
+    assert upstream.chats[-1].model == "gpt-5.4"
 
 
 @pytest.mark.parametrize("how", ["variables", "cc-switch"])
