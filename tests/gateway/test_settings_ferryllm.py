@@ -78,7 +78,7 @@ def test_every_key_of_the_server(place: Place) -> None:
     assert settings.body_limit == 8 * 1024 * 1024
     assert (mine.traffic.rate, mine.traffic.window, mine.traffic.concurrency) == (30, 60, 4)
     assert (mine.retries.most, mine.retries.base_delay) == (2, 0.25)
-    assert mine.reasoning == ReasoningPolicy("cap", "low", "high")
+    assert mine.reasoning == ReasoningPolicy("cap", "low", "high", tells=True)
     assert any("circuit_breaker_failures is not needed" in note for note in settings.moved)
 
 

@@ -12,6 +12,7 @@ from gateway.settings.layers import Layers, Value
 from gateway.settings.model import ClientToken
 from gateway.settings.toml_table import Table
 from gateway.settings.values import is_placeholder, secret_problem
+from providers.quirks import NO_QUIRKS
 from providers.secret import Secret
 from providers.spec import EFFORTS, POLICIES, PromptCache, ProviderConfig, ReasoningPolicy
 
@@ -59,10 +60,11 @@ class Ferry:
 
     def governing(self, config: ProviderConfig) -> ProviderConfig:
         """Its policies in every face of a provider."""
+        told = replace(self.reasoning, tells=config.quirks == NO_QUIRKS) if self.reasoning else None
         return replace(
             config,
             cache=self.cache,
-            reasoning=self.reasoning,
+            reasoning=told,
             second=self.governing(config.second) if config.second else None,
             faces=tuple((beginnings, self.governing(face)) for beginnings, face in config.faces),
         )
