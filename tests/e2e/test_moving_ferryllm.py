@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests.upstream import ChatUpstream, Cut, Pause
 from tests.upstream import openai_chat as chat
 
 WITHIN = 60  # seconds
+KEY_FILE = "CODX_API_KEY"  # as its example names the variable
 CLAUDE_LINE = r"\bclaude( |$)"
 
 
@@ -148,6 +151,27 @@ def test_what_the_client_asks_again_without_a_stream(
     [told] = events(gateway, "sending chat request")
     assert {"provider": "codexapis", "model": "gpt-5.4", "stream": False}.items() <= told.items()
     assert [each["stream"] for each in events(gateway, "incoming request")] == [True, False]
+
+
+def test_its_key_in_a_file_is_followed_while_it_runs(program: Path, upstream: ChatUpstream, tmp_path: Path) -> None:
+    upstream.always(chat.completion(chat.text("pong")))
+    home = tmp_path / "gateway"
+    home.mkdir()
+    (home / "codexapis.toml").write_text(example(upstream.url).replace("api_key_env", "api_key_file"))
+    (home / KEY_FILE).write_text("sk-first")
+    with running_gateway(home, {}, ("--config", "codexapis.toml")) as gateway:
+        claude = recipe(program, gateway, tmp_path, SETTINGS)
+        assert "pong" in claude.run("-p", "Say pong").stdout
+        (home / KEY_FILE).write_text("sk-second")
+        end = time.monotonic() + WITHIN
+        while not events(gateway, "configuration reloaded"):
+            assert time.monotonic() < end
+            with suppress(subprocess.TimeoutExpired):
+                gateway.process.wait(0.1)
+        first = len(upstream.chats)
+        assert "pong" in claude.run("-p", "Say pong").stdout
+    sent = [request.header("authorization") for request in upstream.chats]
+    assert (set(sent[:first]), set(sent[first:])) == ({"Bearer sk-first"}, {"Bearer sk-second"})
 
 
 def test_its_alias(program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path) -> None:
