@@ -338,8 +338,13 @@ def __getattr__(name: str) -> FastAPI:
     """``app``, made when a server asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
-    settings = load_from_process()
-    configure_from(settings)
-    app = create_app(settings, again=load_from_process)
+    app = create_app(_read(), again=_read)
     globals()["app"] = app
     return app
+
+
+def _read() -> Settings:
+    """The settings of this process; the log follows them."""
+    settings = load_from_process()
+    configure_from(settings)
+    return settings

@@ -48,11 +48,12 @@ def configure(
     """For structlog and for the standard loggers of the libraries alike. ``style``, json or console, is that of
     stderr. Without ``tracebacks``, an exception is its class and where it was raised: its text may hold anything.
     """
+    _EXCEPTIONS.configured(redact, tracebacks)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(_Exceptions(redact, tracebacks)),
+        structlog.processors.ExceptionRenderer(_EXCEPTIONS),
     ]
     foreign: list[Processor] = [*shared, _Foreign(redact, tracebacks)]
     structlog.configure(
@@ -88,18 +89,6 @@ def as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
     return _encode(event).decode()
 
 
-def _handler(
-    handler: logging.Handler,
-    level: str,
-    shared: list[structlog.typing.Processor],
-    renderer: structlog.typing.Processor,
-) -> logging.Handler:
-    handler.setLevel(level.upper())
-    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, renderer]))
-    return handler
-
-
 def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """A Secret that got into an event is printed as one."""
     for name, value in event.items():
@@ -122,9 +111,12 @@ class _Foreign:
 
 
 class _Exceptions:
-    """An exception as text: with its own words, or without."""
+    """An exception as text: with its own words, or without. There is one, which older loggers have too."""
 
-    def __init__(self, redact: Callable[[str], str], words: bool) -> None:
+    def __init__(self) -> None:
+        self.configured(Redactor(), words=False)
+
+    def configured(self, redact: Callable[[str], str], words: bool) -> None:
         self._redact = redact
         self._words = words
 
@@ -133,6 +125,9 @@ class _Exceptions:
         if self._words:
             return self._redact("".join(traceback.format_exception(error)).rstrip())
         return "\n".join(_without_words(error))
+
+
+_EXCEPTIONS = _Exceptions()
 
 
 def _without_words(error: BaseException) -> Iterator[str]:

@@ -11,7 +11,7 @@ from providers.call import Call, ClientDialect, Dialect, Hints, Operation, Strea
 from providers.chat.guardian import Declared, Guardian
 from providers.chat.request import ChatRequest
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.govern import cached, governed
+from providers.govern import cached, governed, telling
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig
 from providers.translation import Translation
@@ -72,7 +72,7 @@ def arrange(
     asked = client.read_request(call.body, model, thinking)
     if hosting is not None:
         asked = hosting.offered(asked)
-    translated = upstream.write_request(asked, config, key, Hints(token, call.estimate()))
+    translated = upstream.write_request(asked, telling(config, model), key, Hints(token, call.estimate()))
     guardian = None if config.guardian is False else _guardian(asked, translated.names, token, looks)
     writer = client.writer(call)
     if hosting is not None:

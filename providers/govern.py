@@ -13,7 +13,7 @@ from typing import Any
 from providers.call import Call, Operation, UpstreamRequest
 from providers.json_object import JsonObject, encode
 from providers.quirks import Quirks
-from providers.spec import EFFORTS, PromptCache, ReasoningPolicy
+from providers.spec import EFFORTS, PromptCache, ProviderConfig, ReasoningPolicy
 
 # Thinking tokens below which a budget is of an effort (ferryllm's scale, read 2026-11).
 BUDGETS = ((512, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"), (32768, "xhigh"), (65536, "max"))
@@ -39,6 +39,14 @@ def governed(call: Call, policy: ReasoningPolicy) -> Call:
     if wanted == asked:
         return call
     return replace(call, body=JsonObject(call.body.edited(_effort_edits(call, place, wanted))))
+
+
+def telling(config: ProviderConfig, model: str) -> ProviderConfig:
+    """The config as that of a model that takes efforts, where the policy says to find that out."""
+    quirks = config.quirks.of(model)
+    if config.reasoning is None or not config.reasoning.tells or quirks.efforts:
+        return config
+    return replace(config, quirks=replace(quirks, efforts=EFFORTS[:-1], models=()))
 
 
 def _asked(body: JsonObject, place: tuple[str, str]) -> str:

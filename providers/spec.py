@@ -66,11 +66,15 @@ class PromptCache:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningPolicy:
-    """``policy`` is one of POLICIES, the efforts are of EFFORTS or ""."""
+    """``policy`` is one of POLICIES, the efforts are of EFFORTS or "".
+
+    ``tells``: nothing is known of the provider's models, so they are told efforts until they refuse them.
+    """
 
     policy: str
     default: str = ""
     most: str = ""
+    tells: bool = False
 
 
 class KeyOrder(StrEnum):

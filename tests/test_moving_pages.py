@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -87,9 +87,11 @@ def command_of(line: str, port: int) -> list[str]:
 
 
 @contextmanager
-def started(home: Path, command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in this folder, once it answers."""
-    env = ENV | {"HOME": str(home), "PORT": str(port)}
+def started(
+    home: Path, command: list[str], port: int, more: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in this folder, once it answers. ``more``: variables in place of PORT."""
+    env = ENV | {"HOME": str(home), **(more or {"PORT": str(port)})}
     with (home / "output").open("wb") as output:
         process = subprocess.Popen(command, cwd=home, env=env, stdout=output, stderr=output, start_new_session=True)
     try:

@@ -130,7 +130,7 @@ def _ferryllm() -> Json:
     }
     cache = dict.fromkeys(ferryllm.CACHE_SWITCHES, SWITCH) | {name: {"type": "string"} for name in ferryllm.CACHE_TEXTS}
     others: Json = {"debug_log_request_shape": SWITCH, "log_relocated_system_text": SWITCH}
-    others |= {"relocate_system_prefix_range": TEXT, "strip_system_line_prefixes": {"type": "array", "items": TEXT}}
+    others |= {"relocate_system_prefix_range": TEXT, ferryllm.STRIP: {"type": "array", "items": TEXT}}
     return {
         "server": _table(server),
         "logging": _table({"level": TEXT, "format": _one_of(("text", "json"), "The log's form."), "ansi": SWITCH}),

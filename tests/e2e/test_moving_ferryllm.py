@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +17,13 @@ from tests.e2e.claude import Claude, Run
 from tests.e2e.conftest import claude_at
 from tests.gateway.ferryllm import CC_SWITCH, KEY, SETTINGS, example
 from tests.gateway_process import GatewayProcess, running_gateway
+from tests.moving.pages import PAGES
 from tests.upstream import ChatUpstream, Cut, Pause
 from tests.upstream import openai_chat as chat
+
+WITHIN = 60  # seconds
+KEY_FILE = "CODX_API_KEY"  # as its example names the variable
+CLAUDE_LINE = r"\bclaude( |$)"
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,23 @@ def test_the_first_command_of_its_guide(
     pong(run, gateway, upstream)
 
 
+@pytest.mark.parametrize("line", PAGES["ferryllm"].lines(CLAUDE_LINE))
+def test_the_pages_lines_as_they_stand_there(
+    line: str, program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
+) -> None:
+    upstream.always(chat.completion(chat.text("pong")))
+    own = recipe(program, gateway, tmp_path, {})
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/claude").symlink_to(program)
+    env = {name: text for name, text in own.environment("").items() if not name.startswith("ANTHROPIC")}
+    env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    script = line.replace("127.0.0.1:3000", f"127.0.0.1:{gateway.port}")
+    script = script if "--print" in script else f"{script} --print pong --model claude-opus-4-6"
+    done = subprocess.run(["sh", "-c", script], cwd=own.work, env=env, capture_output=True, text=True, timeout=WITHIN)
+    assert (done.returncode, done.stdout.strip()) == (0, "pong"), done.stderr
+    assert upstream.chats[-1].model == "gpt-5.4"
+
+
 @pytest.mark.parametrize("how", ["variables", "cc-switch"])
 def test_the_variables_of_its_recipes(
     how: str, program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path
@@ -125,6 +151,27 @@ def test_what_the_client_asks_again_without_a_stream(
     [told] = events(gateway, "sending chat request")
     assert {"provider": "codexapis", "model": "gpt-5.4", "stream": False}.items() <= told.items()
     assert [each["stream"] for each in events(gateway, "incoming request")] == [True, False]
+
+
+def test_its_key_in_a_file_is_followed_while_it_runs(program: Path, upstream: ChatUpstream, tmp_path: Path) -> None:
+    upstream.always(chat.completion(chat.text("pong")))
+    home = tmp_path / "gateway"
+    home.mkdir()
+    (home / "codexapis.toml").write_text(example(upstream.url).replace("api_key_env", "api_key_file"))
+    (home / KEY_FILE).write_text("sk-first")
+    with running_gateway(home, {}, ("--config", "codexapis.toml")) as gateway:
+        claude = recipe(program, gateway, tmp_path, SETTINGS)
+        assert "pong" in claude.run("-p", "Say pong").stdout
+        (home / KEY_FILE).write_text("sk-second")
+        end = time.monotonic() + WITHIN
+        while not events(gateway, "configuration reloaded"):
+            assert time.monotonic() < end
+            with suppress(subprocess.TimeoutExpired):
+                gateway.process.wait(0.1)
+        first = len(upstream.chats)
+        assert "pong" in claude.run("-p", "Say pong").stdout
+    sent = [request.header("authorization") for request in upstream.chats]
+    assert (set(sent[:first]), set(sent[first:])) == ({"Bearer sk-first"}, {"Bearer sk-second"})
 
 
 def test_its_alias(program: Path, gateway: GatewayProcess, upstream: ChatUpstream, tmp_path: Path) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 import structlog
 
+from gateway import logs
 from gateway.request_log import RequestLog
 from gateway.routing import Target
+from gateway.settings import load
 from middleware.context import RequestContext
 from providers.ports import Attempt
 from providers.secret import Secret
 from tests.gateway_process import ONE_ATTEMPT, upstream_env
 from tests.serving import Gateway, ask, captured_log, serving
 from tests.upstream import Upstream, error, message, text
+
+OLD_KEY, NEW_KEY = "plain-words-before", "plain-words-after"
 
 
 async def test_a_success_is_one_line(gateway: Gateway, upstream: Upstream) -> None:
@@ -224,3 +229,20 @@ async def test_a_task_that_nobody_waited_for_says_no_word() -> None:
         failed.exception()
     assert "exception=ValueError" in log.text
     assert "canary" not in log.text
+
+
+def test_a_logger_that_is_older_than_a_reload_knows_its_secrets(tmp_path: Path) -> None:
+    variables = {"LOG_API_ERROR_TRACEBACKS": "true", "LOG_FORMAT": "json"}
+    before, after = (load({**variables, "GROQ_API_KEY": key}, tmp_path, tmp_path) for key in (OLD_KEY, NEW_KEY))
+    with captured_log(settings=before) as logged:
+        log = structlog.get_logger("keyturn")
+        log.info("used before")
+        with redirect_stderr(logged.stream):
+            logs.configure_from(after)
+        try:
+            raise ValueError(f"it is {NEW_KEY}")
+        except ValueError:
+            log.exception("failed")
+    [told] = logged.events("failed")
+    assert "ValueError: it is" in told["exception"]
+    assert NEW_KEY not in logged.text

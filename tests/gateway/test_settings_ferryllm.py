@@ -31,7 +31,9 @@ def test_its_example(place: Place) -> None:
     assert (settings.host, settings.port, settings.log_level, settings.log_format) == ("0.0.0.0", 3000, "INFO", "json")
     assert settings.ferryllm_events
     assert settings.routing.resolve("claude-opus-4-6") == Ref("codexapis", "gpt-5.4")
-    assert settings.moved[0].startswith("this is a configuration of ferryllm")
+    assert settings.moved[0].startswith(
+        "this is read as a configuration of ferryllm, told by [server]: docs/moving/ferryllm.md"
+    )
 
 
 def test_flags_and_the_environment_win_over_its_address(place: Place) -> None:
@@ -76,7 +78,7 @@ def test_every_key_of_the_server(place: Place) -> None:
     assert settings.body_limit == 8 * 1024 * 1024
     assert (mine.traffic.rate, mine.traffic.window, mine.traffic.concurrency) == (30, 60, 4)
     assert (mine.retries.most, mine.retries.base_delay) == (2, 0.25)
-    assert mine.reasoning == ReasoningPolicy("cap", "low", "high")
+    assert mine.reasoning == ReasoningPolicy("cap", "low", "high", tells=True)
     assert any("circuit_breaker_failures is not needed" in note for note in settings.moved)
 
 
@@ -100,6 +102,32 @@ def test_metrics_and_caches_can_be_switched_off(place: Place) -> None:
     settings = place.toml(text + entry('api_key = "k"'))
     assert not settings.metrics
     assert provider(settings, "mine").cache == PromptCache(False, False, False, "", "24h")
+
+
+def test_what_has_no_effect_is_told(place: Place) -> None:
+    cache = '[prompt_cache]\nstrip_system_line_prefixes = ["x-anthropic-billing-header:"{}]\n'
+    assert place.toml(cache.format("") + entry('api_key = "k"')).warnings == ()
+    text = cache.format(', "date:"') + 'relocate_system_prefix_range = "0..9"\n' + entry('api_key = "k"')
+    assert place.toml(text).warnings == (
+        "prompt_cache.relocate_system_prefix_range (from ./keyturn.toml, line 3): this has no effect: Keyturn sends "
+        "instructions whole and in order.",
+        "prompt_cache.strip_system_line_prefixes (from ./keyturn.toml, line 2): only x-anthropic-billing-header: has "
+        "an effect: Keyturn sends instructions whole.",
+    )
+
+
+def test_another_systems_variables_beside_it(place: Place) -> None:
+    """Its routes come first, its address too; of other names the other system says what they are."""
+    place.write(".env", "SMALL_MODEL_NAME=google/small\nOPENAI_API_KEY=sk-or-1\nPORT=9000\n")
+    settings = place.toml(EXAMPLE, KEY)
+    assert (settings.host, settings.port) == ("0.0.0.0", 3000)
+    assert settings.routing.resolve("claude-haiku-4-5") == Ref("codexapis", "gpt-5.4")
+    assert settings.routing.resolve("anything") == Ref("open_router", "google/small")
+    told = [note.partition(",")[0] for note in settings.moved if note.startswith("this is read as")]
+    assert told == [
+        "this is read as a configuration of ujisati/claude-code-provider-proxy",
+        "this is read as a configuration of ferryllm",
+    ]
 
 
 def test_fallback_providers_get_the_same_model(place: Place) -> None:

@@ -13,6 +13,7 @@ from gateway.settings.model import ClientToken
 from gateway.settings.toml_table import Table
 from gateway.settings.values import is_placeholder, secret_problem
 from middleware.grant import Grant, digest
+from providers.quirks import NO_QUIRKS
 from providers.secret import Secret
 from providers.spec import EFFORTS, POLICIES, PromptCache, ProviderConfig, ReasoningPolicy
 
@@ -36,18 +37,21 @@ BREAKERS_OWN = "Keyturn finds out by itself which keys and models fail, and lets
 PER_KEY = ("per_key_rate_limit_per_minute", "per_key_max_concurrent_requests")
 CACHE_SWITCHES = ("auto_inject_anthropic_cache_control", "cache_system", "cache_tools", "cache_last_user_message")
 CACHE_TEXTS = ("openai_prompt_cache_key", "openai_prompt_cache_retention")
+STRIP = "strip_system_line_prefixes"
+BILLING = "x-anthropic-billing-header:"  # a line that changes with every request, left out of what is translated
 CACHE_REST = (
     "debug_log_request_shape",
     "relocate_system_prefix_range",
     "log_relocated_system_text",
-    "strip_system_line_prefixes",
+    STRIP,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ferry:
-    """What its tables say in Keyturn's names. ``values`` are by our variables."""
+    """What its tables say in Keyturn's names. ``values`` are by our variables, ``first`` is a table that told it."""
 
+    first: str
     values: dict[str, Value] = field(default_factory=dict)
     tokens: tuple[ClientToken, ...] = ()
     metrics: bool = True
@@ -57,10 +61,11 @@ class Ferry:
 
     def governing(self, config: ProviderConfig) -> ProviderConfig:
         """Its policies in every face of a provider."""
+        told = replace(self.reasoning, tells=config.quirks == NO_QUIRKS) if self.reasoning else None
         return replace(
             config,
             cache=self.cache,
-            reasoning=self.reasoning,
+            reasoning=told,
             second=self.governing(config.second) if config.second else None,
             faces=tuple((beginnings, self.governing(face)) for beginnings, face in config.faces),
         )
@@ -68,12 +73,12 @@ class Ferry:
     @property
     def told(self) -> tuple[str, ...]:
         """For the banner."""
-        return (f"this is a configuration of {NAME}; {PAGE} says what its names mean here", *self.notes)
+        return (f"this is read as a configuration of {NAME}, told by [{self.first}]: {PAGE}", *self.notes)
 
 
 def is_ferryllms(top: Table) -> bool:
     """Whether the file has one of its tables, which Keyturn's own have not."""
-    return any(isinstance(top.data.get(name), dict) for name in TABLES)
+    return bool(_tables(top))
 
 
 def read(top: Table, outside: Layers) -> Ferry:
@@ -84,6 +89,7 @@ def read(top: Table, outside: Layers) -> Ferry:
     metrics = _table(top, "metrics")
     metrics.refuse_unknown(("enabled",))
     return Ferry(
+        first=_tables(top)[0],
         values={**dict(_listen(server)), **dict(_server(server)), **dict(_logging(_table(top, "logging")))},
         tokens=_tokens(_table(top, "auth"), outside),
         metrics=_switch(metrics, "enabled", True),
@@ -91,6 +97,10 @@ def read(top: Table, outside: Layers) -> Ferry:
         reasoning=_reasoning(server),
         notes=tuple(_notes(server)),
     )
+
+
+def _tables(top: Table) -> list[str]:
+    return [name for name in TABLES if isinstance(top.data.get(name), dict)]
 
 
 def _table(top: Table, name: str) -> Table:
@@ -170,7 +180,9 @@ def _cache(cache: Table) -> PromptCache:
     on, *parts = (_switch(cache, key, True) for key in CACHE_SWITCHES)
     if "relocate_system_prefix_range" in cache.data:
         cache.warn("relocate_system_prefix_range", "this has no effect: Keyturn sends instructions whole and in order.")
-    for key in ("openai_prompt_cache_key", "openai_prompt_cache_retention"):
+    if cache.data.get(STRIP) and set(cache.strings(STRIP)) - {BILLING}:
+        cache.warn(STRIP, f"only {BILLING} has an effect: Keyturn sends instructions whole.")
+    for key in CACHE_TEXTS:
         if not isinstance(cache.data.get(key, ""), str):
             cache.reject(key, "is not a string", f'Write it in quotes, as {key} = "...".')
     name, retention = (str(cache.data.get(key, "")).strip() for key in CACHE_TEXTS)
