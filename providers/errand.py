@@ -70,10 +70,10 @@ class Errand:
         wait = self._move(chance) if fresh else self._repeat(failure, rule, now, chance)
         return wait if wait is not None and now + wait < self.terms.deadline else None
 
-    def after_refusal(self, admission: Admission, now: float) -> float | None:
-        """The same where no key could be had."""
+    def after_refusal(self, admission: Admission, now: float, paced: bool = False) -> float | None:
+        """The same where no key could be had. ``paced``: for the provider's own limits, which are waited for anyway."""
         wait = admission.wait
-        if self.terms.once or not self.terms.last:
+        if self.terms.once or not (self.terms.last or paced):
             return None
         if len(self.tried) >= self.keys and self.repeats >= self.retries.most:
             return None

@@ -89,6 +89,9 @@ class Ask:
     bucket: bool = False  # a key's requests and tokens of a minute may come at once; they are free again evenly
 
 
+PACE = ("concurrency", "requests")  # the reasons of a provider's own limits
+
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """A candidate that could not serve, why, and for how many seconds."""
@@ -107,6 +110,10 @@ class Admission:
     reason: str = ""
     passed: Sequence[Passed] = ()  # those before the candidate; the provider itself has its id for a label
     probe: bool = False  # others wait for what becomes of it: say ``proved`` as soon as it is known
+
+    def paces(self, provider: str) -> bool:
+        """Whether it is the provider's own slots or window that let nobody through, and no key's."""
+        return any(each.label == provider and each.reason in PACE for each in self.passed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Visit:
         self._room: int | None = None  # tokens for the answer, where the last refusal counted them
         self._refusal: Admission | None = None  # what the last attempt was, where there was no key for it
         self._place: Place | None = None
+        self._paced = False  # the last refusal was for the provider's own slots or window, which a store keeps
         counts = provider.pool.counts_tokens
         self._tokens = provider.measures.corrected(call.estimate, model)() if counts else 0
 
@@ -105,7 +106,8 @@ class Visit:
         patient = patience > 0
         slack = SLACK if self._refusal else 0.0
         place = self._placed()
-        place.until = began + patience + SLACK if self._terms.last else 0.0  # another target need not wait for a key
+        # Where there is another target, the provider's own pace is waited for, but no key.
+        place.until = began + patience + SLACK if self._terms.last or self._paced else 0.0
         try:
             # Without patience nothing is waited for but the store.
             async with asyncio.timeout(patience + slack if patience else None), gate.turn(place, patient):
@@ -152,7 +154,8 @@ class Visit:
             wait = self._errand.after_failure(error, fresh, self._now, self._provider.time.chance())
             self._room = error.room
         elif isinstance(error, NoneFits):
-            wait = self._errand.after_refusal(error.admission, self._now)
+            self._paced = error.admission.paces(self._provider.config.id)
+            wait = self._errand.after_refusal(error.admission, self._now, self._paced)
             self._note("refused", error.admission.reason, error.admission.wait, error.admission.passed)
         else:
             self._note("refused", "queue_full" if isinstance(error, QueueFull) else "queue_wait", 0.0)

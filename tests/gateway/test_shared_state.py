@@ -160,7 +160,7 @@ async def test_without_redis_nothing_is_said_of_it(tmp_path: Path, capsys: pytes
 async def test_a_providers_own_limit_holds_over_gateways(tmp_path: Path, redis: RedisServer) -> None:
     async with Upstream() as upstream:
         environ = upstream_env(upstream.url) | ONE_ATTEMPT | {"REDIS_URL": redis.url, "MODEL": "anthropic/m"}
-        environ |= {"ANTHROPIC_UPSTREAM_MAX_CONCURRENCY": "1", "ANTHROPIC_AUTH_TOKEN": ""}
+        environ |= {"ANTHROPIC_UPSTREAM_MAX_CONCURRENCY": "1", "ANTHROPIC_AUTH_TOKEN": "", "CATALOG_REFRESH": "off"}
         go_on = Signal()
         upstream.script(stream(*FRAMES[:4], Pause(go_on), *FRAMES[4:]), stream(*FRAMES))
         async with gateway(tmp_path, **environ) as one, gateway(tmp_path, **environ) as other:
@@ -175,6 +175,31 @@ async def test_a_providers_own_limit_holds_over_gateways(tmp_path: Path, redis: 
             go_on.set()
             assert (await asking).status_code == 200
             assert (await other.post("/v1/messages", json=ASK | {"stream": True})).status_code == 200
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_providers_own_limit_is_waited_for_although_there_is_a_fallback(
+    tmp_path: Path, redis: RedisServer, shared: bool
+) -> None:
+    async with Upstream() as upstream:
+        environ = upstream_env(upstream.url) | {"MODEL": "anthropic/m", "MODEL_FALLBACKS": "demo/demo"}
+        environ |= {"ANTHROPIC_UPSTREAM_MAX_CONCURRENCY": "1", "ANTHROPIC_AUTH_TOKEN": "", "CATALOG_REFRESH": "off"}
+        environ |= {"REDIS_URL": redis.url} if shared else {}
+        go_on = Signal()
+        upstream.script(stream(*FRAMES[:4], Pause(go_on), *FRAMES[4:]), stream(*FRAMES))
+        async with gateway(tmp_path, **environ) as one:
+            asking = asyncio.create_task(one.post("/v1/messages", json=ASK | {"stream": True}))
+            await upstream.request()
+            waiting = asyncio.create_task(one.post("/v1/messages", json=ASK | {"stream": True}))
+            await eventually(lambda: is_queued(one))
+            go_on.set()
+            assert (await asking).headers["x-keyturn-provider"] == "anthropic"
+            assert (await waiting).headers["x-keyturn-provider"] == "anthropic"
+
+
+async def is_queued(client: httpx.AsyncClient) -> bool:
+    pool: Any = (await client.get("/admin/pool", headers=ADMIN)).json()
+    return any(each["queue"]["waiting"] for each in pool["providers"])
 
 
 async def test_a_providers_own_limit_is_each_gateways_part_while_redis_is_away(
