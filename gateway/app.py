@@ -11,14 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from gateway.clients.assembly import make_roster
-from gateway.clients.overview import overview
+from gateway.clients.assembly import every_client, make_roster
 from gateway.clients.roster import Roster
 from gateway.clients.turnstile import Turnstile
 from gateway.endpoints import admin, models, tokens, ui
@@ -45,7 +44,7 @@ from gateway.usage import UsageLedger
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
-from middleware.context import RequestContext, context_of
+from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
@@ -54,9 +53,7 @@ from providers.aws_login import aws_credential
 from providers.credentials import Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover, of_clients
-from providers.errors import Fault
 from providers.google_login import google_credential
-from providers.json_object import encode
 from providers.logins import AwsLogin, GoogleLogin
 from providers.ports import Attempt, Clock, Observer, Time
 from providers.registry import Registry
@@ -228,10 +225,10 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
     )
     app.state.draining = False
     _add_routes(app, settings, metrics, registry, moments, store)
-    _add_models(app, ModelList(settings.routing, inventory, registry.measures))
-    clients = partial(_clients, roster, usage, stories)
+    clients = partial(every_client, roster, usage, stories)
     view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store), clients)
     keys = admin.Keys(registry)
+    app.include_router(models.routes(ModelList(settings.routing, inventory, registry.measures)))
     app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
     app.include_router(tokens.routes(roster))
@@ -239,11 +236,6 @@ def create_app(settings: Settings, moments: Time = TIME, exporter: SpanExporter 
     app.state.registry = registry
     app.state.inventory = inventory
     return app
-
-
-async def _clients(roster: Roster, usage: UsageLedger, stories: Stories) -> dict[str, Any]:
-    running = [context.principal for context in stories.running()]
-    return overview(roster.all(), (await usage.used()).rows, running, roster.now())
 
 
 def _request_log(settings: Settings, clock: Clock) -> RequestLog:
@@ -370,21 +362,6 @@ def _add_routes(
     async def exposition() -> Response:
         await scrape(metrics, registry, moments)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _add_models(app: FastAPI, listed: ModelList) -> None:
-    @app.get("/v1/models")
-    async def all_models(request: Request) -> Response:
-        return Response(
-            encode(listed.page(request.query_params, context_of(request.scope).grant)), media_type="application/json"
-        )
-
-    @app.get("/v1/models/{model:path}")
-    async def one_model(model: str, request: Request) -> Response:
-        found = listed.find(model, context_of(request.scope).grant)
-        if found is None:
-            raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
-        return Response(encode(found), media_type="application/json")
 
 
 def _readiness(draining: bool, store: Store) -> JSONResponse:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from gateway.clients.overview import overview
 from gateway.clients.roster import Roster
 from gateway.settings import Settings
 from gateway.state.stores import Store, make_book
+from gateway.stories import Stories
+from gateway.usage import UsageLedger
 from providers.ports import Time
 
 
@@ -12,3 +17,9 @@ def make_roster(settings: Settings, store: Store, time: Time) -> Roster:
     """Reads nothing yet."""
     fixed = {token.digest: token.grant for token in settings.tokens}
     return Roster(fixed, make_book(settings, store), time.wall, lambda: store.away is not None)
+
+
+async def every_client(roster: Roster, usage: UsageLedger, stories: Stories) -> dict[str, Any]:
+    """See clients/overview."""
+    running = [context.principal for context in stories.running()]
+    return overview(roster.all(), (await usage.used()).rows, running, roster.now())
