@@ -182,7 +182,7 @@ class Globals(BaseSettings):
     )
     keyturn_state_file: Text = Field(
         "",
-        description="File in which rests, counts, what was learned and made tokens outlast a restart. Not with REDIS_URL.",
+        description="File in which rests, counts, findings and made tokens outlast a restart. Not with REDIS_URL.",
     )
     body_limit_mb: Megabytes = Field(32.0, description="Largest request, in megabytes.")
     body_read_timeout: Seconds = Field(30.0, description="Seconds a client may take to send its request.")
