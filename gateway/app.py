@@ -10,16 +10,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from gateway.clients.overview import overview
+from gateway.clients.assembly import every_client
 from gateway.clients.roster import Roster
 from gateway.clients.turnstile import Turnstile
-from gateway.endpoints import admin, tokens, ui
+from gateway.endpoints import admin, models, tokens, ui
 from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
 from gateway.endpoints.messages import MessagesEndpoint
@@ -38,20 +38,16 @@ from gateway.server_tools.assembly import web_tools
 from gateway.server_tools.turn import Kit, ToolLoop
 from gateway.settings import Settings, load_from_process
 from gateway.state.stores import Store, whereabouts
-from gateway.stories import Stories
-from gateway.usage import UsageLedger
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
 from middleware.body_limit import BodyLimit
-from middleware.context import RequestContext, context_of
+from middleware.context import RequestContext
 from middleware.errors import Errors
 from middleware.raw_log import RawLog
 from middleware.request_id import RequestId
 from middleware.trace_parent import TraceParent
 from providers.call import ClientDialect
 from providers.dialects import of_clients
-from providers.errors import Fault
-from providers.json_object import encode
 from providers.ports import Time
 from providers.version import VERSION
 
@@ -219,20 +215,15 @@ def _assembled(
         lifespan=lambda _: running(),
     )
     _add_routes(app, settings, lasting, draining)
-    _add_models(app, ModelList(settings.routing, lasting.inventory, registry.measures))
-    clients = partial(_clients, lasting.roster, usage, stories)
+    clients = partial(every_client, lasting.roster, usage, stories)
     view = PoolView(registry, clock, moments.wall, partial(whereabouts, settings, store), clients)
     keys = admin.Keys(registry)
+    app.include_router(models.routes(ModelList(settings.routing, lasting.inventory, registry.measures)))
     app.include_router(admin.routes(keys, view, stories))
     app.include_router(usages.routes(usage))
     app.include_router(tokens.routes(lasting.roster))
     app.include_router(ui.routes(view, stories, keys, clock, draining))
     return app
-
-
-async def _clients(roster: Roster, usage: UsageLedger, stories: Stories) -> dict[str, Any]:
-    running = [context.principal for context in stories.running()]
-    return overview(roster.all(), (await usage.used()).rows, running, roster.now())
 
 
 def _raw_log(settings: Settings) -> Iterable[Middleware]:
@@ -308,22 +299,6 @@ def _add_routes(app: FastAPI, settings: Settings, lasting: Lasting, draining: Ca
     async def exposition() -> Response:
         await scrape(lasting.metrics, lasting.registry, lasting.moments)
         return Response(lasting.metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _add_models(app: FastAPI, listed: ModelList) -> None:
-    @app.get("/v1/models")
-    async def all_models(request: Request) -> Response:
-        return Response(
-            encode(listed.page(request.query_params, context_of(request.scope).grant)), media_type="application/json"
-        )
-
-    @app.get("/v1/models/{model:path}")
-    async def one_model(model: str, request: Request) -> Response:
-        found = listed.find(model, context_of(request.scope).grant)
-        if found is None:
-            words = f"model: {model[:200]!r} is not listed here; GET /v1/models lists all."
-            raise Fault(404, "not_found_error", words, code="model_not_found")
-        return Response(encode(found), media_type="application/json")
 
 
 def _readiness(draining: bool, store: Store) -> JSONResponse:

@@ -14,11 +14,15 @@ from datetime import UTC, datetime
 from itertools import chain, pairwise
 from typing import Any
 
+from fastapi import APIRouter, Request, Response
+
 from gateway.inventory import Inventory
 from gateway.routing import ALIAS, Ref, RoutingTable
+from middleware.context import context_of
 from middleware.grant import Grant
-from providers.errors import bad_request
+from providers.errors import Fault, bad_request
 from providers.facts import Price
+from providers.json_object import encode
 from providers.measures import Measures
 
 # The names that Claude Code 2.1.197 sends of itself, one per tier.
@@ -105,6 +109,25 @@ class ModelList:
             "created": created,
             "owned_by": provider,
         }
+
+
+def routes(listed: ModelList) -> APIRouter:
+    """GET /v1/models and /v1/models/{id}: what the asking client's token may use."""
+    router = APIRouter(prefix="/v1/models")
+
+    @router.get("")
+    async def all_models(request: Request) -> Response:
+        page = listed.page(request.query_params, context_of(request.scope).grant)
+        return Response(encode(page), media_type="application/json")
+
+    @router.get("/{model:path}")
+    async def one_model(model: str, request: Request) -> Response:
+        found = listed.find(model, context_of(request.scope).grant)
+        if found is None:
+            raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
+        return Response(encode(found), media_type="application/json")
+
+    return router
 
 
 def _allowed(entry: Entry, grant: Grant | None) -> bool:

@@ -184,7 +184,8 @@ class Globals(BaseSettings):
         1, description="How many processes share the limits: each keeps to its part while Redis is away."
     )
     keyturn_state_file: Text = Field(
-        "", description="File in which rests, counts and what was learned outlast a restart. Not with REDIS_URL."
+        "",
+        description="File in which rests, counts, findings and made tokens outlast a restart. Not with REDIS_URL.",
     )
     enable_web_server_tools: Switch = Field(
         False,

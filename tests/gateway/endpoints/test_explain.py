@@ -88,6 +88,7 @@ async def test_an_answer(upstream: Upstream, tmp_path: Path) -> None:
         "key": "anthropic-01",
         "status": 200,
         "outcome": "ok",
+        "refused": None,
     }
     assert (
         step.items()
