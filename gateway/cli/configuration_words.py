@@ -35,12 +35,21 @@ TABLES: Mapping[str, tuple[Entry, ...]] = {
             "The format to ask in. A further provider needs it.",
         ),
         *_KEY_SOURCES,
-        Entry("api_keys", "list of texts", "none", "Several keys. One of these four sources replaces the variables'."),
+        Entry("api_keys", "list of texts", "none", "Several keys."),
+        Entry("api_key_url", "`env://` or `file://`", "none", "The key's place as a URL, as ferryllm writes it."),
+        Entry(
+            "key_watch",
+            "tables",
+            "none",
+            "`[[providers.key_watch]]`: `file`, `path` and `url_path` of a key in another program's JSON or TOML file. "
+            "One of these six sources replaces the variables'.",
+        ),
         Entry("max_output_tokens", "whole number above 0", "none", "No answer is asked to be longer, in tokens."),
         Entry("headers", "table of texts", "none", "Headers sent with every call."),
         Entry("extra_body", "table", "none", "Members laid over every request's body."),
         Entry("images", "`note`, `refuse`", "`note`", "What becomes of an image for a model that cannot see."),
         Entry("namespaces", "list of texts", "the provider's own", "Vendors whose `vendor/model` is one name there."),
+        Entry("server_tools", "list of texts", "the provider's own", "Tools of the web that it runs itself."),
         Entry("keys", "tables", "none", "`[[providers.keys]]`, below."),
         Entry("models", "tables", "none", "`[[providers.models]]`, below."),
     ),
@@ -54,18 +63,27 @@ TABLES: Mapping[str, tuple[Entry, ...]] = {
     "providers.models": (Entry("name", "text", "needed", "The model, as its provider calls it."), *_LIMITS),
     "routes": (
         Entry("match", "text", "needed", "What a requested model's name begins with, or is."),
-        Entry("match_type", "`prefix`, `exact`", "`prefix`", "Which of the two."),
+        Entry("match_type", "`prefix`, `exact`, `glob`", "`prefix`", "How it is compared: `*` and `?` in a glob."),
+        Entry("tokens", "list of texts", "all", "Names of the client tokens that the rule is for."),
         Entry("provider", "text", "needed", "The id or the name of the provider that answers."),
         Entry("rewrite_model", "text", "the requested name", "The model to ask it for."),
         Entry(
             "fallbacks", "list of `provider/model`", "none", "Who takes over where it fails, before MODEL_FALLBACKS."
         ),
+        Entry("fallback_providers", "list of texts", "none", "The same model at other providers, after `fallbacks`."),
     ),
     "tokens": (
         Entry("name", "text", "needed", "Whose token it is: what logs, metrics and `/admin/usage` show."),
         Entry("token", "text", "none", "The token itself."),
         Entry("token_env", "text", "none", "The variable that holds it."),
         Entry("token_file", "path", "none", "The file that holds it."),
+        Entry("hash", "text", "none", "Its SHA-256, as `keyturn token create <name> --toml` prints it."),
+        Entry("models", "list of patterns", "all", "What it may use: `groq/*`, `*haiku*`."),
+        Entry("providers", "list of patterns", "all", "The same by provider."),
+        *_LIMITS,
+        Entry("expires", "date or time", "never", "When it ends."),
+        Entry("web_tools", "true or false", "`true`", "Whether its requests may have web_search and web_fetch."),
+        Entry("web_tools_per_minute", "whole number above 0", "none", "Uses of those that run here."),
     ),
 }
 ABOUT: Mapping[str, str] = {
@@ -74,7 +92,8 @@ ABOUT: Mapping[str, str] = {
     "providers.keys": "Keys of the provider above, each with what is known of it. Each takes one of the three sources.",
     "providers.models": "Limits of single models of the provider above.",
     "routes": "Rules by the model's name. They come after the token's suffix and before everything else.",
-    "tokens": "Clients with a token of their own. Each takes one of the three sources.",
+    "tokens": "Clients with a token of their own, and what they may use: [team.md](team.md). Each takes one of\n"
+    "the four sources.",
 }
 OUTSIDE: Mapping[str, str] = {
     "KEYTURN_CONFIG": "The keyturn.toml to read, as `--config`. Also in .env.",

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from gateway.settings.earlier import ferryllm
 from gateway.settings.key_watch import KNOWN as KEY_WATCH
 from gateway.settings.row_settings import RowSettings
+from gateway.settings.toml_extras import SERVER_TOOLS
 from gateway.settings.toml_file import MATCHES, SCHEMA
 from gateway.settings.toml_keys import LIMITS
 from gateway.settings.toml_keys import SOURCES as KEY_SOURCES
@@ -79,6 +80,7 @@ def _provider() -> Json:
         "extra_body": {"type": "object"},
         "images": _one_of(UnseenImages, "What becomes of an image for a model that cannot see."),
         "namespaces": ONE_OR_MORE,
+        "server_tools": {"type": "array", "items": {"enum": list(SERVER_TOOLS)}},
         "keys": _list(key, "A key, and what is known of it."),
         "models": _list(_table({"name": TEXT, **_limits()}, ("name",)), "The limits of a model, whatever the key."),
     }

@@ -64,7 +64,7 @@ async def test_a_fault_in_openais_shape() -> None:
     wire = await replied(RETRYABLE, "/v1/chat/completions")
     assert wire.status == 429
     assert body(wire) == {
-        "error": {"message": "Wait a little.", "type": "rate_limit_error", "param": None, "code": "rate_limit_error"}
+        "error": {"message": "Wait a little.", "type": "rate_limit_error", "param": None, "code": "rate_limit_exceeded"}
     }
     assert wire.headers["retry-after"] == "7"
 

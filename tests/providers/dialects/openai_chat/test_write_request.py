@@ -78,9 +78,16 @@ def test_the_limit_has_the_rows_name_and_cap() -> None:
     made = body(Quirks(max_tokens_field="max_completion_tokens"), max_tokens=5)
     assert made["max_completion_tokens"] == 5
     assert "max_tokens" not in made
-    assert body(Quirks(max_output_tokens=8192), max_tokens=64000)["max_tokens"] == 8192
     assert body(Quirks(max_output_tokens=8192), max_tokens=100)["max_tokens"] == 100
-    assert body(Quirks(min_output_tokens=200), max_tokens=100)["max_tokens"] == 200
+
+
+@pytest.mark.parametrize(
+    ("quirks", "asked", "sent"),
+    [(Quirks(max_output_tokens=8192), 64000, 8192), (Quirks(min_output_tokens=200), 100, 200)],
+)
+def test_a_limit_that_is_cut_or_raised_is_named(quirks: Quirks, asked: int, sent: int) -> None:
+    made, lost = chat(quirks, max_tokens=asked)
+    assert (made["max_tokens"], lost) == (sent, ("max_tokens",))
 
 
 @pytest.mark.parametrize(("row", "field"), [("openai", "max_completion_tokens"), ("groq", "max_tokens")])
