@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.readme import BLOCKS, STARTS, TEXT, blocks
 LINES = [line for block in BLOCKS if block.kind == "sh" for line in block.code.splitlines()]
 TOMLS = [block.code for block in BLOCKS if block.kind == "toml"]
 COMMANDS = [line for line in LINES if line.startswith("keyturn ")]
+TOKENS = [line for line in COMMANDS if line.startswith("keyturn token ")]
 MAKES = [line for line in LINES if line.startswith("make ")]
 PROVIDERS = re.findall(
     r"^\| .*`[a-z_]+`.*\|$", TEXT.partition("\n## A real model\n")[2].partition("\n## ")[0], re.MULTILINE
@@ -58,9 +60,11 @@ MENTIONED = {
     "claude-pick --print-env": f"{CLI}/test_pick.py::test_variables_for_other_clients",
     'eval "$(keyturn completion bash)"': COMPLETES,
     "keyturn check": f"{CLI}/test_cli.py::test_check_of_a_good_configuration",
+    "keyturn check --schema": "tests/deploy/test_examples.py::test_the_schema_is_a_schema_and_is_published",
     "keyturn completion fish | source": COMPLETES,
     "keyturn serve": f"{CLI}/test_serve.py::test_the_banner_is_printed_once_the_gateway_listens",
     "keyturn serve --workers 4": f"{CLI}/test_workers.py::test_all_workers_serve_and_a_signal_ends_them_with_status_0",
+    "keyturn token": f"{CLI}/test_token.py::test_a_token_is_shown_once_and_can_be_revoked",
     "make up": "tests/deploy/test_compose.py::test_docker_compose_takes_it",
 }
 HERE = ("sh", "toml", "dotenv")
@@ -84,7 +88,7 @@ def test_every_make_command_is_a_target_with_help_that_ci_runs(line: str) -> Non
     assert target in loop.split() or f"make {target} " in ci or ("newcomer" in loop and f"make {target} " in newcomer)
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line not in TOKENS])
 def test_every_keyturn_command_works_beside_a_running_gateway(line: str, tmp_path: Path) -> None:
     with running_gateway(tmp_path, {}) as gateway:
         env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(gateway.port)}
@@ -92,6 +96,19 @@ def test_every_keyturn_command_works_beside_a_running_gateway(line: str, tmp_pat
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert (".config/keyturn/.env" if "init" in line else "demo") in done.stdout
+
+
+def test_a_token_is_made_shown_and_revoked(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    env["KEYTURN_STATE_FILE"] = str(tmp_path / "state.json")
+    shown = []
+    for line in TOKENS:
+        command = [sys.executable, "-m", "gateway.cli", *shlex.split(line)[1:]]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        shown.append(done.stdout)
+    assert "kt_" in shown[0]
+    assert re.search(r"ada +good +house/\*", shown[1])
 
 
 def test_every_other_line_starts_claude_or_is_a_setting() -> None:

@@ -36,7 +36,8 @@ From lowest to highest:
 
 `ANTHROPIC_AUTH_TOKEN` is the exception: in a file, even empty, it beats the environment, where the client has the same
 name. An unknown key in keyturn.toml is an error; an unknown variable is a warning where it looks like one of these. A
-blank value is the default, where nothing else is said. keyturn.toml has the same settings in lower case at its top level, before its first `[[...]]`."""
+blank value is the default, where nothing else is said. keyturn.toml has the same settings in lower case at its top
+level, before its first `[[...]]`."""
 UNITS = {"seconds": "seconds", "megabytes": "MB", "bytes a second": "bytes a second"}
 OF_PROVIDERS = """\
 Each provider has these, behind a prefix of its own: `_RATE_LIMIT` is `GROQ_RATE_LIMIT` for Groq, and `rate_limit` in
@@ -105,6 +106,8 @@ def _default(name: str, field: FieldInfo) -> str:
 
 
 def _plain(default: object) -> str:
+    if isinstance(default, frozenset):
+        return ",".join(sorted(default))
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 

@@ -39,9 +39,9 @@ def test_a_wrong_configuration_is_not_started_again(
     assert main(command) == int(unit["Service"]["RestartPreventExitStatus"])
 
 
-def test_nothing_in_it_ends_a_single_process(unit: configparser.ConfigParser) -> None:
-    """SIGHUP puts new workers in the place of old ones; where there are none it is the end, and no restart follows."""
-    assert "--workers" in unit["Service"]["ExecStart"] or "ExecReload" not in unit["Service"]
+def test_a_reload_reads_the_settings_anew(unit: configparser.ConfigParser) -> None:
+    """What the signal does to one process is in test_reload_under_load.py, and in test_workers.py to many."""
+    assert unit["Service"]["ExecReload"].split()[1:] == ["-HUP", "$MAINPID"]
 
 
 def test_systemd_takes_it(tmp_path: Path) -> None:
