@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from providers.facts import LazyFacts, ModelFacts, Price
+from providers.learning.measures import Windows
 from providers.listings import Listed
-from providers.measures import Windows
 from providers.model_lists import NoList, fetched
 from providers.ports import Time, Usage
 from providers.provider import Provider
@@ -49,7 +49,7 @@ class Inventory:
         return partial(self.window, provider)
 
     def window(self, provider: str, model: str, sure: bool = False) -> int | None:
-        """Tokens of a prompt. See ``providers.measures.Windows``."""
+        """Tokens of a prompt. See ``providers.learning.measures.Windows``."""
         listed, facts = self._listed(provider, model), self._known(provider, model)
         own = (listed and listed.window) or (facts and facts.window)
         return own or (None if sure else self._facts.table.window_elsewhere(model))

@@ -24,12 +24,12 @@ from gateway.state.stores import make_keeping, make_store
 from gateway.store_metrics import StoreMetrics
 from gateway.stories import Stories
 from gateway.usage import UsageLedger
-from providers.aws_login import aws_credential
-from providers.credentials import Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover
-from providers.google_login import google_credential
-from providers.logins import AwsLogin, GoogleLogin
+from providers.logins.aws import aws_credential
+from providers.logins.credentials import Logins
+from providers.logins.google import google_credential
+from providers.logins.kinds import AwsLogin, GoogleLogin
 from providers.ports import Time
 from providers.registry import Registry
 from providers.transport import http_transport

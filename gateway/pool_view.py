@@ -13,11 +13,11 @@ from typing import Any
 from gateway.words import words
 from providers import reset
 from providers.errors import Calendar
-from providers.gate import Gate
 from providers.keys import Key, KeyPool
-from providers.learning import Learned
-from providers.measures import Measured
+from providers.learning.lessons import Learned
+from providers.learning.measures import Measured
 from providers.ports import Clock
+from providers.queue.gate import Gate
 from providers.registry import Registry
 from providers.spec import ProviderConfig, UsageWindow
 from providers.standing import Standing, current, half_open

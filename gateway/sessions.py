@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from providers.fair_line import Rank
 from providers.json_object import JsonObject, NotJson
+from providers.queue.fair_line import Rank
 
 HEADER = b"x-claude-code-session-id"
 AGENT = b"x-claude-code-agent-id"  # on every request of a subagent (Claude Code 2.1.197)

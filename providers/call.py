@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from providers.chat.events import Event
-from providers.chat.fold import WholeMessage
+from providers.chat.ports import EventReader, EventWriter
 from providers.chat.request import ChatRequest
 from providers.errors import Fault, UpstreamFailure
-from providers.fair_line import NOBODY, Caller
 from providers.hosting import Hosting, Hosts
 from providers.json_object import JsonObject
 from providers.ports import Usage
+from providers.queue.fair_line import NOBODY, Caller
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig, Timeouts
 
@@ -137,41 +136,6 @@ class StraightLine(Protocol):
 
         ``token`` makes ids. None where only a translation can do that.
         """
-
-
-class EventReader(Protocol):
-    """An upstream's answer in, neutral events out in the order of ``chat.grammar``; Ended or Failed is the last.
-
-    ``lost`` names what of the answer no event can say: ``answer.images``.
-    """
-
-    lost: list[str]
-
-    @property
-    def closing(self) -> bool:
-        """The reason to stop has come."""
-
-    def feed(self, data: bytes) -> list[Event]: ...
-
-    def finish(self) -> list[Event]:
-        """The upstream has closed."""
-
-    def whole(self, body: bytes) -> list[Event]:
-        """All events of an answer that came as one body."""
-
-
-class EventWriter(Protocol):
-    """Neutral events in, bytes for a client out. ``lost`` names what of the answer its dialect has no place for."""
-
-    lost: list[str]
-
-    def write(self, event: Event) -> bytes: ...
-
-    def whole(self, message: WholeMessage) -> bytes:
-        """The body of an answer that is not streamed."""
-
-    def failed(self, fault: Fault) -> bytes:
-        """What tells the client that its stream cannot go on; nothing need have been written before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from providers.chat.events import (
     ArgumentsDelta,
@@ -25,13 +25,11 @@ from providers.chat.events import (
 )
 from providers.chat.fold import AnswerBlock, Fold, WholeMessage, unfold
 from providers.chat.marks import served_id
+from providers.chat.ports import EventWriter
 from providers.chat.request import ChatRequest, Tool
 from providers.errors import Fault
 from providers.json_object import JsonObject, NotJson, decode, encode
 from providers.ports import Usage
-
-if TYPE_CHECKING:
-    from providers.call import EventWriter
 
 Family = Literal["web_search", "web_fetch"]
 USE = "server_tool_use"  # the type of the block that is such a call
@@ -110,7 +108,7 @@ class Hosting:
 
 
 class Round:
-    """A ``providers.call.EventWriter`` for one round. ``message`` is set once the round is whole."""
+    """A ``providers.chat.ports.EventWriter`` for one round. ``message`` is set once the round is whole."""
 
     def __init__(self, inner: EventWriter, hosting: Hosting, token: str) -> None:
         self.message: WholeMessage | None = None

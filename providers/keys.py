@@ -11,8 +11,8 @@ from types import TracebackType
 
 from providers import policy
 from providers.affinity import Affinity
-from providers.credentials import NO_LOGINS, Credential, Logins
 from providers.errors import Scope, UpstreamFailure
+from providers.logins.credentials import NO_LOGINS, Credential, Logins
 from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
 from providers.spec import NO_LIMITS, NO_TRAFFIC, KeySource, Limits, ProviderConfig

@@ -14,16 +14,16 @@ from providers.answer import MAX_ERROR_BODY, MAX_WHOLE, Answer, StreamAnswer, Wh
 from providers.budget import RetryBudget
 from providers.call import Call, Dialect, Estimate, Operation, UpstreamRequest
 from providers.chat.sse import begins_stream
-from providers.credentials import Credential
 from providers.dialects import of_clients
 from providers.errors import ErrorKind, Scope, UpstreamFailure
 from providers.exchange import Exchange, arrange, told
-from providers.gate import Gate
 from providers.keys import Key, KeyPool
-from providers.measures import Measures
+from providers.learning.measures import Measures
+from providers.learning.pupil import Pupil
+from providers.logins.credentials import Credential
 from providers.patience import Pace, Patience
 from providers.ports import Attempt, Time
-from providers.pupil import Pupil
+from providers.queue.gate import Gate
 from providers.spec import ProviderConfig
 from providers.transport import Transport, UpstreamReply
 

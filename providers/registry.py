@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from providers.call import Dialect
-from providers.credentials import NO_LOGINS, Logins
 from providers.errors import KeyturnError
 from providers.keys import KeyPool
-from providers.measures import Measures, Windows, nobody_knows
+from providers.learning.measures import Measures, Windows, nobody_knows
+from providers.logins.credentials import NO_LOGINS, Logins
 from providers.ports import Observer, Time
 from providers.provider import Provider
 from providers.spec import ProviderConfig

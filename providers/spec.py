@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 from providers.addresses import Part, Site
 from providers.errors import Calendar
-from providers.logins import Login
+from providers.logins.kinds import Login
 from providers.quirks import NO_QUIRKS, Quirks
 from providers.secret import Secret
 

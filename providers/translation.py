@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from providers.call import EventReader, EventWriter
 from providers.chat.events import Ended, Event, Failed, Finished
 from providers.chat.fold import Fold
 from providers.chat.grammar import CONTENT, Grammar, OutOfOrder
 from providers.chat.guardian import Guardian
+from providers.chat.ports import EventReader, EventWriter
 from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.ports import Usage
 

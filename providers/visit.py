@@ -12,10 +12,10 @@ from providers.answer import Answer
 from providers.call import Call
 from providers.errand import Errand, Terms, refused, spell
 from providers.errors import ErrorKind, Scope, UpstreamFailure
-from providers.gate import Place, QueueFull
 from providers.keys import Lease, NoneFits, Wish
 from providers.ports import Attempt, Step
 from providers.provider import Provider
+from providers.queue.gate import Place, QueueFull
 from providers.state import Admission, Passed
 from providers.unwinding import to_the_end
 

@@ -15,8 +15,8 @@ from middleware.asgi import Receive, Scope, Send, header
 from middleware.context import RequestContext, context_of
 from providers.call import Call, ClientDialect, Operation
 from providers.errors import Fault
-from providers.fair_line import Caller
 from providers.json_object import JsonObject, NotJson
+from providers.queue.fair_line import Caller
 
 
 class MessagesEndpoint:

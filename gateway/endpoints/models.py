@@ -23,7 +23,7 @@ from middleware.grant import Grant
 from providers.errors import Fault, bad_request
 from providers.facts import Price
 from providers.json_object import encode
-from providers.measures import Measures
+from providers.learning.measures import Measures
 
 # The names that Claude Code 2.1.197 sends of itself, one per tier.
 CLIENT_NAMES = ("claude-opus-4-8", "claude-sonnet-5", "claude-haiku-4-5-20251001")

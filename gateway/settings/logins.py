@@ -13,7 +13,7 @@ from gateway.settings.layers import Layers, resolve
 from gateway.settings.proxies import standard_proxy
 from gateway.settings.report import Report
 from gateway.settings.values import is_placeholder
-from providers.logins import USUAL_REGION, AwsLogin, GoogleLogin, Login
+from providers.logins.kinds import USUAL_REGION, AwsLogin, GoogleLogin, Login
 from providers.secret import Secret
 from providers.spec import KeySource, Lack, LoginKind
 

@@ -48,7 +48,7 @@ class Rate:
 
 
 def of_traffic(traffic: Traffic) -> Rate:
-    """A provider's own limit; with the burst of ``providers/gate.py``."""
+    """A provider's own limit; with the burst of ``providers/queue/gate.py``."""
     return Rate(traffic.rate or 1, traffic.window, part=20)
 
 

@@ -1,7 +1,7 @@
 """How many tokens a request's input is, without a tokenizer. Pure.
 
 An estimate from what the text is made of and from the family of the model; what upstreams report corrects it by model
-(``providers/calibration.py``). Why no tokenizer, and how near the estimate comes: ARCHITECTURE.md and
+(``providers/learning/calibration.py``). Why no tokenizer, and how near the estimate comes: ARCHITECTURE.md and
 docs/token-counts.md.
 """
 

@@ -21,7 +21,7 @@ class Confused(ValueError):
 
 
 class FrameReader(ABC):
-    """A ``providers.call.EventReader`` whose dialect says what a frame, a whole body and the end of the bytes mean.
+    """An EventReader (``ports``) whose dialect says what a frame, a whole body and the end of the bytes mean.
 
     After Failed or Ended nothing comes out. What was said before a failure is kept.
     """

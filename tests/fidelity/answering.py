@@ -10,8 +10,9 @@ from typing import Any
 
 from middleware.shapes import error_body
 from providers import classify, policy
-from providers.call import Call, EventReader, EventWriter, Hints, Operation, StreamReader
+from providers.call import Call, Hints, Operation, StreamReader
 from providers.chat.guardian import Guardian
+from providers.chat.ports import EventReader, EventWriter
 from providers.chat.request import ChatRequest, Message, Reasoning, Text
 from providers.errors import UpstreamFailure
 from providers.json_object import JsonObject, encode

@@ -11,7 +11,7 @@ from gateway.cli.check import report
 from gateway.routing import not_configured
 from gateway.settings.layers import Layers, environment_layer
 from gateway.settings.logins import LoginFinder
-from providers.logins import AwsLogin, GoogleLogin
+from providers.logins.kinds import AwsLogin, GoogleLogin
 from providers.secret import Secret
 from providers.spec import Lack, LoginKind, ProviderConfig
 from tests.gateway.place import Place, only, provider

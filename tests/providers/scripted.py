@@ -15,7 +15,7 @@ from gateway.state.memory import MemoryStore
 from providers.answer import StreamAnswer
 from providers.call import Call, UpstreamRequest
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.fair_line import NOBODY, Caller
+from providers.queue.fair_line import NOBODY, Caller
 from providers.secret import Secret
 from providers.spec import KeySource, Limits, ProviderConfig, Traffic
 from providers.state import Admission, Ask, Candidate, RestOrder, Settlement

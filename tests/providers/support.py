@@ -15,12 +15,12 @@ from hypothesis import settings
 from gateway.state.memory import MemoryStore
 from providers.answer import Answer, WholeAnswer
 from providers.call import Call, Operation
-from providers.credentials import NO_LOGINS, Logins
 from providers.demo import DemoTransport
 from providers.dialects import discover
 from providers.errand import Terms
 from providers.json_object import JsonObject
 from providers.keys import KeyPool
+from providers.logins.credentials import NO_LOGINS, Logins
 from providers.ports import Attempt, Clock, Trail
 from providers.provider import Provider
 from providers.registry import Registry

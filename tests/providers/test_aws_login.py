@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from providers.aws_login import PAUSE, AwsSigner, aws_credential
 from providers.call import UpstreamRequest
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.logins import AwsLogin
+from providers.logins.aws import PAUSE, AwsSigner, aws_credential
+from providers.logins.kinds import AwsLogin
 from providers.secret import Secret
 from providers.spec import KeySource, Timeouts
 from tests.moments import Moments

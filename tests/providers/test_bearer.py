@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from providers.bearer import EARLY, LATE, PAUSE, Bearer, Token
 from providers.call import UpstreamRequest
 from providers.errors import ErrorKind, UpstreamFailure
+from providers.logins.bearer import EARLY, LATE, PAUSE, Bearer, Token
 from providers.secret import Secret
 from providers.spec import Timeouts
 from tests.virtual import VirtualMoments, now, turns, virtual

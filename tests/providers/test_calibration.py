@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.calibration import LEAST, MEMORY, MOST, PATIENCE, SHORTEST, Calibration
+from providers.learning.calibration import LEAST, MEMORY, MOST, PATIENCE, SHORTEST, Calibration
 
 
 def after(ratios: Iterable[float], estimate: int = 20_000, start: Calibration | None = None) -> Calibration:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from providers import policy
-from providers.bearer import Bearer, Token
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.logins import GoogleLogin
+from providers.logins.bearer import Bearer, Token
+from providers.logins.kinds import GoogleLogin
 from providers.secret import Secret
 from providers.spec import KeySource, ProviderConfig
 from tests.providers.support import SPEC, Rig, call, config, quick, rig

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.fair_line import MOST_PASSED, Caller, FairLine, Rank, Waiter
+from providers.queue.fair_line import MOST_PASSED, Caller, FairLine, Rank, Waiter
 from tests.providers.support import property_test
 
 TOKENS = ["ann", "bob", "cy", "dee", ""]

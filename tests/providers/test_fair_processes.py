@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from providers.fair_line import Caller
 from providers.ports import Time
+from providers.queue.fair_line import Caller
 from providers.spec import Traffic
 from tests.fairness import GREEDY, POLITE, WORKERS, jain
 from tests.providers.scripted import ANSWER, OK, CommonStore, Outcome, Stage, stage

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.state.memory import MemoryStore
 from providers.errors import UpstreamFailure
-from providers.fair_line import Caller, Rank
+from providers.queue.fair_line import Caller, Rank
 from providers.spec import Limits, Traffic
 from tests.fairness import GREEDY, POLITE, WORKERS, jain
 from tests.providers.scripted import ANSWER, OK, CommonStore, Outcome, Stage, stage, status

@@ -12,7 +12,7 @@ from aiolimiter import AsyncLimiter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.gate import Gate, Place, QueueFull, window
+from providers.queue.gate import Gate, Place, QueueFull, window
 from providers.spec import Traffic
 from tests.providers.support import property_test
 from tests.virtual import BEGINS, VirtualLoop, VirtualMoments, now, turns, virtual

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from providers import google_login
-from providers.bearer import Token
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.google_login import GoogleTokens
-from providers.logins import GoogleLogin
+from providers.logins import google as google_login
+from providers.logins.bearer import Token
+from providers.logins.google import GoogleTokens
+from providers.logins.kinds import GoogleLogin
 from providers.spec import Timeouts
 from providers.transport import AiohttpTransport
 from tests.providers.google import EMAIL, Rerouted, TokenServer, claims, refusal, service_account, user, written

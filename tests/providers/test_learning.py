@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import learning
 from providers.json_object import JsonObject
-from providers.learning import DROPPABLE, Learned, Lesson, applied, lesson, without
+from providers.learning import lessons
+from providers.learning.lessons import DROPPABLE, Learned, Lesson, applied, lesson, without
 from providers.quirks import Quirks
 from tests.providers.dialects.openai_chat.asking import config
 from tests.providers.support import property_test
@@ -159,8 +159,8 @@ def test_members_are_left_out_of_a_body() -> None:
 
 def test_members_are_left_out_of_bytes_that_else_stay() -> None:
     raw = JsonObject(b'{ "model":"m","seed" : 7,"output_config":{"effort":"low","format":{}},"messages":[ ]}')
-    edits = learning.edits(raw, ("seed", "output_config.effort", "messages.reasoning_content", "thinking"))
+    edits = lessons.edits(raw, ("seed", "output_config.effort", "messages.reasoning_content", "thinking"))
     assert edits == {"seed": None, "output_config": b'{"format":{}}'}
-    assert learning.edits(raw, ("top_p", "output_config.nothing")) == {}
-    both = learning.edits(raw, ("output_config.effort", "output_config.format"))
+    assert lessons.edits(raw, ("top_p", "output_config.nothing")) == {}
+    both = lessons.edits(raw, ("output_config.effort", "output_config.format"))
     assert both == {"output_config": b"{}"}

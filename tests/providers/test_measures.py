@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.measures import EAGER, RARELY, REMEMBERED, Measures, Windows
+from providers.learning.measures import EAGER, RARELY, REMEMBERED, Measures, Windows
 from providers.ports import Usage
 from tests.providers.support import Counted
 

@@ -11,7 +11,7 @@ import pytest
 from providers.call import Call
 from providers.errand import MENDS
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.pupil import REMEMBERED, Pupil
+from providers.learning.pupil import REMEMBERED, Pupil
 from tests.providers.support import SPEC, UPSTREAM_MODEL, call, config, rig
 from tests.upstream import Upstream
 from tests.upstream import anthropic as messages

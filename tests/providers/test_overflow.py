@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from middleware.shapes import error_body
 from providers.classify import classify
 from providers.errors import ErrorKind, Fault, Overflow
-from providers.overflow import LEAST_ROOM, completed, for_anthropic, for_openai, left, measured, room, understood
+from providers.learning.overflow import (
+    LEAST_ROOM,
+    completed,
+    for_anthropic,
+    for_openai,
+    left,
+    measured,
+    room,
+    understood,
+)
 
 CASES: list[dict[str, Any]] = tomllib.loads((Path(__file__).parents[1] / "wire" / "overflow.toml").read_text())["case"]
 IDS = [case["name"] for case in CASES]

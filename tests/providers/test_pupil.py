@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from providers.classify import status_failure
-from providers.pupil import Pupil
+from providers.learning.pupil import Pupil
 from providers.spec import ProviderConfig
 from tests.providers.support import SPEC, config
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.fair_line import Caller, Rank, Waiter
-from providers.waiting_room import WaitingRoom
+from providers.queue.fair_line import Caller, Rank, Waiter
+from providers.queue.waiting_room import WaitingRoom
 from tests.providers.support import property_test
 
 

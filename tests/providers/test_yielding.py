@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.yielding import MOST, Yielding
+from providers.queue.yielding import MOST, Yielding
 
 
 def takes(yielding: Yielding, tokens: int) -> int:

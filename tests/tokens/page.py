@@ -94,7 +94,7 @@ def page() -> str:
                 lambda _, name: f"{100 * mean(plain, name, CODING):.1f}",
             ),
             "",
-            "What the upstream reports corrects the rest, model by model (`providers/calibration.py`).",
+            "What the upstream reports corrects the rest, model by model (`providers/learning/calibration.py`).",
             "",
         ]
     )

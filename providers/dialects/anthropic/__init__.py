@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers import extra_body, learning
+from providers import extra_body
 from providers.call import (
     Call,
     ClientDialect,
-    EventWriter,
     Hints,
     Operation,
     StraightLine,
@@ -18,6 +17,7 @@ from providers.call import (
     Waiting,
 )
 from providers.chat.guardian import Declared, Guardian
+from providers.chat.ports import EventWriter
 from providers.chat.request import ChatRequest
 from providers.chat.unseen import seen
 from providers.dialects.anthropic import checks, guarded, read_request, replies, requests, write_request
@@ -27,6 +27,7 @@ from providers.dialects.anthropic.waiting import MessageWaiting
 from providers.dialects.anthropic.write_reply import MessageWriter
 from providers.hosting import Hosts
 from providers.json_object import JsonObject
+from providers.learning import lessons
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig
 
@@ -72,11 +73,11 @@ class AnthropicDialect:
         quirks = config.quirks.of(request.model)
         unshown: list[str] = []
         body, lost = write_request.write(seen(request, quirks, config.images, unshown), quirks)
-        lost = (*lost, *unshown, *learning.forgone(body, request.extra_body, quirks.learned))
+        lost = (*lost, *unshown, *lessons.forgone(body, request.extra_body, quirks.learned))
         for extra in (config.extra_body, request.extra_body):
             body = extra_body.merged(body, extra)
             lost = (*lost, *extra_body.kept_out(extra))
-        body = learning.without(body, quirks.learned)
+        body = lessons.without(body, quirks.learned)
         return Translated(requests.translated(body, config, key), MessageReader(), lost)
 
     def writer(self, call: Call) -> EventWriter:

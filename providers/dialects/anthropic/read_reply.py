@@ -61,7 +61,7 @@ _piece = msgspec.json.Decoder(_TextPiece).decode
 
 
 class MessageReader(FrameReader):
-    """See ``providers.call.EventReader``."""
+    """See ``providers.chat.ports.EventReader``."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from providers import extra_body, learning
+from providers import extra_body
 from providers.call import Call, Operation, UpstreamRequest
 from providers.chat.unseen import refusal
 from providers.dialects.anthropic import history, hosts
 from providers.headers import Pairs, own_headers
 from providers.json_object import JsonObject, decode, encode
+from providers.learning import lessons
 from providers.quirks import Paths, Quirks
 from providers.spec import ProviderConfig, UnseenImages
 
@@ -35,7 +36,7 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     edits |= changed
     tools, lost = _tools(call.body, quirks)
     edits |= tools
-    edits |= learning.edits(call.body, quirks.learned)
+    edits |= lessons.edits(call.body, quirks.learned)
     edits |= _placed(quirks, call.operation)
     lost += extra_body.kept_out((*config.extra_body, *extra_body.of_request(call.body)))
     if "max_tokens" in changed:
@@ -43,8 +44,8 @@ def build(call: Call, model: str, thinking: bool, config: ProviderConfig, key: s
     if not quirks.vision:
         edits |= _unseen(changed.get("messages") or bytes(call.body.view("messages")), model, config, lost)
     if quirks.learned:
-        lost += learning.edited_out(call.body, quirks.learned)
-        lost += learning.betas_out(call.headers, quirks.learned)
+        lost += lessons.edited_out(call.body, quirks.learned)
+        lost += lessons.betas_out(call.headers, quirks.learned)
     where = url(config.base_url, call.operation, quirks.paths, model, call.stream)
     return UpstreamRequest(where, _versioned(headers), call.body.edited(edits), config.timeouts, tuple(lost))
 
@@ -93,7 +94,7 @@ def _travelling(call: Call, quirks: Quirks) -> list[tuple[str, str]]:
         for name, value in call.headers
         if (name.startswith(_TRAVEL) or name in _TRAVEL_TOO) and name not in _STAY
     ]
-    return learning.headers(found, quirks.learned) if quirks.learned else found
+    return lessons.headers(found, quirks.learned) if quirks.learned else found
 
 
 def _edits(body: JsonObject, asked: str, model: str, thinking: bool, quirks: Quirks) -> dict[str, bytes | None]:

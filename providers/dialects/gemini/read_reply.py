@@ -41,7 +41,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Messages takes (platform.claude
 
 
 class GeminiReader(FrameReader):
-    """See ``providers.call.EventReader``."""
+    """See ``providers.chat.ports.EventReader``."""
 
     def __init__(
         self,

@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from providers.addresses import endpoint
-from providers.call import (
-    Call,
-    ClientDialect,
-    EventWriter,
-    Hints,
-    StraightLine,
-    StreamReader,
-    Translated,
-    UpstreamRequest,
-    Waiting,
-)
+from providers.call import Call, ClientDialect, Hints, StraightLine, StreamReader, Translated, UpstreamRequest, Waiting
+from providers.chat.ports import EventWriter
 from providers.chat.request import ChatRequest
 from providers.dialects.openai_chat import checks, read_request, replies, requests, write_request
 from providers.dialects.openai_chat.naming import of_model, think_names

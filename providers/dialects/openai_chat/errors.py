@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from providers import overflow
 from providers.errors import Fault
 from providers.json_object import encode
+from providers.learning import overflow
 
 # OpenAI's error types (github.com/openai/openai-python 3.51, read 2026-11).
 _TYPES: Mapping[str, str] = {

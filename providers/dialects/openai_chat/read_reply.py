@@ -37,7 +37,7 @@ from providers.ports import Usage
 
 
 class ChatReader(FrameReader):
-    """See ``providers.call.EventReader``."""
+    """See ``providers.chat.ports.EventReader``."""
 
     def __init__(
         self,

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from providers import extra_body, learning
+from providers import extra_body
 from providers.chat import asides
 from providers.chat.request import JSON_MODE, ChatRequest, Text
 from providers.dialects.openai_chat import parameters
 from providers.dialects.openai_chat.conversation import conversation
 from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.thinking import thinking
+from providers.learning import lessons
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig
 
@@ -44,10 +45,10 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
         "stream": True,
     }
     body |= parameters.fitted(_members(request, quirks, short, form, lost), quirks, lost)
-    lost += parameters.clients(learning.forgone(body, request.extra_body, quirks.learned))
+    lost += parameters.clients(lessons.forgone(body, request.extra_body, quirks.learned))
     body = _with_extras(body, quirks, config, request, lost)
     names = {new: old for old, new in short.items()}
-    return Written(learning.without(body, quirks.learned), names, tuple(dict.fromkeys(lost)))
+    return Written(lessons.without(body, quirks.learned), names, tuple(dict.fromkeys(lost)))
 
 
 def _members(

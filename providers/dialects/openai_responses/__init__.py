@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from providers.addresses import endpoint
-from providers.call import Call, ClientDialect, EventWriter, Hints, StraightLine, Translated, UpstreamRequest, Waiting
+from providers.call import Call, ClientDialect, Hints, StraightLine, Translated, UpstreamRequest, Waiting
+from providers.chat.ports import EventWriter
 from providers.chat.request import ChatRequest
 from providers.dialects.openai_chat.waiting import ChatWaiting
 from providers.dialects.openai_responses import checks, read_request, write_request

@@ -40,7 +40,7 @@ _piece = msgspec.json.Decoder(_TextPiece).decode
 
 
 class ResponseReader(FrameReader):
-    """See ``providers.call.EventReader``."""
+    """See ``providers.chat.ports.EventReader``."""
 
     def __init__(self, token: str, provider: str, estimate: int, names: Mapping[str, str]) -> None:
         """``token`` makes ids, ``estimate`` is the input's tokens, ``names`` gives a tool its own name back."""

@@ -92,7 +92,7 @@ class _Open:
 
 
 class ResponseWriter:
-    """See ``providers.call.EventWriter``."""
+    """See ``providers.chat.ports.EventWriter``."""
 
     def __init__(self, call: Call) -> None:
         self.lost: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers import extra_body, learning
+from providers import extra_body
 from providers.chat import asides
 from providers.chat.effort import effort_of, nearest, shown
 from providers.chat.request import JSON_MODE, ChatRequest, JsonSchema, Tool, ToolChoice
@@ -16,6 +16,7 @@ from providers.dialects.openai_chat.naming import tool_name
 from providers.dialects.openai_chat.parameters import user
 from providers.dialects.openai_responses.history import history
 from providers.dialects.openai_responses.read_request import ASIDES, SEALED, SUMMARY
+from providers.learning import lessons
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig
 
@@ -55,12 +56,12 @@ def write(request: ChatRequest, config: ProviderConfig) -> Written:
         body["text"] = text
     if request.user:
         body["user"] = user(request)
-    lost += learning.forgone(body, request.extra_body, quirks.learned)
+    lost += lessons.forgone(body, request.extra_body, quirks.learned)
     for extra in (config.extra_body, request.extra_body):
         body = extra_body.merged(body, extra)
         lost += extra_body.kept_out(extra)
     names = {new: old for old, new in short.items()}
-    return Written(learning.without(body, quirks.learned), names, tuple(dict.fromkeys(lost)))
+    return Written(lessons.without(body, quirks.learned), names, tuple(dict.fromkeys(lost)))
 
 
 def _text(request: ChatRequest, lost: list[str]) -> Iterator[tuple[str, Any]]:

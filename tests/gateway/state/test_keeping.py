@@ -26,7 +26,7 @@ from gateway.state.redis_text import Names
 from gateway.state.state_file import StateFile
 from providers.dialects import discover
 from providers.errors import ErrorKind, Scope, UpstreamFailure
-from providers.learning import Learned
+from providers.learning.lessons import Learned
 from providers.registry import Registry
 from providers.secret import Secret
 from providers.spec import KeySource, ProviderConfig, Rotation, UsageWindow

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from providers.call import Call, EventWriter, Operation
+from providers.call import Call, Operation
 from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
@@ -27,6 +27,7 @@ from providers.chat.events import (
     ThinkingDelta,
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
+from providers.chat.ports import EventWriter
 from providers.dialects.anthropic import DIALECT
 from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.json_object import JsonObject

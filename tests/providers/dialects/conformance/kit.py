@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from providers.call import Call, EventReader, EventWriter, Hints, Operation, Translated
+from providers.call import Call, Hints, Operation, Translated
 from providers.chat.events import BlockKind, Ended, Event, Failed, Finished
 from providers.chat.fold import AnswerBlock, WholeMessage, fold
 from providers.chat.grammar import Grammar
+from providers.chat.ports import EventReader, EventWriter
 from providers.chat.request import ChatRequest, Message, Text
 from providers.dialects import discover, of_clients
 from providers.json_object import JsonObject

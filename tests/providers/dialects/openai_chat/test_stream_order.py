@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from providers.call import Call, EventWriter, Operation
+from providers.call import Call, Operation
 from providers.chat.events import Event
 from providers.chat.fold import fold
+from providers.chat.ports import EventWriter
 from providers.dialects.openai_chat import DIALECT
 from providers.errors import Fault
 from providers.json_object import JsonObject

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.call import Call, EventWriter, Operation
+from providers.call import Call, Operation
 from providers.chat.events import (
     ArgumentsDelta,
     BlockKind,
@@ -25,6 +25,7 @@ from providers.chat.events import (
     ThinkingDelta,
 )
 from providers.chat.fold import AnswerBlock, WholeMessage
+from providers.chat.ports import EventWriter
 from providers.dialects.openai_chat import DIALECT
 from providers.errors import ErrorKind, Fault, UpstreamFailure
 from providers.json_object import JsonObject

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.call import Call, EventWriter, Hints, Operation
+from providers.call import Call, Hints, Operation
 from providers.chat.events import Event
+from providers.chat.ports import EventWriter
 from providers.chat.request import ChatRequest, Message
 from providers.dialects.openai_responses import DIALECT
 from providers.dialects.openai_responses.read_reply import ResponseReader

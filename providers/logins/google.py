@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from providers.bearer import Bearer, Token
-from providers.credentials import Credential
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.google_transport import TokenRequests
 from providers.json_object import NotJson, decode
-from providers.logins import GoogleLogin
+from providers.logins.bearer import Bearer, Token
+from providers.logins.credentials import Credential
+from providers.logins.google_transport import TokenRequests
+from providers.logins.kinds import GoogleLogin
 from providers.ports import Time
 from providers.secret import Secret
 from providers.spec import Timeouts
@@ -22,7 +22,7 @@ METADATA_HEADERS = (("metadata-flavor", "Google"),)
 
 
 class GoogleTokens:
-    """See ``providers.bearer.TokenServer``. The file is read again for every token, so it may be replaced."""
+    """See ``providers.logins.bearer.TokenServer``. The file is read again for every token, so it may be replaced."""
 
     def __init__(self, login: GoogleLogin, transport: Transport, timeouts: Timeouts) -> None:
         self._login = login
@@ -48,12 +48,12 @@ class GoogleTokens:
 
     def _of_file(self, path: Path, loop: asyncio.AbstractEventLoop) -> Token:
         """In a thread."""
-        from providers.google_files import token_of
+        from providers.logins.google_files import token_of
 
         return token_of(path, self._requests.asker(loop))
 
 
 def google_credential(login: GoogleLogin, timeouts: Timeouts, time: Time) -> Credential:
-    """See ``providers.credentials.LoginFactory``."""
+    """See ``providers.logins.credentials.LoginFactory``."""
     transport = AiohttpTransport(login.proxy.reveal() if login.proxy else None)
     return Bearer(GoogleTokens(login, transport, timeouts), time)

@@ -23,9 +23,9 @@ from google.auth import (
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.oauth2 import credentials, service_account
 
-from providers.bearer import Token
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.google_transport import Ask
+from providers.logins.bearer import Token
+from providers.logins.google_transport import Ask
 from providers.secret import Secret
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)

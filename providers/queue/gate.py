@@ -13,15 +13,15 @@ from types import TracebackType
 
 from aiolimiter import AsyncLimiter
 
-from providers.fair_line import NOBODY, Caller, FairLine, Waiter
 from providers.keys import NoneFits
-from providers.lanes import ClosedLanes
 from providers.ports import Time
+from providers.queue.fair_line import NOBODY, Caller, FairLine, Waiter
+from providers.queue.lanes import ClosedLanes
+from providers.queue.waiting_room import WaitingRoom
+from providers.queue.yielding import Yielding
 from providers.spec import Traffic
 from providers.state import Admission
-from providers.waiting_room import WaitingRoom
 from providers.windows import spacing
-from providers.yielding import Yielding
 
 APART = 0.01  # seconds, at most, between the looks that processes take at limits that they share
 LOOK = 0.1  # seconds between two of one process, for a slot that another one may give back

@@ -12,9 +12,10 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from providers import overflow, refusals
+from providers import refusals
 from providers.classify.evidence import decoded
 from providers.json_object import JsonObject, encode
+from providers.learning import overflow
 from providers.quirks import Quirks
 from providers.spec import ProviderConfig
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Generic
 
-from providers.fair_line import Rank, W
+from providers.queue.fair_line import Rank, W
 
 
 class WaitingRoom(Generic[W]):

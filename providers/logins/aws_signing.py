@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.logins import AwsLogin
+from providers.logins.kinds import AwsLogin
 
 SAID = 200  # characters of botocore's words that are passed on
 Headers = tuple[tuple[str, str], ...]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.errors import ErrorKind, UpstreamFailure
-from providers.learning import Learned, applied, lesson
+from providers.learning.lessons import Learned, applied, lesson
 from providers.spec import ProviderConfig
 
 REMEMBERED = 256  # models

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from providers.call import UpstreamRequest
-from providers.credentials import Credential
-from providers.logins import AwsLogin
+from providers.logins.credentials import Credential
+from providers.logins.kinds import AwsLogin
 from providers.ports import Time
 from providers.secret import Secret
 from providers.spec import Timeouts
@@ -26,7 +26,7 @@ _HOST = re.compile(rf"(?:^|\.)({'|'.join(SERVICES)})\.([a-z0-9-]+)\.")
 
 
 class AwsSigner:
-    """See ``providers.credentials.Credential``."""
+    """See ``providers.logins.credentials.Credential``."""
 
     def __init__(self, login: AwsLogin, time: Time) -> None:
         self._login = login
@@ -58,7 +58,7 @@ class AwsSigner:
 
     def _signature(self, request: UpstreamRequest) -> tuple[tuple[str, str], ...]:
         """In a thread."""
-        from providers.aws_signing import found, frozen, signature
+        from providers.logins.aws_signing import found, frozen, signature
 
         with self._finding:
             credentials = self._credentials = self._credentials or found(self._login)
@@ -76,5 +76,5 @@ def _place(url: str, region: str) -> tuple[str, str]:
 
 
 def aws_credential(login: AwsLogin, _: Timeouts, time: Time) -> Credential:
-    """See ``providers.credentials.LoginFactory``."""
+    """See ``providers.logins.credentials.LoginFactory``."""
     return AwsSigner(login, time)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from providers.calibration import Calibration
 from providers.call import Estimate
 from providers.errors import UpstreamFailure
-from providers.overflow import completed, for_anthropic, measured, room, understood
+from providers.learning.calibration import Calibration
+from providers.learning.overflow import completed, for_anthropic, measured, room, understood
 from providers.ports import Usage
 
 REMEMBERED = 256  # models

@@ -37,7 +37,7 @@ class TokenServer(Protocol):
 
 
 class Bearer:
-    """See ``providers.credentials.Credential``."""
+    """See ``providers.logins.credentials.Credential``."""
 
     def __init__(self, server: TokenServer, time: Time) -> None:
         self._server = server

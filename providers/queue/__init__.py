@@ -1,0 +1,1 @@
+"""Who may ask a provider now, and who waits: slots, windows and turns."""
