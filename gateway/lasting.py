@@ -129,7 +129,8 @@ class Lasting:
         )
 
     def _beside(self) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
-        yield self.roster.watch
+        if self.roster.book:
+            yield self.roster.watch
         if self.store.records:
             yield self.stories.keep_telling
             yield self.usage.keep_telling
