@@ -127,13 +127,6 @@ def test_the_cli_from_powershell(desk: Desk) -> None:
     assert "Hello from the pool" in desk.claude({pair[1]: pair[2] for pair in pairs if pair})
 
 
-def test_powershell_itself(desk: Desk) -> None:
-    program = shutil.which("pwsh")
-    if program is None:
-        pytest.skip("no pwsh here: snap install powershell --classic")
-    assert "Hello from the pool" in desk.run(program, "-NoProfile", "-Command", desk.code(POWERSHELL))
-
-
 def test_the_clients_own_settings_win_over_the_environment(desk: Desk) -> None:
     (desk.home / ".claude").mkdir()
     (desk.home / ".claude/settings.json").write_text(desk.code(SETTINGS))
