@@ -124,7 +124,8 @@ def routes(listed: ModelList) -> APIRouter:
     async def one_model(model: str, request: Request) -> Response:
         found = listed.find(model, context_of(request.scope).grant)
         if found is None:
-            raise Fault(404, "not_found_error", f"model: {model[:200]!r} is not listed here; GET /v1/models lists all.")
+            words = f"model: {model[:200]!r} is not listed here; GET /v1/models lists all."
+            raise Fault(404, "not_found_error", words, code="model_not_found")
         return Response(encode(found), media_type="application/json")
 
     return router

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,6 @@ from tests.upstream.bare_client import Client, connected
 STREAMS = 50
 CHANGES = 20
 CALLERS = 4
-CALLS = 5  # at least, after each change
 BOUND = 20.0
 TOKEN = "freecc"
 FRAMES = frames("m", [text("a long answer")])
@@ -67,9 +67,10 @@ def told(gateway: GatewayProcess, event: str) -> int:
     return gateway.stderr.count(f'"event":"{event}"')
 
 
-def done(gateway: GatewayProcess, seen: Counter[str]) -> int:
-    """Changes that were applied, with calls after each of them."""
-    return min(told(gateway, "configuration reloaded"), seen.total() // CALLS)
+def applied(gateway: GatewayProcess, upstream: Upstream, number: int) -> bool:
+    """Whether a call went to the model that this change names."""
+    asked = any(request.model == f"m{number}" for request in reversed(upstream.requests))
+    return asked and told(gateway, "configuration reloaded") >= number
 
 
 async def call(gateway: GatewayProcess, stop: asyncio.Event, seen: Counter[str]) -> None:
@@ -110,16 +111,14 @@ async def test_fifty_streams_and_steady_calls_while_the_file_changes_twenty_time
         for number in range(1, CHANGES + 1):
             (tmp_path / "keyturn.toml").write_text(config(upstream, number))
             gateway.process.send_signal(signal.SIGHUP)
-            await until(lambda: done(gateway, seen) >= number, gateway)  # noqa: B023
+            await until(partial(applied, gateway, upstream, number), gateway)
         stop.set()
         await asyncio.gather(*callers)
         go_on.set()
         ends = await asyncio.gather(*(client.until(b"0\r\n\r\n") for client in held))
         assert all(b"message_stop" in end and b"event: error" not in end for end in ends)
         assert set(seen) == {"good"}
-        assert seen["good"] >= CHANGES * CALLS
-        models = {request.model for request in upstream.requests}
-        assert {f"m{number}" for number in (1, CHANGES)} <= models
+        assert seen["good"] >= CHANGES
         for word in ("attempt failed", "Traceback", "not reloaded", "Unclosed"):
             assert word not in gateway.stderr
         assert gateway.stop() == 0
