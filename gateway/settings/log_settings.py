@@ -30,11 +30,13 @@ def read_log_file(common: Globals, layers: Layers, cwd: Path, home: Path, report
     if value is None or not common.log_file:
         return None
     path = resolve(common.log_file, cwd, home)
-    if path.is_dir():
+    # Unlike Path's own these raise nothing where a folder on the way may not be entered.
+    there = os.path.exists(path)
+    if os.path.isdir(path):
         value.reject(report, f"{path} is a folder", "Write the path of a file in it.")
-    elif not path.parent.is_dir():
+    elif not os.path.isdir(path.parent):
         value.reject(report, f"there is no folder {path.parent}", "Make it, or write another path.")
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+    elif not (os.access(path, os.W_OK) if there else os.access(path.parent, os.W_OK | os.X_OK)):
         fix = "Correct its rights, write another path, or leave it blank: the log is on stderr too."
         value.reject(report, f"{path} cannot be written", fix)
     return LogFile(path, common.log_file_level, int(common.log_file_max_mb * 1024 * 1024), common.log_file_keep)

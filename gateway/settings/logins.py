@@ -84,7 +84,7 @@ class LoginFinder:
         if named := self._text(GOOGLE_VARIABLE):
             return _google_file(resolve(named, self.cwd, self.home), named)
         path = self._gcloud() / GOOGLE_FILE
-        if path.is_file():
+        if os.path.isfile(path):
             return _google_file(path, str(path))
         if host := self._metadata_host():
             return Found(GoogleLogin("this machine's service account", metadata_host=host), GOOGLE_VARIABLE)
@@ -99,7 +99,7 @@ class LoginFinder:
             login = AwsLogin("an AWS key", key, Secret(secret), Secret(token) if token else None, region=region)
             return self._signing(login, "AWS_ACCESS_KEY_ID")
         profile, files = self._text("AWS_PROFILE"), self._aws_files()
-        if profile or any(path.is_file() for path in files):
+        if profile or any(map(os.path.isfile, files)):
             title = f"AWS profile {profile or 'default'}"
             login = AwsLogin(title, profile=profile, credentials_file=files[0], config_file=files[1], region=region)
             return self._signing(login, "AWS_PROFILE")
