@@ -174,7 +174,7 @@ def _assembled(
     relay = Relay(registry, clock, settings.request_deadline)
     served = {path: methods for path, methods in SERVED.items() if settings.metrics or path != "/metrics"}
     faces = of_clients(dialects)
-    desk = Desk(_opener(settings, relay, faces, moments, metrics), moments, settings.keepalive_after, Turnstile(store))
+    desk = Desk(_opener(settings, relay, faces, lasting), moments, settings.keepalive_after, Turnstile(store))
     messages = faces["anthropic"]
     local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
@@ -234,14 +234,12 @@ def _raw_log(settings: Settings) -> Iterable[Middleware]:
         yield Middleware(RawLog, routes=CALLS, redact=redact, requests=requests, replies=replies)
 
 
-def _opener(
-    settings: Settings, relay: Relay, dialects: Mapping[str, ClientDialect], moments: Time, metrics: Metrics
-) -> Opener:
+def _opener(settings: Settings, relay: Relay, dialects: Mapping[str, ClientDialect], lasting: Lasting) -> Opener:
     """What opens calls: the relay, with the web tools around it where they are on."""
     if settings.web_tools is None:
         return relay
-    tools = web_tools(settings.web_tools, moments, metrics.web_tool_used)
-    return ToolLoop(Kit(relay, tools, moments), dialects)
+    tools = web_tools(settings.web_tools, lasting.moments, lasting.metrics.web_tool_used, lasting.web_uses)
+    return ToolLoop(Kit(relay, tools, lasting.moments), dialects)
 
 
 def _route(path: str) -> str:

@@ -18,6 +18,7 @@ from gateway.metrics import Metrics
 from gateway.metrics.scrape import keep_telling
 from gateway.observers import Observers
 from gateway.request_log import RequestLog
+from gateway.server_tools.quota import Rates
 from gateway.settings import Settings
 from gateway.state.keeping import keep_on
 from gateway.state.stores import make_keeping, make_store
@@ -69,6 +70,7 @@ class Lasting:
         self.usage = UsageLedger(self.inventory.cost, moments.wall, self.store.usage)
         self.roster = make_roster(settings, self.store, moments)
         self.stories = Stories(moments.clock, calls, self.store.records)
+        self.web_uses = Rates(moments.clock)
         self.registry = self._registry(settings, None)
         self._keeping = make_keeping(settings, moments, self.store, self.registry)
         self._looking: asyncio.Task[None] | None = None

@@ -53,7 +53,7 @@ class Office:
         """Raises Refused and BookAway."""
         if name in self.reserved and not await self._made(name):
             where = "ANTHROPIC_AUTH_TOKEN" if name == "shared" else "[[tokens]] of keyturn.toml"
-            raise Refused(f"The token {name} stands in the settings: take it out of {where}, and restart Keyturn.")
+            raise Refused(f"The token {name} stands in the settings: take it out of {where}.")
         now = self.wall()
         self.changed(await self.book.change(lambda grants: table.revoked(grants, name, now)))
 

@@ -15,8 +15,9 @@ from providers.ports import Time
 from providers.secret import Secret
 
 
-def web_tools(settings: WebToolSettings, time: Time, observe: Observe) -> WebTools:
-    """Opens nothing before it is used."""
+def web_tools(settings: WebToolSettings, time: Time, observe: Observe, rates: Rates) -> WebTools:
+    """Opens nothing before it is used. ``rates`` outlive these settings, and follow them."""
+    rates.configured(settings.rate)
     web, names = AiohttpWeb(), SystemResolver()
     return WebTools(
         EngineSearch(engine(settings), web),
@@ -26,7 +27,7 @@ def web_tools(settings: WebToolSettings, time: Time, observe: Observe) -> WebToo
             ChildExtractor(),
             Rules(settings.schemes, settings.private),
         ),
-        Rates(settings.rate, time.clock),
+        rates,
         time.wall,
         observe,
     )

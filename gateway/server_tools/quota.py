@@ -21,11 +21,15 @@ class Quota(Protocol):
 class Rates:
     """See Quota. Never more than ``rate`` uses in any minute, in this process, by all clients together."""
 
-    def __init__(self, rate: int, clock: Clock) -> None:
-        self._rate = rate
+    def __init__(self, clock: Clock, rate: int = 0) -> None:
         self._clock = clock
+        self._rate = rate
         self._all = _Minute()
         self._own: dict[str, _Minute] = {}  # of clients with a rate, while they have a use in it
+
+    def configured(self, rate: int) -> None:
+        """Another rate, from now on: what was used in the last minute counts in it."""
+        self._rate = rate
 
     def take(self, principal: str, own: int | None) -> bool:
         now = self._clock()

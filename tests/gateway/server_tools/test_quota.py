@@ -17,7 +17,7 @@ SEARCH = HostedTool("web_search", "web_search_20250305", "web_search")
 
 def rates(rate: int) -> tuple[Rates, Moments]:
     moments = Moments(frozen=True)
-    return Rates(rate, moments.clock), moments
+    return Rates(moments.clock, rate), moments
 
 
 def test_never_more_than_the_rate_in_any_minute() -> None:

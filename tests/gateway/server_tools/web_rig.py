@@ -109,9 +109,16 @@ def found(request: Request) -> Reply:
 
 @asynccontextmanager
 async def web_rig(
-    home: Path, environ: Mapping[str, str] | None = None, moments: Moments | None = None
+    home: Path,
+    environ: Mapping[str, str] | None = None,
+    moments: Moments | None = None,
+    on: Mapping[str, str] = ON,
+    reloads: bool = False,
 ) -> AsyncIterator[Rig]:
-    """The engine's and the site's addresses are private; the engine is the operator's choice, the site is not."""
+    """The engine's and the site's addresses are private; the engine is the operator's choice, the site is not.
+
+    ``on`` are the variables that switch the tools on; where it is empty, keyturn.toml may.
+    """
     async with ChatUpstream() as model, ScriptedServer() as engine, ScriptedServer() as site:
         engine.on("/search", found)
         variables = {
@@ -120,9 +127,9 @@ async def web_rig(
             "MODEL": "openai/gpt-5",
             "ANTHROPIC_AUTH_TOKEN": TOKEN,
             "WEB_SEARCH_URL": engine.url,
-            **ON,
+            **on,
             **ONE_ATTEMPT,
             **(environ or {}),
         }
-        async with serving(home, variables, moments=moments) as gateway:
+        async with serving(home, variables, moments=moments, reloads=reloads) as gateway:
             yield Rig(gateway, model, engine, site)
