@@ -28,7 +28,6 @@ from gateway.endpoints.table import Endpoints, EndpointTable, template
 from gateway.lasting import Lasting
 from gateway.local_reply import LocalReplies
 from gateway.logs import configure_from, redactor
-from gateway.metrics import Metrics
 from gateway.metrics.scrape import scrape
 from gateway.pool_view import PoolView
 from gateway.relay import Relay

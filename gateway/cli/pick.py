@@ -109,7 +109,12 @@ def _check(own: Mapping[str, str], picking: Picking) -> None:
 
 
 def _named(model: str, found: Sequence[Offer], settings: Settings) -> Offer:
-    """The model that --model names, listed or not: a provider may serve more than it lists."""
+    """The model that --model names, listed or not: a provider may serve more than it lists.
+
+    What is listed is so called by the gateway, which may have been started with other settings than these.
+    """
+    if listed := next((offer for offer in found if offer.ref == model), None):
+        return listed
     try:
         ref = str(settings.routing.parse(model))
     except Fault as fault:

@@ -70,6 +70,24 @@ async def test_variables_for_other_clients(at: Gateway, capsys: pytest.CaptureFi
     assert f"http://127.0.0.1:{at.port}" in out
 
 
+async def test_a_listed_model_is_named_as_the_gateway_names_it(
+    home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was started with a file that claude-pick does not read, and knows a provider more."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "keyturn.toml").write_text(
+        'model = "house/a"\n[[providers]]\nname = "house"\ntype = "openai"\n'
+        f'base_url = "http://127.0.0.1:{free_port()}/v1"\napi_key = "k"\n'
+    )
+    async with serving(folder, {"ANTHROPIC_AUTH_TOKEN": TOKEN}) as gateway:
+        monkeypatch.setenv("CLAUDE_PICK_PORT", str(gateway.port))
+        assert await picked("--model", "house/a", "--print-env", "cc-switch") == 0
+    assert f'"{TOKEN}:house/a"' in capsys.readouterr().out
+
+
 async def test_what_was_picked_is_remembered(at: Gateway, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     await picked("--model", "groq/a", "--print-env", "shell")
     assert json.loads((home / ".local/state/keyturn/picked.json").read_text()) == ["groq/a"]
