@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -16,18 +17,24 @@ from providers.version import VERSION
 
 FLAGS = ("host", "port", "ssl_certfile", "ssl_keyfile")  # of serve, each a variable too
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl+C ended
+UNHEARD = 141  # and for one whose reader left, as `head` does
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 0, 1 where it failed, 2 where it was called or configured wrongly."""
     options = _options(_with_command(sys.argv[1:] if argv is None else argv))
     try:
-        return _run(options)
+        status = _run(options)
+        sys.stdout.flush()
+        return status
     except ConfigError as error:
         print(_problems(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed at the exit
+        return UNHEARD
 
 
 def pick_main() -> int:
