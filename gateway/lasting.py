@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gateway.clients.assembly import fixed, make_roster
+from gateway.clients.turnstile import Turnstile
 from gateway.endpoints import models
 from gateway.inventory import Inventory
 from gateway.logs import redactor
@@ -18,6 +19,7 @@ from gateway.metrics import Metrics
 from gateway.metrics.scrape import keep_telling
 from gateway.observers import Observers
 from gateway.request_log import RequestLog
+from gateway.server_tools.quota import Rates
 from gateway.settings import Settings
 from gateway.state.keeping import keep_on
 from gateway.state.stores import make_keeping, make_store
@@ -68,6 +70,8 @@ class Lasting:
         self.store = make_store(settings, moments, observers)
         self.usage = UsageLedger(self.inventory.cost, moments.wall, self.store.usage)
         self.roster = make_roster(settings, self.store, moments)
+        self.turnstile = Turnstile(self.store)
+        self.web_uses = Rates(_web_uses(settings), moments.clock)
         self.stories = Stories(moments.clock, calls, self.store.records)
         self.registry = self._registry(settings, None)
         self._keeping = make_keeping(settings, moments, self.store, self.registry)
@@ -98,6 +102,7 @@ class Lasting:
         """New settings: what is made from now on is made by them. ``registry`` is another one afterwards."""
         self.registry = self._registry(settings, self.registry)
         self.roster.configured(fixed(settings))
+        self.web_uses.configured(_web_uses(settings))
         self.metrics.configured(
             _models(settings),
             models.failovers(settings.routing),
@@ -168,6 +173,10 @@ def _traces(settings: Settings, moments: Time, exporter: SpanExporter | None) ->
 
 def _models(settings: Settings) -> Iterable[tuple[str, str]]:
     return {(ref.provider, ref.model) for ref in models.references(settings.routing)}
+
+
+def _web_uses(settings: Settings) -> int:
+    return settings.web_tools.rate if settings.web_tools else 0
 
 
 def _rotating(settings: Settings) -> Iterable[str]:

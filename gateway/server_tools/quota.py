@@ -27,6 +27,10 @@ class Rates:
         self._all = _Minute()
         self._own: dict[str, _Minute] = {}  # of clients with a rate, while they have a use in it
 
+    def configured(self, rate: int) -> None:
+        """Another rate; what was used in the last minute goes on counting."""
+        self._rate = rate
+
     def take(self, principal: str, own: int | None) -> bool:
         now = self._clock()
         if not self._all.has_room(now, self._rate):

@@ -109,7 +109,7 @@ def found(request: Request) -> Reply:
 
 @asynccontextmanager
 async def web_rig(
-    home: Path, environ: Mapping[str, str] | None = None, moments: Moments | None = None
+    home: Path, environ: Mapping[str, str] | None = None, moments: Moments | None = None, reloads: bool = False
 ) -> AsyncIterator[Rig]:
     """The engine's and the site's addresses are private; the engine is the operator's choice, the site is not."""
     async with ChatUpstream() as model, ScriptedServer() as engine, ScriptedServer() as site:
@@ -124,5 +124,5 @@ async def web_rig(
             **ONE_ATTEMPT,
             **(environ or {}),
         }
-        async with serving(home, variables, moments=moments) as gateway:
+        async with serving(home, variables, moments=moments, reloads=reloads) as gateway:
             yield Rig(gateway, model, engine, site)
