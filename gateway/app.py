@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 
 from gateway.clients.assembly import every_client
 from gateway.clients.roster import Roster
-from gateway.clients.turnstile import Turnstile
 from gateway.endpoints import admin, models, tokens, ui
 from gateway.endpoints import usage as usages
 from gateway.endpoints.count_tokens import CountTokensEndpoint
@@ -173,7 +172,7 @@ def _assembled(
     relay = Relay(registry, clock, settings.request_deadline)
     served = {path: methods for path, methods in SERVED.items() if settings.metrics or path != "/metrics"}
     faces = of_clients(dialects)
-    desk = Desk(_opener(settings, relay, faces, lasting), moments, settings.keepalive_after, Turnstile(store))
+    desk = Desk(_opener(settings, lasting, relay, faces), moments, settings.keepalive_after, lasting.turnstile)
     messages = faces["anthropic"]
     local = LocalReplies(messages, settings.local_answers) if settings.local_answers else None
     hot: Endpoints = {
@@ -233,11 +232,11 @@ def _raw_log(settings: Settings) -> Iterable[Middleware]:
         yield Middleware(RawLog, routes=CALLS, redact=redact, requests=requests, replies=replies)
 
 
-def _opener(settings: Settings, relay: Relay, dialects: Mapping[str, ClientDialect], lasting: Lasting) -> Opener:
+def _opener(settings: Settings, lasting: Lasting, relay: Relay, dialects: Mapping[str, ClientDialect]) -> Opener:
     """What opens calls: the relay, with the web tools around it where they are on."""
     if settings.web_tools is None:
         return relay
-    tools = web_tools(settings.web_tools, lasting.moments, lasting.metrics.web_tool_used, lasting.web_uses)
+    tools = web_tools(settings.web_tools, lasting.web_uses, lasting.moments.wall, lasting.metrics.web_tool_used)
     return ToolLoop(Kit(relay, tools, lasting.moments), dialects)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gateway.clients.assembly import fixed, make_roster
+from gateway.clients.turnstile import Turnstile
 from gateway.endpoints import models
 from gateway.inventory import Inventory
 from gateway.logs import redactor
@@ -69,8 +70,9 @@ class Lasting:
         self.store = make_store(settings, moments, observers)
         self.usage = UsageLedger(self.inventory.cost, moments.wall, self.store.usage)
         self.roster = make_roster(settings, self.store, moments)
+        self.turnstile = Turnstile(self.store)
         self.stories = Stories(moments.clock, calls, self.store.records)
-        self.web_uses = Rates(moments.clock)
+        self.web_uses = Rates(moments.clock, _web_uses(settings))
         self.registry = self._registry(settings, None)
         self._keeping = make_keeping(settings, moments, self.store, self.registry)
         self._looking: asyncio.Task[None] | None = None
@@ -100,6 +102,7 @@ class Lasting:
         """New settings: what is made from now on is made by them. ``registry`` is another one afterwards."""
         self.registry = self._registry(settings, self.registry)
         self.roster.configured(fixed(settings))
+        self.web_uses.configured(_web_uses(settings))
         self.metrics.configured(
             _models(settings),
             models.failovers(settings.routing),
@@ -170,6 +173,10 @@ def _traces(settings: Settings, moments: Time, exporter: SpanExporter | None) ->
 
 def _models(settings: Settings) -> Iterable[tuple[str, str]]:
     return {(ref.provider, ref.model) for ref in models.references(settings.routing)}
+
+
+def _web_uses(settings: Settings) -> int:
+    return settings.web_tools.rate if settings.web_tools else 0
 
 
 def _rotating(settings: Settings) -> Iterable[str]:

@@ -25,7 +25,7 @@ Json = dict[str, Any]
 TOKENS = "/admin/tokens"
 ONCE = "This is {name}'s token. It is shown this once: only its hash is kept. {name} sets ANTHROPIC_AUTH_TOKEN to it."
 FIRST = "It is the first one: from now on, this Keyturn serves nobody without a token."
-PASTE = "Put these lines into keyturn.toml; a Keyturn that runs reads it again by itself."
+PASTE = "Put these lines into keyturn.toml. A Keyturn that runs with this file takes them within seconds."
 
 
 @dataclass(frozen=True)

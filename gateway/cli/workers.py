@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -60,7 +60,7 @@ def supervise(settings: Settings, sockets: Sequence[socket.socket], workers: int
 
         def ready() -> None:
             offers = asyncio.run(find(own.providers, own_port=port))
-            show(banner(own, port, offers), STYLES)
+            show(banner(replace(own, processes=max(own.processes, workers)), port, offers), STYLES)
 
         return crew.run(ready)
 

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.clients import expiry, table
 from gateway.clients.book import Book
 from gateway.clients.table import Refused, Table
+from gateway.settings.model import SHARED
 from middleware.grant import Grant, digest
 from providers.ports import Clock
 from providers.spec import Limits
@@ -26,6 +27,8 @@ NO_PLACE = (
     "Made tokens have no place here to outlast a restart. Set KEYTURN_STATE_FILE (one process) or REDIS_URL (many) and "
     "restart Keyturn; or put a token's hash into [[tokens]] of keyturn.toml: `keyturn token create <name> --toml`."
 )
+
+READ_AGAIN = "A Keyturn that runs reads its files again by itself; what stands in its environment needs a restart."
 
 Json = dict[str, Any]
 
@@ -52,8 +55,8 @@ class Office:
     async def revoke(self, name: str) -> None:
         """Raises Refused and BookAway."""
         if name in self.reserved and not await self._made(name):
-            where = "ANTHROPIC_AUTH_TOKEN" if name == "shared" else "[[tokens]] of keyturn.toml"
-            raise Refused(f"The token {name} stands in the settings: take it out of {where}.")
+            where = "ANTHROPIC_AUTH_TOKEN" if name == SHARED else "[[tokens]] of keyturn.toml"
+            raise Refused(f"The token {name} stands in the settings: take it out of {where}. {READ_AGAIN}")
         now = self.wall()
         self.changed(await self.book.change(lambda grants: table.revoked(grants, name, now)))
 
@@ -96,6 +99,8 @@ def grant_of(wanted: Json, now: float) -> Grant:
     name = wanted.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST:
         raise Refused(f"name: write up to {LONGEST} letters, digits, ., _, - and @, such as ada or ci-runner.")
+    if name == SHARED:
+        raise Refused(f"name: {SHARED} is the name of the token in ANTHROPIC_AUTH_TOKEN. Choose another one.")
     web = wanted.get("web_tools", True)
     if not isinstance(web, bool):
         raise Refused("web_tools: write true or false.")

@@ -14,6 +14,10 @@ from middleware.grant import Grant, digest
 from providers.ports import Clock
 
 EVERY = 0.3  # seconds between two looks at the book: within a second a revocation is everywhere
+TWINS = (
+    "client tokens: the settings have a name that a made token has too; both are served, under one usage. "
+    "`keyturn token revoke <name>` ends the made one"
+)
 
 
 class Roster:
@@ -27,6 +31,7 @@ class Roster:
         self._away = away
         self._table: Table | None = None
         self._said = ""
+        self._twins = frozenset[str]()
         self._log: FilteringBoundLogger = structlog.get_logger("keyturn")
 
     @property
@@ -40,6 +45,7 @@ class Roster:
     def configured(self, fixed: Grants) -> None:
         """Other settings: these are their tokens."""
         self._fixed = fixed
+        self._compare()
 
     def now(self) -> float:
         return self._wall()
@@ -62,6 +68,7 @@ class Roster:
     def took(self, table: Table) -> None:
         """What was just written or read."""
         self._table = table
+        self._compare()
 
     async def look(self) -> None:
         """Takes in what is new. Never raises: what is known goes on where the book is away."""
@@ -70,7 +77,7 @@ class Roster:
         try:
             found = await self.book.read(self._table.version if self._table else None)
             if found is not None:
-                self._table = await self._healed(self.book, found)
+                self.took(await self._healed(self.book, found))
         except BookAway as error:
             self._complain(str(error))
         else:
@@ -87,6 +94,14 @@ class Roster:
         if known is None or found.version >= known.version:
             return found
         return await book.change(lambda theirs: joined(theirs, known.grants), known.version)
+
+    def _compare(self) -> None:
+        """Two tokens of one name, of which each is good, are told once: a reload may bring a name that was made."""
+        made = self._table.grants.values() if self._table else ()
+        twins = self.reserved.intersection(grant.name for grant in made if not grant.ended(self.now()))
+        for name in sorted(twins - self._twins):
+            self._log.warning(TWINS, client=name)
+        self._twins = twins
 
     def _complain(self, problem: str) -> None:
         """Once for each problem."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from itertools import count, repeat
 from types import TracebackType
 
@@ -42,9 +43,12 @@ class Turnstile:
         return Place(self._store, ask, context, grant)
 
     def _candidate(self, grant: Grant) -> Candidate:
+        """With other limits, what the client used and has open goes on counting."""
         known = self._known.get(grant.name)
-        if known is None or known.limits != grant.limits:
+        if known is None:
             known = self._known[grant.name] = Candidate(provider(grant), grant.name, provider(grant), grant.limits)
+        elif known.limits != grant.limits:
+            known = self._known[grant.name] = replace(known, limits=grant.limits)
         return known
 
 

@@ -50,11 +50,13 @@ class ModelList:
         self._measures = measures
         self._made = -1
         self._entries: dict[str, Entry] = {}
-        self._items: dict[str, dict[str, Any]] = {}
+        self._items: dict[Entry, dict[str, Any]] = {}
+        self._ruled = frozenset[str]().union(*(route.clients for route in table.routes))
+        self._own: dict[str, Mapping[str, Entry]] = {}  # of clients with rules of their own
 
     def page(self, query: Mapping[str, str], grant: Grant | None = None) -> dict[str, Any]:
         """A page of Anthropic's, which is all of OpenAI's; what ``grant`` allows. Raises Fault (400)."""
-        entries = [entry for entry in self._all().values() if _allowed(entry, grant)]
+        entries = [entry for entry in self._of(grant).values() if _allowed(entry, grant)]
         limit = _limit(query.get("limit", ""))
         names = [entry.id for entry in entries]
         after, before = query.get("after_id"), query.get("before_id")
@@ -72,7 +74,7 @@ class ModelList:
 
     def find(self, model: str, grant: Grant | None = None) -> dict[str, Any] | None:
         """One item by its id, where ``grant`` allows it."""
-        entry = self._all().get(model)
+        entry = self._of(grant).get(model)
         return self._item(entry) if entry and _allowed(entry, grant) else None
 
     def _all(self) -> Mapping[str, Entry]:
@@ -80,15 +82,28 @@ class ModelList:
             self._made = self._inventory.version
             own, listed = list(_routed(self._table)), list(_listed(self._table, self._inventory))
             aliased = [Entry(f"{ALIAS}{entry.id}", entry.ref, entry.title) for entry in listed]
-            self._entries, self._items = {}, {}
+            self._entries, self._items, self._own = {}, {}, {}
             for entry in (*own, *aliased, *listed):
                 self._entries.setdefault(entry.id, entry)
         return self._entries
 
+    def _of(self, grant: Grant | None) -> Mapping[str, Entry]:
+        """The list as the client's own rules have it."""
+        entries = self._all()
+        if grant is None or grant.name not in self._ruled:
+            return entries
+        if grant.name not in self._own:
+            self._own[grant.name] = {name: self._ruled_by(grant.name, entry) for name, entry in entries.items()}
+        return self._own[grant.name]
+
+    def _ruled_by(self, client: str, entry: Entry) -> Entry:
+        ref = self._table.resolve(entry.id, client=client)
+        return entry if ref == entry.ref else Entry(entry.id, ref, f"{entry.id} ({ref})")
+
     def _item(self, entry: Entry) -> dict[str, Any]:
-        if entry.id not in self._items:
-            self._items[entry.id] = self._described(entry)
-        item, measures = self._items[entry.id], self._measures.get(entry.ref.provider)
+        if entry not in self._items:
+            self._items[entry] = self._described(entry)
+        item, measures = self._items[entry], self._measures.get(entry.ref.provider)
         learned = measures.known.get(entry.ref.model) if measures else None
         return {**item, "max_input_tokens": learned.window} if learned and learned.window else item
 

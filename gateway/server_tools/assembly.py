@@ -6,18 +6,17 @@ from gateway.server_tools.engines import Brave, DuckDuckGo, Engine, SearXNG, Tav
 from gateway.server_tools.extract import ChildExtractor
 from gateway.server_tools.fetch import Fetcher
 from gateway.server_tools.outbound import AiohttpWeb, SystemResolver, absolute
-from gateway.server_tools.quota import Rates
+from gateway.server_tools.quota import Quota
 from gateway.server_tools.search import EngineSearch
 from gateway.server_tools.tools import Observe, WebTools
 from gateway.server_tools.urls import Rules
 from gateway.settings.model import WebToolSettings
-from providers.ports import Time
+from providers.ports import Clock
 from providers.secret import Secret
 
 
-def web_tools(settings: WebToolSettings, time: Time, observe: Observe, rates: Rates) -> WebTools:
-    """Opens nothing before it is used. ``rates`` outlive these settings, and follow them."""
-    rates.configured(settings.rate)
+def web_tools(settings: WebToolSettings, quota: Quota, wall: Clock, observe: Observe) -> WebTools:
+    """Opens nothing before it is used."""
     web, names = AiohttpWeb(), SystemResolver()
     return WebTools(
         EngineSearch(engine(settings), web),
@@ -27,8 +26,8 @@ def web_tools(settings: WebToolSettings, time: Time, observe: Observe, rates: Ra
             ChildExtractor(),
             Rules(settings.schemes, settings.private),
         ),
-        rates,
-        time.wall,
+        quota,
+        wall,
         observe,
     )
 

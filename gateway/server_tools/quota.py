@@ -28,7 +28,7 @@ class Rates:
         self._own: dict[str, _Minute] = {}  # of clients with a rate, while they have a use in it
 
     def configured(self, rate: int) -> None:
-        """Another rate, from now on: what was used in the last minute counts in it."""
+        """Another rate; what was used in the last minute goes on counting."""
         self._rate = rate
 
     def take(self, principal: str, own: int | None) -> bool:

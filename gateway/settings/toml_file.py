@@ -156,7 +156,9 @@ def _warn_of_strangers(routes: Iterable[RouteEntry], known: Sequence[str]) -> No
         for name in (name for name in route.clients if name not in known):
             near = get_close_matches(name, known, n=1)
             meant = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
-            route.table.warn("tokens", f"no token has the name {name!r}, so the rule is not for it. {meant}")
+            route.table.warn(
+                "tokens", f"no token of the settings has the name {name!r}: the rule is for one that is made. {meant}"
+            )
 
 
 def _values(table: Table, key: str) -> tuple[Value, ...]:

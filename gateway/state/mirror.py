@@ -170,7 +170,9 @@ class Mirror:
     def _double(self, candidate: Candidate) -> Candidate:
         known = self._doubles.get(candidate.id)
         if known is None or known[0] is not candidate:
-            known = candidate, replace(candidate, view=KeyView(rests=candidate.view.rests))
+            same = known is not None and known[0].view is candidate.view  # with other limits
+            view = known[1].view if known and same else KeyView(rests=candidate.view.rests)
+            known = candidate, replace(candidate, view=view)
             self._doubles[candidate.id] = known
         return known[1]
 

@@ -95,10 +95,10 @@ def test_a_rule_for_a_client_that_is_none_warns(tmp_path: Path) -> None:
     text = RULES.replace('tokens = ["ci"]', 'tokens = ["adda", "shared"]').replace('["ada", "ci"]', '["zoe"]')
     settings = Place(tmp_path).toml('model = "demo/demo"' + text)
     assert settings.warnings == (
-        "routes.*.tokens (from ./keyturn.toml, line 29): no token has the name 'adda', so the rule is not for it. "
-        "Did you mean ada?",
-        "routes.review.tokens (from ./keyturn.toml, line 34): no token has the name 'zoe', so the rule is not for it. "
-        "Known: ada, ci, shared.",
+        "routes.*.tokens (from ./keyturn.toml, line 29): no token of the settings has the name 'adda': the rule is for "
+        "one that is made. Did you mean ada?",
+        "routes.review.tokens (from ./keyturn.toml, line 34): no token of the settings has the name 'zoe': the rule is "
+        "for one that is made. Known: ada, ci, shared.",
     )
     assert Route("x", "demo", clients=frozenset({"adda"})).takes("x", "adda")
 

@@ -81,6 +81,7 @@ def test_a_token_is_shown_once_and_can_be_revoked(settings: Settings, capsys: Ca
     ("verb", "fields", "words"),
     [
         ("create", {"name": "e v"}, "name: write up to 40 letters"),
+        ("create", {"name": "shared"}, "name: shared is the name of the token in ANTHROPIC_AUTH_TOKEN."),
         ("create", {"name": "ada", "requests_per_minute": 0}, "requests_per_minute: write a whole number above 0."),
         ("create", {"name": "ada", "expires": "yesterday"}, "expires: write a time to come, such as 90d"),
         ("create", {"name": "ada", "expires": "2001-01-01"}, "expires: write a time to come, such as 90d"),

@@ -117,6 +117,7 @@ def test_all_workers_serve_and_a_signal_ends_them_with_status_0(tmp_path: Path, 
     with Upstream() as upstream, crew(tmp_path, redis, upstream) as gateway:
         assert gateway.stdout.count("Keyturn ") == 1
         assert "in Redis, 127.0.0.1" in gateway.stdout
+        assert f"each of {WORKERS} processes keeps to a part of the limits" in gateway.stdout
         crewmen = workers(gateway)
         assert len(crewmen) == WORKERS
         go_on = Signal()

@@ -144,3 +144,18 @@ async def test_what_stood_in_the_way_is_noted(desk: Desk) -> None:
         with pytest.raises(Fault, match="may have 1 requests open at once"):
             await through(turnstile, second, 1)
     assert second.barred == "concurrency"
+
+
+async def test_limits_that_change_leave_what_was_used_and_is_open(desk: Desk) -> None:
+    """So do two tokens of one name, whose limits differ."""
+    turnstile, one, two = Turnstile(desk.store), Limits(2, concurrency=1), Limits(2, concurrency=2)
+    place = turnstile.place(call(), request(one))
+    assert place is not None
+    async with place:
+        await through(turnstile, request(two), 1)
+        with pytest.raises(Fault, match="may have 1 requests open at once"):
+            await through(turnstile, request(one), 1)
+    await through(turnstile, request(one), 1)
+    for limits in (two, one):
+        with pytest.raises(Fault, match="may make 2 requests a minute"):
+            await through(turnstile, request(limits), 1)

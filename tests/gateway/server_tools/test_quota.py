@@ -49,6 +49,15 @@ def test_a_rate_that_changes_holds_at_once() -> None:
     assert [quota.take("alice", 1), quota.take("alice", 1), quota.take("alice", 2)] == [True, False, True]
 
 
+def test_what_was_used_counts_under_other_settings() -> None:
+    quota, moments = rates(2)
+    assert [quota.take("alice", None), quota.take("alice", 2)] == [True, True]
+    quota.configured(3)
+    assert [quota.take("alice", 1), quota.take("bob", None), quota.take("bob", None)] == [False, True, False]
+    moments.ahead += 60
+    assert quota.take("alice", 1)
+
+
 def message(*blocks: AnswerBlock, stop: Stop = Stop.TOOL_USE, output: int = 10) -> WholeMessage:
     return WholeMessage("msg_1", "", list(blocks), stop, usage=Usage(5, output))
 

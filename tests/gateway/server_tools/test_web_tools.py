@@ -11,6 +11,7 @@ import anthropic
 import pytest
 from anthropic.types import WebFetchToolResultErrorCode, WebSearchToolResultErrorCode
 
+from gateway.app import reload
 from gateway.server_tools.failures import Code
 from tests.gateway.server_tools.internet import page
 from tests.gateway.server_tools.web_rig import (
@@ -296,6 +297,17 @@ async def test_each_token_has_its_switch_and_its_rate(tmp_path: Path) -> None:
         reply = await rig.post(token="token-of-bob", tools=[SEARCH, BASH])
         assert (reply.status_code, reply.json()["error"]["type"], len(rig.asked)) == (403, "permission_error", asked)
         assert "bob may not use web_search" in reply.json()["error"]["message"]
+
+
+async def test_a_reload_gives_no_further_uses(tmp_path: Path) -> None:
+    toml = tmp_path / "keyturn.toml"
+    toml.write_text('[[tokens]]\nname = "alice"\ntoken = "token-of-alice"\nweb_tools_per_minute = 2\n')
+    async with web_rig(tmp_path, {"WEB_TOOLS_RATE_LIMIT": "3"}, reloads=True) as rig:
+        rig.model.script(calls_search("a", "b"), says(), calls_search("c"), says(), calls_search("d", "e"), says())
+        assert codes(await rig.message(token="token-of-alice", tools=[SEARCH])) == ["ok", "ok"]
+        assert await reload(rig.gateway.app)
+        assert codes(await rig.message(token="token-of-alice", tools=[SEARCH])) == ["too_many_requests"]
+        assert sorted(codes(await rig.message(tools=[SEARCH]))) == ["ok", "too_many_requests"]
 
 
 @BOTH
