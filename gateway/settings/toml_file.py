@@ -18,7 +18,7 @@ from gateway.settings.report import Report
 from gateway.settings.row_settings import Row
 from gateway.settings.toml_lines import lines_of
 from gateway.settings.toml_providers import read_providers
-from gateway.settings.toml_table import Table
+from gateway.settings.toml_table import SLIP, Table
 from gateway.settings.toml_tokens import read_tokens
 from gateway.settings.variables import REMOVED, Globals
 from providers.catalog import CATALOG
@@ -142,7 +142,9 @@ def _route(table: Table) -> RouteEntry | None:
     match, provider = table.required("match", "claude-"), table.required("provider", "openai")
     kind = table.text("match_type", "prefix")
     if kind not in MATCHES:
-        table.reject("match_type", f"{kind!r} is not prefix, exact or glob", 'Write match_type = "glob" or remove it.')
+        meant = get_close_matches(kind.lower(), MATCHES, n=1, cutoff=SLIP) or ["glob"]
+        fix = f'Write match_type = "{meant[0]}" or remove it.'
+        table.reject("match_type", f"{kind!r} is not prefix, exact or glob", fix)
     if not (match and provider):
         return None
     fallbacks, others = (_values(table, key) for key in ("fallbacks", "fallback_providers"))
