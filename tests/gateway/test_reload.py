@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -210,9 +211,9 @@ async def test_a_file_that_was_gone_when_another_changed_is_looked_for(tmp_path:
     (tmp_path / ".env").write_text("PORT=9000", encoding="utf-8")
     (tmp_path / "keyturn.toml").write_text("body_limit_mb = 1", encoding="utf-8")
     swapped: asyncio.Queue[Settings] = asyncio.Queue()
-    reloader = Reloader(
-        load({}, tmp_path, tmp_path), lambda: load({}, tmp_path, tmp_path), swapped.put, [].append, 0.01
-    )
+    counted: list[str] = []
+    again = partial(load, {}, tmp_path, tmp_path)
+    reloader = Reloader(again(), again, swapped.put, counted.append, every=0.01)
     (tmp_path / "keyturn.toml").unlink()
     assert await reloader.reload()
     assert (await swapped.get()).files == ("./.env",)
@@ -221,6 +222,7 @@ async def test_a_file_that_was_gone_when_another_changed_is_looked_for(tmp_path:
         found = await swapped.get()
     assert found.files == ("./.env", "./keyturn.toml")
     assert found.body_limit == 2 * 1024 * 1024
+    assert counted == ["applied", "applied"]
 
 
 def changed(watched: Watched, times: int) -> list[bool]:
