@@ -166,7 +166,7 @@ def _dotenv_layer(path: Path, origin: str, report: Report) -> Layer:
     for binding in parse_stream(StringIO(read_text(path, origin, "", report) or "")):
         written = binding.original.string
         line = binding.original.line + _blank_lines(written)
-        if binding.error:
+        if binding.error or (binding.key and binding.value is None):
             report.warn(origin, f"line {line} is not NAME=value and is ignored")
         elif binding.key and binding.value is not None:
             value = Value(binding.key, binding.value, origin, line)

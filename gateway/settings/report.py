@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.redaction import without_keys
-from providers.errors import Problem, placed
+from providers.errors import ConfigError, Problem, placed
+
+
+def not_started(error: ConfigError) -> str:
+    """What to print in place of a start."""
+    count = len(error.problems)
+    if count == 1:
+        return f"Keyturn cannot start: {error.problems[0]}"
+    heading = f"Keyturn cannot start: the configuration has {count} problems."
+    return "\n".join([heading, *(f"  {problem}" for problem in error.problems)])
 
 
 @dataclass(slots=True)

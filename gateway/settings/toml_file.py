@@ -101,7 +101,10 @@ def _parsed(path: Path, origin: str, report: Report) -> Table | None:
     except tomllib.TOMLDecodeError as error:
         fix = "Correct that line: strings are in quotes, tables in [[ ]]."
         report.problem(origin, f"is not TOML: {error}", fix, line=_line_of(error, text))
-        return None
+    except (RecursionError, ValueError):
+        problem = "holds a number of thousands of digits, or keys or lists within thousands of others"
+        report.problem(origin, problem, "Remove it.")
+    return None
 
 
 def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
@@ -116,11 +119,11 @@ def _refuse_unknown(top: Table) -> None:
     others = (*ferryllm.TABLES, SCHEMA, *(name.lower() for name in REMOVED))
     unknown = {key: value for key, value in top.data.items() if key not in (*known, *others)}
     for key in unknown:
-        if key.startswith(beginnings):
+        if key.lower().startswith(beginnings):
             top.reject(
                 key, "this is no key of the top level", "Settings of a provider go into its [[providers]] table."
             )
-    rest = {key: value for key, value in unknown.items() if not key.startswith(beginnings)}
+    rest = {key: value for key, value in unknown.items() if not key.lower().startswith(beginnings)}
     replace(top, data=rest).refuse_unknown(known)
 
 

@@ -86,6 +86,9 @@ BROKEN = {
         MINE + '[[routes]]\nmatch = "x"\nmatch_type = "exakt"\nprovider = "mine"\n', ('match_type = "exact"',), 8
     ),
     "a route to a stranger": Case(MINE + '[[routes]]\nmatch = "x"\nprovider = "q"\n', ("Known providers: ",), 8),
+    "a variable in capitals": Case('\nGROQ_API_KEY = "k"\n', ("no key of the top level", "[[providers]]"), 2),
+    "a number without an end": Case(f"port = {'9' * 5000}\n", ("thousands of digits",)),
+    "keys within keys within keys": Case(f"a{'.a' * 3000} = 1\n", ("within thousands of others",)),
     "ferryllm's policy": Case('[server]\nreasoning_policy = "always"\n' + MINE, ("preserve",), 2),
 }
 
@@ -240,6 +243,7 @@ ODD = {
     ),
     "a name twice with one value": (b"PORT=1\nGROQ_API_KEY=gsk-1\nPORT=1\n", ""),
     "a blank name that is filled in below": (b"GROQ_API_KEY=\nGROQ_API_KEY=gsk-1\n", ""),
+    "a name alone": (b"GROQ_API_KEY=gsk-1\nMODEL\n", "line 2 is not NAME=value"),
     "a misspelt name": (b"GROQ_API_KEY=gsk-1\nMODLE=groq/x\n", "MODLE (from ./.env, line 2): nobody reads this"),
     "a key's name misspelt": (b"GROQ_API_KEY=gsk-1\nGROQ_API_KYE=gsk-2\n", "Did you mean GROQ_API_KEY?"),
     "a placeholder": (b"GROQ_API_KEY=gsk-1\nOPENAI_API_KEY=<your key>\n", "OPENAI_API_KEY (from ./.env, line 2)"),
