@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
+from structlog import get_logger
 
 from gateway.clients.assembly import every_client
 from gateway.clients.roster import Roster
@@ -35,6 +36,7 @@ from gateway.reply import Desk, Opener
 from gateway.server_tools.assembly import web_tools
 from gateway.server_tools.turn import Kit, ToolLoop
 from gateway.settings import Settings, load_from_process
+from gateway.settings.report import not_started
 from gateway.state.stores import Store, whereabouts
 from middleware.access import Access as AccessMiddleware
 from middleware.auth import Access, Auth
@@ -46,6 +48,7 @@ from middleware.request_id import RequestId
 from middleware.trace_parent import TraceParent
 from providers.call import ClientDialect
 from providers.dialects import of_clients
+from providers.errors import ConfigError
 from providers.ports import Time
 from providers.version import VERSION
 
@@ -309,9 +312,23 @@ def __getattr__(name: str) -> FastAPI:
     """``app``, made when a server asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
-    app = create_app(_read(), again=_read)
+    try:
+        settings = _read()
+    except ConfigError as error:
+        raise SystemExit(not_started(error)) from None  # another's server would print a traceback
+    _tell(settings)
+    app = create_app(settings, again=_read)
     globals()["app"] = app
     return app
+
+
+def _tell(settings: Settings) -> None:
+    """What a banner would say, which a server that is not ours does not print."""
+    log = get_logger("keyturn")
+    for line in settings.moved:
+        log.info("configuration of an earlier system", note=line)
+    for warning in settings.warnings:
+        log.warning("configuration warning", warning=warning)
 
 
 def _read() -> Settings:

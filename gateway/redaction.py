@@ -27,6 +27,11 @@ _SHAPES = re.compile(
 )
 
 
+def without_keys(text: str) -> str:
+    """``text`` with a blot for all that has the shape of a provider's key."""
+    return _SHAPES.sub(BLOT, text)
+
+
 class Redactor:
     """``redact(text)``: known secrets, then what looks like one, then long base64.
 

@@ -19,6 +19,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from gateway.settings import Settings
+from gateway.settings.refs import DEMO
 from providers.errors import ConfigError
 
 EVERY = 1.0  # seconds between two looks at the files
@@ -129,16 +130,26 @@ class Reloader:
         before = self._settings
         running = {name: getattr(before, name) for name in FIXED}
         fixed = [variable for name, variable in FIXED.items() if running[name] != getattr(settings, name)]
-        self._settings = settings = replace(settings, **running)
+        # A file that was gone for a moment is looked for ever after.
+        sources = tuple(dict.fromkeys((*before.sources, *settings.sources)))
+        self._settings = settings = replace(settings, sources=sources, **running)
         await self._swap(settings)
         self._watched = watched if settings.sources == before.sources else Watched(settings.sources)
         for warning in settings.warnings:
             if warning not in before.warnings:
                 self._log.warning("configuration warning", warning=warning)
+        self._warn_of_loss(before, settings)
         if fixed:
             self._log.warning("some settings need a restart of Keyturn", settings=fixed)
         self._log.info("configuration reloaded", files=settings.files)
         self._count(APPLIED)
+
+    def _warn_of_loss(self, before: Settings, settings: Settings) -> None:
+        """What is valid may still not be meant: a file that was emptied, or is one no more."""
+        if gone := [file for file in before.files if file not in settings.files]:
+            self._log.warning("files of the configuration are no longer there", files=gone)
+        if settings.routing.default.provider == DEMO != before.routing.default.provider:
+            self._log.warning("no provider is configured any more: the built-in demo answers")
 
     async def _watch(self) -> None:
         while True:

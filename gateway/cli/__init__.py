@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.cli.completion import SHELLS, complete, models, script
 from gateway.cli.token_options import add_token, wanted_token
 from gateway.settings import load_from_process
+from gateway.settings.report import not_started
 from providers.errors import ConfigError
 from providers.version import VERSION
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except ConfigError as error:
-        print(_problems(error), file=sys.stderr)
+        print(not_started(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -194,11 +195,3 @@ def _given(options: argparse.Namespace) -> list[str]:
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
     return {name.upper(): text for name in FLAGS if (text := getattr(options, name)) is not None}
-
-
-def _problems(error: ConfigError) -> str:
-    count = len(error.problems)
-    if count == 1:
-        return f"Keyturn cannot start: {error.problems[0]}"
-    heading = f"Keyturn cannot start: the configuration has {count} problems."
-    return "\n".join([heading, *(f"  {problem}" for problem in error.problems)])

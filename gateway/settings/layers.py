@@ -150,8 +150,9 @@ def read_text(path: Path, name: str, origin: str, report: Report, line: int = 0)
         if origin or SECRET.search(text):  # what a key names is a key's file
             report.secrets.append((path, str(path) if origin else name))
         return text
-    except UnicodeDecodeError:
-        report.problem(name, "the file is not UTF-8 text", "Save it as UTF-8.", origin, line)
+    except UnicodeDecodeError as error:
+        there = line if origin else error.object.count(b"\n", 0, error.start) + 1
+        report.problem(name, "the file is not UTF-8 text", "Save it as UTF-8.", origin, there)
     except OSError as error:
         report.problem(
             name, f"the file cannot be read: {error.strerror}", "Correct its path or its rights.", origin, line
@@ -165,11 +166,18 @@ def _dotenv_layer(path: Path, origin: str, report: Report) -> Layer:
     for binding in parse_stream(StringIO(read_text(path, origin, "", report) or "")):
         written = binding.original.string
         line = binding.original.line + _blank_lines(written)
-        if binding.error:
+        if binding.error or (binding.key and binding.value is None):
             report.warn(origin, f"line {line} is not NAME=value and is ignored")
         elif binding.key and binding.value is not None:
-            values[binding.key] = Value(binding.key, binding.value, origin, line)
+            value = Value(binding.key, binding.value, origin, line)
+            _warn_of_second(values.get(binding.key), value, report)
+            values[binding.key] = value
     return Layer(origin, values)
+
+
+def _warn_of_second(first: Value | None, second: Value, report: Report) -> None:
+    if first and first.text.strip() and first.text.strip() != second.text.strip():
+        first.warn(report, f"this is not used: line {second.line} sets {second.name} again. Remove one of the two.")
 
 
 def _blank_lines(written: str) -> int:

@@ -17,6 +17,7 @@ from gateway.settings.layers import (
     CLIENT_TOKEN,
     ENVIRONMENT,
     Layers,
+    Value,
     dotenv_layers,
     environment_layer,
     flag_layer,
@@ -94,7 +95,7 @@ def load(
     certificate = read_certificate(layers, cwd, home, report)
     log_file = read_log_file(common, layers, cwd, home, report)
     traces = read_traces(common, layers, report)
-    warn_of_raw_logs(common, log_file, report)
+    warn_of_raw_logs(common, layers, log_file, report)
     web = web_tools(common, layers, report)
     _warn(common, layers, providers, tokens, report)
     warn_of_slips(Layers((*below, environment)), moved.rows, report)
@@ -190,7 +191,7 @@ def _warn(
         named[ADMIN_TOKEN] = admin
     if not is_loopback(common.host):
         for name, secret in named.items():
-            _warn_of_weakness(name, secret, report)
+            _warn_of_weakness(layers.find(name) or Value(name, "", ""), secret, report)
         guessed = {digest(word) for word in WELL_KNOWN}
         for name in (name for name, token in known.items() if not token.secret and token.digest in guessed):
             report.warn(name, _WEAK)
@@ -211,7 +212,7 @@ def _variable(token: ClientToken) -> str:
     return CLIENT_TOKEN if token.name == SHARED else f"tokens.{token.name}"
 
 
-def _warn_of_weakness(name: str, secret: Secret, report: Report) -> None:
+def _warn_of_weakness(value: Value, secret: Secret, report: Report) -> None:
     text = secret.reveal()
     if len(text) < SHORTEST or len(set(text)) < FEWEST or text.lower() in WELL_KNOWN:
-        report.warn(name, _WEAK)
+        value.warn(report, _WEAK)

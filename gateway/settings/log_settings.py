@@ -42,20 +42,17 @@ def read_log_file(common: Globals, layers: Layers, cwd: Path, home: Path, report
     return LogFile(path, common.log_file_level, int(common.log_file_max_mb * 1024 * 1024), common.log_file_keep)
 
 
-def warn_of_raw_logs(common: Globals, file: LogFile | None, report: Report) -> None:
+def warn_of_raw_logs(common: Globals, layers: Layers, file: LogFile | None, report: Report) -> None:
     """What an operator must know who has switched them on, or thinks so."""
     shown = "DEBUG" in (common.log_level, file.level if file else "")
     for name, what in NEEDED:
-        if not getattr(common, name):
+        value = written(layers, name)
+        if value is None or not getattr(common, name):
             continue
         if shown or name == "log_api_error_tracebacks":
-            report.warn(
-                name.upper(), f"{what} written to the log, without keys and tokens. Set it to false again soon."
-            )
+            value.warn(report, f"{what} written to the log, without keys and tokens. Set it to false again soon.")
         else:
-            report.warn(
-                name.upper(), f"{what} logged at the level DEBUG, which LOG_LEVEL and LOG_FILE_LEVEL leave out."
-            )
+            value.warn(report, f"{what} logged at the level DEBUG, which LOG_LEVEL and LOG_FILE_LEVEL leave out.")
 
 
 def read_traces(common: Globals, layers: Layers, report: Report) -> Traces | None:

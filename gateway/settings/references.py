@@ -98,7 +98,7 @@ class Resolver:
         known = names(self._refs.specs.values())
         if entry.provider not in known:
             entry.table.reject(
-                "provider", f"{entry.provider!r} is not a provider", nearest(entry.provider, sorted(known))
+                "provider", f"{entry.provider!r} is not a provider", nearest(entry.provider, sorted(known), "providers")
             )
             return None
         exact = entry.kind == "exact"
@@ -113,7 +113,8 @@ class Resolver:
         """``fallback_providers``: others that are asked for the same model."""
         for value in entry.others:
             if value.text not in known:
-                value.reject(self.report, f"{value.text!r} is not a provider", nearest(value.text, sorted(known)))
+                fix = nearest(value.text, sorted(known), "providers")
+                value.reject(self.report, f"{value.text!r} is not a provider", fix)
                 continue
             provider = known[value.text]
             self._refs.warn_of_unusable(value, provider, f"{provider} is left out")

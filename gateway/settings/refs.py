@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.redaction import without_keys
 from gateway.routing import Ref, missing, parse_ref
 from gateway.settings.layers import Value
 from gateway.settings.report import Report
@@ -27,6 +28,10 @@ class RefReader:
     def read(self, value: Value, default: str, strict: bool = False) -> Ref | None:
         """What ``value`` names, read against the provider ``default``; None, and a problem, where it is nothing."""
         text = value.text.strip()
+        if without_keys(text) != text:
+            fix = f"Write for example {value.assignment(EXAMPLE)}; a key goes into its provider's own setting."
+            value.reject(self.report, "is a key, not a model", fix)
+            return None
         try:
             ref = parse_ref(text, self.specs, self.usable, default, strict)
         except Fault as fault:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from providers.errors import Problem, placed
+from gateway.redaction import without_keys
+from providers.errors import ConfigError, Problem, placed
+
+
+def not_started(error: ConfigError) -> str:
+    """What to print in place of a start."""
+    count = len(error.problems)
+    if count == 1:
+        return f"Keyturn cannot start: {error.problems[0]}"
+    heading = f"Keyturn cannot start: the configuration has {count} problems."
+    return "\n".join([heading, *(f"  {problem}" for problem in error.problems)])
 
 
 @dataclass(slots=True)
@@ -18,10 +28,11 @@ class Report:
     secrets: list[tuple[Path, str]] = field(default_factory=list)  # those with secrets, and their names in messages
 
     def problem(self, name: str, problem: str, fix: str, origin: str = "", line: int = 0) -> None:
-        self.problems.append(Problem(name, problem, fix, origin, line))
+        # A key may stand where a model or a provider should.
+        self.problems.append(Problem(without_keys(name), without_keys(problem), without_keys(fix), origin, line))
 
     def warn(self, name: str, text: str, origin: str = "", line: int = 0) -> None:
         """The same thing is said once, however many providers it is about."""
-        warning = f"{placed(name, origin, line)}: {text}"
+        warning = f"{placed(without_keys(name), origin, line)}: {without_keys(text)}"
         if warning not in self.warnings:
             self.warnings.append(warning)

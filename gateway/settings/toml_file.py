@@ -18,7 +18,7 @@ from gateway.settings.report import Report
 from gateway.settings.row_settings import Row
 from gateway.settings.toml_lines import lines_of
 from gateway.settings.toml_providers import read_providers
-from gateway.settings.toml_table import Table
+from gateway.settings.toml_table import SLIP, Table
 from gateway.settings.toml_tokens import read_tokens
 from gateway.settings.variables import REMOVED, Globals
 from providers.catalog import CATALOG
@@ -101,7 +101,10 @@ def _parsed(path: Path, origin: str, report: Report) -> Table | None:
     except tomllib.TOMLDecodeError as error:
         fix = "Correct that line: strings are in quotes, tables in [[ ]]."
         report.problem(origin, f"is not TOML: {error}", fix, line=_line_of(error, text))
-        return None
+    except (RecursionError, ValueError):
+        problem = "holds a number of thousands of digits, or keys or lists within thousands of others"
+        report.problem(origin, problem, "Remove it.")
+    return None
 
 
 def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
@@ -116,11 +119,11 @@ def _refuse_unknown(top: Table) -> None:
     others = (*ferryllm.TABLES, SCHEMA, *(name.lower() for name in REMOVED))
     unknown = {key: value for key, value in top.data.items() if key not in (*known, *others)}
     for key in unknown:
-        if key.startswith(beginnings):
+        if key.lower().startswith(beginnings):
             top.reject(
                 key, "this is no key of the top level", "Settings of a provider go into its [[providers]] table."
             )
-    rest = {key: value for key, value in unknown.items() if not key.startswith(beginnings)}
+    rest = {key: value for key, value in unknown.items() if not key.lower().startswith(beginnings)}
     replace(top, data=rest).refuse_unknown(known)
 
 
@@ -142,7 +145,9 @@ def _route(table: Table) -> RouteEntry | None:
     match, provider = table.required("match", "claude-"), table.required("provider", "openai")
     kind = table.text("match_type", "prefix")
     if kind not in MATCHES:
-        table.reject("match_type", f"{kind!r} is not prefix, exact or glob", 'Write match_type = "glob" or remove it.')
+        meant = get_close_matches(kind.lower(), MATCHES, n=1, cutoff=SLIP) or ["glob"]
+        fix = f'Write match_type = "{meant[0]}" or remove it.'
+        table.reject("match_type", f"{kind!r} is not prefix, exact or glob", fix)
     if not (match and provider):
         return None
     fallbacks, others = (_values(table, key) for key in ("fallbacks", "fallback_providers"))

@@ -15,7 +15,7 @@ from gateway.settings.row_settings import KEY, KEYS, Row, RowSettings, takes_set
 from gateway.settings.toml_extras import EXTRAS, read_extra_body, read_images, read_namespaces, read_server_tools
 from gateway.settings.toml_keys import read_keys, read_models
 from gateway.settings.toml_secret import one_source, read_secret
-from gateway.settings.toml_table import Table
+from gateway.settings.toml_table import SLIP, Table, nearest
 from gateway.settings.values import points_here
 from gateway.settings.variables import variables as global_variables
 from providers.catalog import CATALOG, gemini_quirks, names
@@ -126,7 +126,7 @@ def _all_variables(spec: ProviderSpec) -> list[str]:
 def _dialect(table: Table) -> str | None:
     kind = table.text("type")
     if kind and kind not in TYPES:
-        table.reject("type", f"{kind!r} is not a type of provider", f"Known types: {', '.join(TYPES)}.")
+        table.reject("type", f"{kind!r} is not a type of provider", nearest(kind, tuple(TYPES), "types", SLIP))
     return TYPES.get(kind)
 
 

@@ -11,6 +11,8 @@ from gateway.settings.layers import Value
 from gateway.settings.report import Report
 from gateway.settings.toml_lines import Path
 
+SLIP = 0.75  # how near a value must be to one of a few others to be meant for it
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -124,7 +126,7 @@ class Table:
         return Table(self.name(where), data, self.origin, self.report, self.lines, (*self.path, key, number - 1))
 
 
-def nearest(key: str, known: Sequence[str]) -> str:
-    """What to do about an unknown key."""
-    near = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(sorted(known))}."
+def nearest(key: str, known: Sequence[str], kind: str = "keys", cutoff: float = 0.5) -> str:
+    """What to do about an unknown key, or another ``kind`` of name; ``cutoff`` from 0 to 1 is how near one must be."""
+    near = get_close_matches(key.lower(), known, n=1, cutoff=cutoff)
+    return f"Did you mean {near[0]}?" if near else f"Known {kind}: {', '.join(sorted(known))}."

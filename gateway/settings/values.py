@@ -159,14 +159,14 @@ def api_version(text: str) -> str:
 
 
 def proxy_url(text: str) -> Secret:
-    if _split(text).scheme not in PROXY_SCHEMES:
+    if _split(text, "http://127.0.0.1:3128").scheme not in PROXY_SCHEMES:
         raise Rejected(
             "is not an http://, https:// or socks5:// URL", "Write for example http://127.0.0.1:3128 or leave it out."
         )
     return Secret(text)
 
 
-def _split(text: str) -> SplitResult:
+def _split(text: str, example: str = "https://llm.example.com/v1") -> SplitResult:
     if not text.isprintable() or " " in text:
         raise Rejected("holds whitespace or a control character", "Write the URL without them.")
     try:
@@ -175,7 +175,7 @@ def _split(text: str) -> SplitResult:
     except ValueError:
         raise Rejected("is not a URL", "Check its brackets and its port.") from None
     if not reachable:
-        raise Rejected("has no host", "Write it in full, such as https://llm.example.com/v1.")
+        raise Rejected("has no host", f"Write it in full, such as {example}.")
     return parts
 
 

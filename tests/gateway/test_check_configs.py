@@ -78,6 +78,17 @@ BROKEN = {
         '[[tokens]]\nname = "a"\ntoken = "kt-01234567"\n[[tokens]]\nname = "a"\ntoken = "kt-76543210"\n', ("taken",), 5
     ),
     "ferryllm's address misspelt": Case('[server]\nlisen = "x"\n' + MINE, ("Did you mean listen?",), 2),
+    "ferryllm's port too large": Case(
+        '[server]\nlisten = "0.0.0.0:70000"\n' + MINE, ("no address with a port", 'listen = "127.0.0.1:3000"'), 2
+    ),
+    "a type one letter off": Case(MINE.replace('"openai"', '"opneai"'), ("Did you mean openai?",), 3),
+    "a way of matching misspelt": Case(
+        MINE + '[[routes]]\nmatch = "x"\nmatch_type = "exakt"\nprovider = "mine"\n', ('match_type = "exact"',), 8
+    ),
+    "a route to a stranger": Case(MINE + '[[routes]]\nmatch = "x"\nprovider = "q"\n', ("Known providers: ",), 8),
+    "a variable in capitals": Case('\nGROQ_API_KEY = "k"\n', ("no key of the top level", "[[providers]]"), 2),
+    "a number without an end": Case(f"port = {'9' * 5000}\n", ("thousands of digits",)),
+    "keys within keys within keys": Case(f"a{'.a' * 3000} = 1\n", ("within thousands of others",)),
     "ferryllm's policy": Case('[server]\nreasoning_policy = "always"\n' + MINE, ("preserve",), 2),
 }
 
@@ -131,6 +142,7 @@ def test_every_problem_is_told_at_once_with_status_2(
 IN_ENV = {
     "a port in words": Case("# mine\nPORT=eight\n", ("PORT", "'eight' is not a whole number"), 2),
     "a level that is none": Case("\ufeffLOG_LEVEL=loud\r\n", ("LOG_LEVEL", "DEBUG, INFO"), 1),
+    "a proxy without a scheme": Case("GROQ_PROXY=proxy:3128x\n", ("GROQ_PROXY", "such as http://127.0.0.1:3128"), 1),
     "a removed name": Case("PORT=1\nexport ENABLE_THINKING=1\n", ("was removed", "ENABLE_MODEL_THINKING"), 2),
     "a model without a provider": Case("MODEL=glm-4.7\n", ("names no provider",), 1),
     "a provider one letter off": Case("GROQ_API_KEY=gsk-1\nMODEL=gorq/x\n", ("Did you mean groq",), 2),
@@ -145,6 +157,30 @@ IN_ENV = {
         "BIG_MODEL=x\nOPENAI_API_KEY=sk-1\nCUSTOM_HEADER_HOST=x\n", ("header cannot be set",), 3
     ),
 }
+
+
+SLIPPED = "sk-ant-a0b1c2d3e4f5a0b1c2d3"  # guard: not a secret
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"MODEL={SLIPPED}\n",
+        f"GROQ_API_KEY=gsk-1\nMODEL_OPUS={SLIPPED}\n",
+        f"GROQ_API_KEY=gsk-1\nMODEL=groq/{SLIPPED}\n",
+        f"MODEL=demo/demo\nMODEL_FALLBACKS={SLIPPED}\n",
+        f"BIG_MODEL_PROVIDER={SLIPPED}\nBIG_MODEL_NAME=x\n",
+        f"BIG_MODEL={SLIPPED}\nOPENAI_API_KEY=k-1\n",
+    ],
+)
+def test_a_key_in_another_ones_place_is_not_shown(
+    text: str, place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(".env", text)
+    status, told = checked(place, capsys, monkeypatch)
+    assert status == 2, told
+    assert f"(from ./.env, line {1 + text.split(SLIPPED)[0].count(chr(10))})" in told
+    assert SLIPPED not in told
 
 
 @pytest.mark.parametrize("name", IN_ENV)
@@ -171,8 +207,8 @@ UNREADABLE = "/proc/self/mem"  # a file, of which nobody can read the beginning
         (["--config", "."], {}, "--config (from the command line): there is no file ."),
         (["--config", UNREADABLE], {}, f"{UNREADABLE}: the file cannot be read: "),
         ([], {"FCC_ENV_FILE": UNREADABLE}, f"{UNREADABLE}: the file cannot be read: "),
-        (["--config", "latin"], {}, "latin: the file is not UTF-8 text"),
-        ([], {"FCC_ENV_FILE": "latin"}, "latin: the file is not UTF-8 text"),
+        (["--config", "latin"], {}, "latin, line 1: the file is not UTF-8 text"),
+        ([], {"FCC_ENV_FILE": "latin"}, "latin, line 1: the file is not UTF-8 text"),
     ],
 )
 def test_a_file_that_is_named_and_cannot_be_read_is_told(
@@ -201,6 +237,13 @@ ODD = {
     "a comment behind": (b"GROQ_API_KEY=gsk-1 # mine\n", ""),
     "an empty value": (b"GROQ_API_KEY=gsk-1\nMODEL_OPUS=\n", ""),
     "a line that is none": (b"GROQ_API_KEY=gsk-1\n=\n", "line 2 is not NAME=value"),
+    "a name twice": (
+        b"PORT=1\nGROQ_API_KEY=gsk-1\nPORT=2\n",
+        "PORT (from ./.env, line 1): this is not used: line 3 sets PORT again",
+    ),
+    "a name twice with one value": (b"PORT=1\nGROQ_API_KEY=gsk-1\nPORT=1\n", ""),
+    "a blank name that is filled in below": (b"GROQ_API_KEY=\nGROQ_API_KEY=gsk-1\n", ""),
+    "a name alone": (b"GROQ_API_KEY=gsk-1\nMODEL\n", "line 2 is not NAME=value"),
     "a misspelt name": (b"GROQ_API_KEY=gsk-1\nMODLE=groq/x\n", "MODLE (from ./.env, line 2): nobody reads this"),
     "a key's name misspelt": (b"GROQ_API_KEY=gsk-1\nGROQ_API_KYE=gsk-2\n", "Did you mean GROQ_API_KEY?"),
     "a placeholder": (b"GROQ_API_KEY=gsk-1\nOPENAI_API_KEY=<your key>\n", "OPENAI_API_KEY (from ./.env, line 2)"),

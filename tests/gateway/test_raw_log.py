@@ -107,7 +107,7 @@ def test_a_start_warns_of_each(tmp_path: Path, switch: str) -> None:
     place = Place(tmp_path)
     assert place.load({switch: "false"}).warnings == ()
     [warning] = place.load({switch: "true", "LOG_LEVEL": "DEBUG"}).warnings
-    assert warning.startswith(f"{switch}: ")
+    assert warning.startswith(f"{switch} (from the environment): ")
     assert "written to the log" in warning
     [warning] = place.load({switch: "true"}).warnings
     assert ("DEBUG" in warning) == switch.startswith("LOG_RAW")

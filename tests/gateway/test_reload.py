@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.app import reload
-from gateway.reload import Watched
-from gateway.settings import load
+from gateway.reload import Reloader, Watched
+from gateway.settings import Settings, load
 from providers.registry import Registry
 from tests.gateway.ferryllm import KEY, example
 from tests.serving import Gateway, ask, post, serving
@@ -194,6 +196,33 @@ async def test_what_is_fixed_is_said_to_need_a_restart(tmp_path: Path) -> None:
         assert (await call(client)).status_code == 200
         [told] = rig.gateway.log.events("some settings need a restart of Keyturn")
         assert told["settings"] == ["PORT"]
+
+
+async def test_what_is_lost_is_said(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        (tmp_path / "keyturn.toml").unlink()
+        assert await reload(rig.gateway.app)
+        [gone] = rig.gateway.log.events("files of the configuration are no longer there")
+        assert gone["files"] == ["./keyturn.toml"]
+        assert rig.gateway.log.events("no provider is configured any more: the built-in demo answers")
+
+
+async def test_a_file_that_was_gone_when_another_changed_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=9000", encoding="utf-8")
+    (tmp_path / "keyturn.toml").write_text("body_limit_mb = 1", encoding="utf-8")
+    swapped: asyncio.Queue[Settings] = asyncio.Queue()
+    counted: list[str] = []
+    again = partial(load, {}, tmp_path, tmp_path)
+    reloader = Reloader(again(), again, swapped.put, counted.append, every=0.01)
+    (tmp_path / "keyturn.toml").unlink()
+    assert await reloader.reload()
+    assert (await swapped.get()).files == ("./.env",)
+    async with reloader.running(), asyncio.timeout(20):
+        (tmp_path / "keyturn.toml").write_text("body_limit_mb = 2", encoding="utf-8")
+        found = await swapped.get()
+    assert found.files == ("./.env", "./keyturn.toml")
+    assert found.body_limit == 2 * 1024 * 1024
+    assert counted == ["applied", "applied"]
 
 
 def changed(watched: Watched, times: int) -> list[bool]:

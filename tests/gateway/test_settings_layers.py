@@ -138,9 +138,9 @@ def test_a_line_that_is_no_assignment_is_a_warning_without_its_text(place: Place
 
 @pytest.mark.parametrize("name", [".env", "keyturn.toml"])
 def test_a_file_that_is_not_utf8_is_a_problem(place: Place, name: str) -> None:
-    place.write(name, "").write_bytes(b"PORT=\xff\xfe")
+    place.write(name, "").write_bytes(b"# one\nPORT=\xff\xfe")
     problem = only(place.problems())
-    assert str(problem) == f"./{name}: the file is not UTF-8 text. Save it as UTF-8."
+    assert str(problem) == f"./{name}, line 2: the file is not UTF-8 text. Save it as UTF-8."
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").is_file(), reason="needs a file that even root cannot read")

@@ -401,7 +401,7 @@ def test_a_placeholder_token_is_a_warning(place: Place) -> None:
             over("groq", "api_key='k'\ntype = 'cohere'"),
             "providers.groq.type",
             "'cohere' is not a type of provider",
-            "Known types: openai, anthropic, openai_responses, gemini.",
+            "Known types: anthropic, gemini, openai, openai_responses.",
         ),
         (
             over("groq", "api_key='k'\ntype = 'anthropic'"),

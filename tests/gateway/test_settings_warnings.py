@@ -92,8 +92,16 @@ def test_colons_belong_to_a_token(place: Place) -> None:
 def test_a_weak_token_warns_where_others_reach_the_address(place: Place, token: str) -> None:
     place.write(".env", f"ANTHROPIC_AUTH_TOKEN={token}")
     assert place.load({"HOST": "127.0.0.1"}).warnings == ()
-    warning = "ANTHROPIC_AUTH_TOKEN: this token is easy to guess. Use at least 8 random characters."
+    warning = (
+        "ANTHROPIC_AUTH_TOKEN (from ./.env, line 1): this token is easy to guess. Use at least 8 random characters."
+    )
     assert place.load({"HOST": "0.0.0.0"}).warnings == (warning,)
+
+
+def test_a_weak_token_warns_with_the_name_it_was_written_under(place: Place) -> None:
+    place.write(".env", "OPENAI_API_KEY=sk-1\nBIG_MODEL=m\nANTHROPIC_API_KEY=exact-matching-key\n")
+    (warning,) = place.load({"HOST": "0.0.0.0"}).warnings
+    assert warning.startswith("ANTHROPIC_API_KEY (from ./.env, line 3): this token is easy to guess")
 
 
 def test_a_weak_token_of_a_client_warns_with_its_name(place: Place) -> None:
@@ -106,7 +114,7 @@ def test_a_weak_admins_token_warns_where_others_reach_the_address(place: Place) 
     place.write(".env", "KEYTURN_ADMIN_TOKEN=secret\nANTHROPIC_AUTH_TOKEN=kt-4f0c9a71")
     assert place.load({"HOST": "127.0.0.1"}).warnings == ()
     assert place.load({"HOST": "0.0.0.0"}).warnings == (
-        "KEYTURN_ADMIN_TOKEN: this token is easy to guess. Use at least 8 random characters.",
+        "KEYTURN_ADMIN_TOKEN (from ./.env, line 1): this token is easy to guess. Use at least 8 random characters.",
     )
 
 

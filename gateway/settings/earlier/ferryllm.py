@@ -22,6 +22,7 @@ PAGE = "docs/moving/ferryllm.md"
 TABLES = ("server", "logging", "auth", "metrics", "prompt_cache")
 DEFAULT = "ferryllm's default"
 LISTEN = "0.0.0.0:3000"
+HIGHEST = 65535  # port
 LEVELS = {"trace": "DEBUG", "debug": "DEBUG", "info": "INFO", "warn": "WARNING", "warning": "WARNING", "error": "ERROR"}
 # What a key of [server] is here.
 SERVER = {
@@ -123,7 +124,7 @@ def _listen(server: Table) -> Iterator[tuple[str, Value]]:
     given = "listen" in server.data
     text = server.text("listen", LISTEN)
     host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isdecimal()):
+    if not (colon and host and port.isdecimal() and int(port) <= HIGHEST):
         server.reject("listen", f"{text!r} is no address with a port", 'Write for example listen = "127.0.0.1:3000".')
         return
     for name, part in (("HOST", host.strip("[]")), ("PORT", port)):

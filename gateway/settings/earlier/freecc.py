@@ -122,7 +122,7 @@ class Tiers:
             return self._instance(tier, row) if tier.key or tier.base else row.spec.id
         if tier.base and re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", text):
             return self._foreign(tier, text)
-        hint = nearest(text, sorted(known))
+        hint = nearest(text, sorted(known), "providers")
         fix = f"{hint} Or set {tier.prefix}_API_BASE to the URL of an API shaped like OpenAI's."
         tier.provider.reject(self.report, f"{text!r} is not a provider that Keyturn knows", fix)
         return ""

@@ -227,7 +227,7 @@ def test_its_log_levels(place: Place) -> None:
 def test_a_log_switch_that_is_on_is_warned_of(place: Place, name: str) -> None:
     place.write(".env", f"{TWO}{name}=true\n")
     (warning,) = place.load().warnings
-    assert warning.startswith("LOG_RAW_")
+    assert warning.startswith(f"{name} (from ./.env, line ")
     place.write(".env", f"{TWO}{name}=false\n")
     assert place.load().warnings == ()
 
