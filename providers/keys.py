@@ -15,7 +15,7 @@ from providers.errors import Scope, UpstreamFailure
 from providers.logins.credentials import NO_LOGINS, Credential, Logins
 from providers.ports import Attempt, Observer, Time
 from providers.secret import Secret
-from providers.spec import NO_LIMITS, NO_TRAFFIC, KeySource, Limits, ProviderConfig
+from providers.spec import NO_LIMITS, NO_TRAFFIC, KeySource, Limits, ProviderConfig, UsageWindow
 from providers.standing import Standing, standing
 from providers.state import (
     Admission,
@@ -128,6 +128,13 @@ class KeyPool:
         """An id that no other lease has, in this process or another."""
         return next(self._lease_ids)
 
+    def _spent(self) -> Collection[str]:
+        """Keys that have served as many calls as they may in a round: at its end another one begins the next."""
+        rotation = self.config.rotation
+        if not rotation.usage_limit or rotation.usage_window is not UsageWindow.ROUND:
+            return ()
+        return {each.id for each in self._candidates if each.view.used >= rotation.usage_limit}
+
     def fresh(self, wish: Wish) -> bool:
         """Whether a key is left that this call was not sent with and that does not rest."""
         now = self._time.clock()
@@ -141,7 +148,7 @@ class KeyPool:
             lease,
             self.provider,
             wish.model,
-            self._turns.order(self._time.clock(), wish.tried, preferred),
+            self._turns.order(self._time.clock(), wish.tried, preferred, self._spent()),
             wish.tokens,
             self._models.get(wish.model, NO_LIMITS),
             rotation.usage_limit,

@@ -24,11 +24,19 @@ class Turns:
             KeyOrder.STICKY: self._sticky,
         }[order]
 
-    def order(self, now: float, tried: Collection[str] = (), preferred: str | None = None) -> Sequence[Candidate]:
-        """All keys, best first: the ``preferred`` one, those not yet ``tried`` for this call, the tried ones."""
+    def order(
+        self, now: float, tried: Collection[str] = (), preferred: str | None = None, spent: Collection[str] = ()
+    ) -> Sequence[Candidate]:
+        """All keys, best first: the ``preferred`` one, those not yet ``tried`` for this call, the tried ones.
+
+        Those that are ``spent`` have had their turn.
+        """
         if len(self._candidates) == 1:
             return self._candidates
+        if self._candidates[self._current].id in spent:
+            self._current = (self._current + 1) % len(self._candidates)
         ordered = self._order()
+        preferred = None if preferred in spent else preferred
         if tried or preferred or self._back:
             back = {key for key, until in self._back.items() if until > now}
             ordered = sorted(ordered, key=lambda each: (each.id in tried, each.id in back, each.id != preferred))

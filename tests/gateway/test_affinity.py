@@ -194,3 +194,18 @@ async def test_models_share_a_session(tmp_path: Path, voice: Voice) -> None:
 
 def _label(voice: Voice, key: str) -> str:
     return f"{voice.provider}-{KEYS.index(key) + 1:02}"
+
+
+@pytest.mark.parametrize("named", [by_header(FIRST), ({}, {})], ids=["session", "no session"])
+@pytest.mark.parametrize("order", ["least_recent", "sticky", "weighted"])
+@EVERY_VOICE
+@in_virtual_time
+async def test_a_usage_limit_is_for_each_round(tmp_path: Path, voice: Voice, order: str, named: Named) -> None:
+    prefix = {"anthropic": "ANTHROPIC_UPSTREAM"}.get(voice.provider, voice.provider.upper())
+    environ = {f"{prefix}_KEY_USAGE_LIMIT": "2", f"{prefix}_KEY_ORDER": order}
+    async with rigged(tmp_path, voice, KEYS, environ=environ) as rig:
+        served = [await ask_in(rig, named) for _ in range(12)]
+        in_turn = [key for key in KEYS for _ in range(2)]
+        assert [sorted(served[:6]), sorted(served[6:])] == [in_turn, in_turn]
+        if order == "sticky":
+            assert served == in_turn + in_turn
