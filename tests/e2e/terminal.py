@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.e2e.claude import Claude, end_group
 
 SHOWN_WITHIN = 30.0
+AGAIN = 5.0  # seconds
 _ROWS_COLUMNS = (50, 160)
 _ESCAPES = re.compile(rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[\[>=<?][0-9;?<>=]*[ -/]*[@-~]?|\x1b[()][A-Z0-9]|\x1b.")
 _TITLE = re.compile(rb"\x1b\][02];([^\x07\x1b]*)(?:\x07|\x1b\\)")
@@ -44,6 +45,15 @@ class Terminal:
     def titles(self) -> list[str]:
         """The window titles that were set, in order."""
         return [title.decode(errors="replace") for title in _TITLE.findall(self._written)]
+
+    def enter_until(self, seen: Callable[[Terminal], bool]) -> None:
+        """Presses Enter, and again where nothing comes of it: what was typed just before may not be taken in yet."""
+        for _ in range(round(SHOWN_WITHIN / AGAIN)):
+            self.press("\r")
+            with self._more:
+                if self._more.wait_for(lambda: seen(self), AGAIN):
+                    return
+        raise AssertionError(self.text[-2000:])
 
     def wait_until(self, seen: Callable[[Terminal], bool]) -> None:
         with self._more:

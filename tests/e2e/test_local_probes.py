@@ -73,8 +73,7 @@ def ask_twice(terminal: Terminal, prompt: str = "") -> None:
     for turn, words in enumerate((WORDS, "Say it again"), 1):
         terminal.press(words)
         terminal.wait_for(prompt + words)
-        terminal.press("\r")
-        terminal.wait_until(partial(shown, turn))
+        terminal.enter_until(partial(shown, turn))
 
 
 def is_titled(terminal: Terminal) -> bool:
