@@ -20,13 +20,11 @@ from gateway.routing import Target
 from middleware.asgi import Headers, Message, Receive, Send, respond
 from middleware.context import RequestContext
 from providers import policy
-from providers.answer import Ending, Streamed, WholeAnswer
+from providers.answer import LINGER, Ending, Streamed, WholeAnswer
 from providers.call import Call, ClientDialect
 from providers.errors import UpstreamFailure
 from providers.ports import Handle, Time
 from providers.unwinding import ShieldedStack
-
-LINGER = 0.5  # seconds for an upstream to close a finished stream, so that its connection can be used again
 
 BETWEEN = 10.0  # seconds between two signs of life
 HOLD_AFTER = 240.0  # seconds; from 300 on, Claude Code leaves a stream without events of an answer

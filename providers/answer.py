@@ -17,6 +17,7 @@ from providers.transport import UpstreamReply
 MAX_ERROR_BODY = 64 * 1024  # bytes of an upstream's error that are read
 MAX_WHOLE = 64 * 1024 * 1024  # bytes of a whole answer; more is no answer of a model
 CLOSING = 5.0  # seconds that an upstream may take to end its stream after it gave the reason to stop
+LINGER = 0.5  # seconds for an upstream to close a finished stream, so that its connection can be used again
 
 
 class Ending(Protocol):

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from gateway.cli.configuration_words import ABOUT, OUTSIDE, REMOVED_WORDS, TABLES
 from gateway.cli.env_example import BLANK, KEY_HELP, SECTIONS
+from gateway.cli.markdown import Line, code, codes, section
 from gateway.settings.row_settings import KEY, RowSettings, takes_settings, variables
 from gateway.settings.values import expects
 from gateway.settings.variables import EARLIER_NAMES, SECRETS, Globals
@@ -50,27 +51,25 @@ EARLIER = (
     "They mean the same as the settings beside them, which win. Those of whole other proxies: [moving.md](moving.md)."
 )
 
-Line = Sequence[str]
-
 
 def text() -> str:
     """The whole file."""
     parts = [HEAD]
     parts += [_section(heading, names) for heading, names in SECTIONS.items()]
     parts += [
-        _table("Settings of a provider", OF_PROVIDERS, _SETTING_HEAD, _settings()),
-        _table("Prefixes", PREFIXES, ("provider", "prefixes", "further variables"), map(_prefix, _rows())),
+        section("Settings of a provider", OF_PROVIDERS, _SETTING_HEAD, _settings()),
+        section("Prefixes", PREFIXES, ("provider", "prefixes", "further variables"), map(_prefix, _rows())),
     ]
-    parts += [_table(f"[[{name}]]", ABOUT[name], _TOML_HEAD, map(_entry, TABLES[name])) for name in TABLES]
+    parts += [section(f"[[{name}]]", ABOUT[name], _TOML_HEAD, map(_entry, TABLES[name])) for name in TABLES]
     parts += [
-        _table(
-            "Variables outside keyturn.toml", "", ("variable", "meaning"), ((_code(n), w) for n, w in OUTSIDE.items())
+        section(
+            "Variables outside keyturn.toml", "", ("variable", "meaning"), ((code(n), w) for n, w in OUTSIDE.items())
         ),
-        _table(
+        section(
             "Earlier names",
             EARLIER,
             ("name", "now"),
-            ((_code(old), _code(new.upper())) for new, old in EARLIER_NAMES.items()),
+            ((code(old), code(new.upper())) for new, old in EARLIER_NAMES.items()),
         ),
         REMOVED_WORDS,
     ]
@@ -83,12 +82,12 @@ _TOML_HEAD = ("key", "type", "default", "meaning")
 
 
 def _section(heading: str, names: Iterable[str]) -> str:
-    return _table(heading, "", _GLOBAL_HEAD, (_global(name, Globals.model_fields[name]) for name in names))
+    return section(heading, "", _GLOBAL_HEAD, (_global(name, Globals.model_fields[name]) for name in names))
 
 
 def _global(name: str, field: FieldInfo) -> Line:
     kind, unit = _kind(field)
-    return _code(name.upper()), _code(name), kind, unit, _default(name, field), field.description or ""
+    return code(name.upper()), code(name), kind, unit, _default(name, field), field.description or ""
 
 
 def _kind(field: FieldInfo) -> tuple[str, str]:
@@ -102,7 +101,7 @@ def _default(name: str, field: FieldInfo) -> str:
     default = field.get_default()
     if name in BLANK or name in SECRETS or default in (None, "", ()):
         return "unset"
-    return _code(str(default).lower() if isinstance(default, bool) else _plain(default))
+    return code(str(default).lower() if isinstance(default, bool) else _plain(default))
 
 
 def _plain(default: object) -> str:
@@ -113,12 +112,12 @@ def _plain(default: object) -> str:
 
 def _settings() -> Iterator[Line]:
     for name, meaning in KEY_HELP.items():
-        yield _code(f"_{name}"), "text", "", "", meaning, _code(name.lower())
+        yield code(f"_{name}"), "text", "", "", meaning, code(name.lower())
     for name, field in RowSettings.model_fields.items():
         kind, unit = _kind(field)
         meaning = field.description or ""
         for_all = re.match(r"As ([A-Z_]+)", meaning)
-        yield _code(f"_{name.upper()}"), kind, unit, _code(for_all[1]) if for_all else "", meaning, _code(name)
+        yield code(f"_{name.upper()}"), kind, unit, code(for_all[1]) if for_all else "", meaning, code(name)
 
 
 def _rows() -> Iterator[ProviderSpec]:
@@ -126,7 +125,7 @@ def _rows() -> Iterator[ProviderSpec]:
 
 
 def _prefix(row: ProviderSpec) -> Line:
-    return _code(row.id), _codes(row.prefixes), _codes(dict.fromkeys(_further(row)))
+    return code(row.id), codes(row.prefixes), codes(dict.fromkeys(_further(row)))
 
 
 def _further(row: ProviderSpec) -> Iterator[str]:
@@ -140,24 +139,7 @@ def _further(row: ProviderSpec) -> Iterator[str]:
 
 def _entry(entry: tuple[str, str, str, str]) -> Line:
     key, kind, default, meaning = entry
-    return _code(key), kind, default, meaning
-
-
-def _table(heading: str, about: str, columns: Line, lines: Iterable[Line]) -> str:
-    intro = [f"## {heading}", *([about] if about else [])]
-    return "\n\n".join([*intro, "\n".join([_line(columns), _line(["---"] * len(columns)), *map(_line, lines)])])
-
-
-def _line(cells: Line) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _code(word: str) -> str:
-    return f"`{word}`"
-
-
-def _codes(words: Iterable[str]) -> str:
-    return ", ".join(map(_code, words))
+    return code(key), kind, default, meaning
 
 
 if __name__ == "__main__":

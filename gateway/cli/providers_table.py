@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from gateway.cli.markdown import Line, code, codes, section
 from gateway.settings.row_settings import KEY, takes_settings, variables
 from providers.addresses import Site
 from providers.catalog import CATALOG
@@ -51,63 +52,53 @@ BEGINS = {
     Calendar.UTC_MONTH: "the first of the month, UTC",
 }
 
-Line = Sequence[str]
-
 
 def text(rows: Iterable[ProviderSpec] = CATALOG) -> str:
     """The whole file."""
     rows = [row for row in rows if takes_settings(row)]
     parts = [
         HEAD,
-        _table(
+        section(
             "Names and keys", NAMES, ("in MODEL", "provider", "also", "variable", "keys are made at"), map(_key, rows)
         ),
-        _table(
+        section(
             "Addresses", ADDRESSES, ("", "dialect", "base URL", "key sent as", "other dialects"), map(_address, rows)
         ),
-        _table("Parts of addresses", PARTS, ("", "part", "variable"), (line for row in rows for line in _parts(row))),
-        _table(
+        section("Parts of addresses", PARTS, ("", "part", "variable"), (line for row in rows for line in _parts(row))),
+        section(
             "Clouds known by their addresses",
             SITES,
             ("", "host", "or in the path", "its version"),
             (_site(row, row.site) for row in rows if row.site),
         ),
-        _table(
+        section(
             "Limits",
             LIMITS,
             ("", "requests", "open at once", "quotas begin again", "several keys"),
             (_limits(row) for row in rows if row.rate or row.concurrency or row.reset or row.pooling),
         ),
-        _table("Models", MODELS, ("", "default", "others", "read"), map(_models, rows)),
-        _table(
+        section("Models", MODELS, ("", "default", "others", "read"), map(_models, rows)),
+        section(
             "Retired models", RETIRED, ("", "name", "use instead"), (line for row in rows for line in _retired(row))
         ),
-        _table("Notes", NOTES, ("", ""), ((_code(row.id), row.note) for row in rows if row.note)),
+        section("Notes", NOTES, ("", ""), ((code(row.id), row.note) for row in rows if row.note)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(heading: str, about: str, columns: Line, lines: Iterable[Line]) -> str:
-    return "\n".join([f"## {heading}\n\n{about}\n", _line(columns), _line(["---"] * len(columns)), *map(_line, lines)])
-
-
-def _line(cells: Line) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
 def _key(row: ProviderSpec) -> Line:
     where = f"<{row.key_url}>" if row.key_url else "your machine: none needed"
-    return _code(row.id), row.title, _codes(row.aliases), _codes(variables(row, KEY)), where
+    return code(row.id), row.title, codes(row.aliases), codes(variables(row, KEY)), where
 
 
 def _address(row: ProviderSpec) -> Line:
     others = "; ".join(_face(face, row) for face in row.faces)
-    return _code(row.id), _code(row.dialect), _code(row.base_url), SENT_AS[row.auth], others
+    return code(row.id), code(row.dialect), code(row.base_url), SENT_AS[row.auth], others
 
 
 def _face(face: Face, row: ProviderSpec) -> str:
-    where = f"{_code(face.dialect)} at {_code(row.with_face(face).base_url)}"
-    where += f", always for {_codes([f'{name}*' for name in face.serves])}" if face.serves else ""
+    where = f"{code(face.dialect)} at {code(row.with_face(face).base_url)}"
+    where += f", always for {codes([f'{name}*' for name in face.serves])}" if face.serves else ""
     sent = "" if face.auth is row.auth else f", {SENT_AS[face.auth]}"
     return f"{where}{sent}{', from the first 404 on' if face.dialect == row.falls_back else ''}"
 
@@ -116,37 +107,29 @@ def _parts(row: ProviderSpec) -> Iterator[Line]:
     spoken: Sequence[ProviderSpec | Face] = (row, *row.faces)
     for each in spoken:
         if each.base_variables:
-            yield _code(row.id), f"the base URL ({_code(each.dialect)})", _codes(each.base_variables)
+            yield code(row.id), f"the base URL ({code(each.dialect)})", codes(each.base_variables)
         for part in each.parts or ():
-            names = _codes((*part.variables, *part.shared))
-            yield _code(row.id), f"{_code(part.text)} ({_code(each.dialect)})", names
+            names = codes((*part.variables, *part.shared))
+            yield code(row.id), f"{code(part.text)} ({code(each.dialect)})", names
 
 
 def _site(row: ProviderSpec, site: Site) -> Line:
-    return _code(row.id), ", ".join(_code(f"*{host}") for host in site.hosts), _code(site.dated), _code(site.version)
+    return code(row.id), ", ".join(code(f"*{host}") for host in site.hosts), code(site.dated), code(site.version)
 
 
 def _limits(row: ProviderSpec) -> Line:
     requests = f"{row.rate} in {row.window:g} s" if row.rate else ""
     at_once = str(row.concurrency or "")
-    return _code(row.id), requests, at_once, BEGINS[row.reset] if row.reset else "", row.pooling
+    return code(row.id), requests, at_once, BEGINS[row.reset] if row.reset else "", row.pooling
 
 
 def _models(row: ProviderSpec) -> Line:
-    return _code(row.id), _code(row.default_model), _codes(row.examples), row.as_of
+    return code(row.id), code(row.default_model), codes(row.examples), row.as_of
 
 
 def _retired(row: ProviderSpec) -> Iterator[Line]:
     for name, instead in row.retired:
-        yield _code(row.id), _code(name), _code(instead)
-
-
-def _code(word: str) -> str:
-    return f"`{word}`"
-
-
-def _codes(words: Iterable[str]) -> str:
-    return ", ".join(map(_code, words))
+        yield code(row.id), code(name), code(instead)
 
 
 if __name__ == "__main__":

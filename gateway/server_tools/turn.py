@@ -18,7 +18,7 @@ from gateway.server_tools.progress import Progress
 from gateway.server_tools.tools import WebTools, refused
 from gateway.tokens import Estimate
 from middleware.context import RequestContext
-from providers.answer import Answer, Ending, StreamAnswer, Streamed, WholeAnswer
+from providers.answer import LINGER, Answer, Ending, StreamAnswer, Streamed, WholeAnswer
 from providers.call import Call, ClientDialect
 from providers.chat.events import BlockStarted, BlockStopped, Ended, Finished
 from providers.chat.fold import AnswerBlock
@@ -28,8 +28,6 @@ from providers.json_object import decode
 from providers.ports import Time, Usage
 from providers.translation import Translation
 from providers.unwinding import ShieldedStack
-
-LINGER = 0.5  # seconds for an upstream to close a finished stream, so that its connection can be used again
 
 
 @dataclass(frozen=True, slots=True)

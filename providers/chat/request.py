@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 OURS = "keyturn:"  # begins the signature of a thought whose upstream signs none: keyturn:<provider>:<field>
+INTERRUPTED = "No result: the call was interrupted."  # in the place of a tool's result that never came
 
 JSON_MODE = "response_format"  # the aside that asks for some JSON object, without a schema
 JSON_ONLY = "Answer with one JSON object and nothing else."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-INTERRUPTED = "No result: the call was interrupted."
+from providers.chat.request import INTERRUPTED
 
 Json = dict[str, Any]
 

@@ -15,6 +15,7 @@ import msgspec
 
 from providers.chat.marks import call_signature
 from providers.chat.request import (
+    INTERRUPTED,
     Block,
     ChatRequest,
     Document,
@@ -32,7 +33,6 @@ from providers.dialects.openai_chat.replay import FOREIGN_CALL
 from providers.dialects.openai_chat.tool_calls import is_object
 from providers.quirks import Quirks
 
-INTERRUPTED = "No result: the call was interrupted."
 BEFORE = "Hello."  # what the user is taken to have said where the model speaks first
 AFTER = "Go on."  # and where it spoke last
 

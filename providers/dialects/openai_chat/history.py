@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from providers.chat.request import (
+    INTERRUPTED,
     Block,
     ChatRequest,
     Document,
@@ -27,8 +28,6 @@ from providers.dialects.openai_chat.replay import Thoughts
 from providers.dialects.openai_chat.tool_calls import is_object
 from providers.json_object import encode
 from providers.quirks import Quirks
-
-INTERRUPTED = "No result: the call was interrupted."
 
 Json = dict[str, Any]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from providers.chat.request import (
+    INTERRUPTED,
     Block,
     ChatRequest,
     Document,
@@ -23,8 +24,6 @@ from providers.chat.request import (
 )
 from providers.dialects.openai_chat.naming import call_id, tool_name
 from providers.dialects.openai_responses import marks
-
-INTERRUPTED = "No result: the call was interrupted."
 
 Json = dict[str, Any]
 

@@ -9,9 +9,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from providers.chat.request import Block, Document, Image, Message, Raw, Text, Thinking, ToolResult, ToolUse
+from providers.chat.request import (
+    INTERRUPTED,
+    Block,
+    Document,
+    Image,
+    Message,
+    Raw,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+)
 from providers.chat.unseen import UNSEEN
-from providers.dialects.gemini.history import AFTER, BEFORE, INTERRUPTED
+from providers.dialects.gemini.history import AFTER, BEFORE
 from providers.errors import ErrorKind, UpstreamFailure
 from providers.quirks import Quirks
 from providers.spec import UnseenImages
